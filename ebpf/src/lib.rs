@@ -1,0 +1,2 @@
+//! The meter.
+#![no_std]

@@ -1,0 +1,1 @@
+//! Tests at the boundary; each module is one way a user meets the program.
