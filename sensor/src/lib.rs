@@ -1,1 +1,5 @@
 //! Map.
+
+pub mod class;
+pub mod learn;
+pub mod model;
