@@ -3,6 +3,7 @@
 
 pub mod dataset;
 mod forest;
+pub mod labels;
 pub mod random;
 #[cfg(test)]
 mod synthetic;

@@ -4,7 +4,9 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::packed::Bytes;
+use super::scorer::Shares;
 use super::{Error, MAX_FEATURES};
+use crate::class::Class;
 
 /// Bytes of one stored node.
 const NODE_BYTES: usize = 8;
@@ -90,6 +92,17 @@ impl Forest {
             .map(|tree| walk(tree, row, |_, _| ()).map_or(0, |leaf| leaf.right))
     }
 
+    /// Each class position's share of the votes.
+    pub(super) fn shares(&self, row: &[f32]) -> Shares {
+        let mut votes = [0u32; Class::ALL.len()];
+        for vote in self.votes(row) {
+            if let Some(count) = votes.get_mut(usize::from(vote)) {
+                *count += 1;
+            }
+        }
+        votes.map(|count| count as f32 / self.trees() as f32)
+    }
+
     /// Adds to `weights` what each feature did to the attack share, averaged over the trees
     /// (path contributions: Saabas 2014). `attack` tells which class positions are attacks.
     pub(super) fn contribute(&self, row: &[f32], attack: &[bool], weights: &mut [f32]) {
@@ -158,6 +171,11 @@ impl Forest {
             }
         }
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn split_trees(self) -> Vec<Vec<Node>> {
+        self.walks().map(|t| t.to_vec()).collect()
     }
 
     fn walks(&self) -> impl Iterator<Item = &[Node]> {
