@@ -130,6 +130,12 @@ impl Dataset {
         self.samples.get(number as usize)
     }
 
+    /// The label of one row and its capture, if there are such.
+    pub fn labelled(&self, number: u32) -> Option<(&Sample, &Capture)> {
+        let sample = self.sample(number)?;
+        Some((sample, self.captures.get(sample.capture as usize)?))
+    }
+
     /// Numbers of the rows whose capture and label pass.
     pub fn rows(&self, keep: impl Fn(&Capture, &Sample) -> bool) -> Vec<u32> {
         (0u32..)

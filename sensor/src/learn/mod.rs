@@ -1,15 +1,27 @@
 //! Makes models: labelled snapshots in, a checked model out, and the numbers that tell what it is worth.
 //! It reads no capture and no clock; the same rows, settings and seed give the same bytes.
 
+mod calibrate;
 pub mod dataset;
+mod folds;
 mod forest;
 pub mod labels;
 pub mod random;
+mod scaled;
+mod simulate;
 #[cfg(test)]
 mod synthetic;
+mod task;
 
+pub use calibrate::logistic_curve;
 pub use dataset::{Capture, Dataset, Pool, Sample, Sampling};
+pub use folds::{Fold, Grouping, folds};
 pub use forest::ForestSettings;
+pub use scaled::ScaledSettings;
+pub use simulate::{
+    Blocked, Judged, Rule, Track, Truth, choose_bias, evidence_rule, simulate, tracks,
+};
+use task::Task;
 
 /// Why a model could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -173,11 +173,6 @@ impl Forest {
         Ok(())
     }
 
-    #[cfg(test)]
-    pub(crate) fn split_trees(self) -> Vec<Vec<Node>> {
-        self.walks().map(|t| t.to_vec()).collect()
-    }
-
     fn walks(&self) -> impl Iterator<Item = &[Node]> {
         let mut rest = self.nodes.as_slice();
         self.sizes.iter().map(move |size| {

@@ -32,8 +32,14 @@ impl Score {
 
     /// All of it on one class.
     pub fn sure(class: Class) -> Self {
+        Self::between(class, 1.0)
+    }
+
+    /// This share on an attack, the rest benign.
+    pub fn between(attack: Class, share: f32) -> Self {
         let mut shares = Shares::default();
-        shares[class.index()] = 1.0;
+        shares[Class::Benign.index()] = 1.0 - share;
+        shares[attack.index()] += share;
         Self { shares }
     }
 
