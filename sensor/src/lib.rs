@@ -1,1 +1,5 @@
-//! Map.
+//! Garita: the pipeline from captured frames to incidents.
+
+pub mod features;
+pub mod meter;
+pub mod service;
