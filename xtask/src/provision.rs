@@ -75,6 +75,9 @@ const DEBIAN_RUST: &[Package] = &[
     package("cargo-web", "the cargo of that compiler"),
 ];
 
+/// The last nightly tried here whose LLVM the linker can read. Plain `nightly` moves on to newer ones.
+const NIGHTLY: &str = "nightly-2026-05-20";
+
 /// The name under which rustup knows Debian's compiler.
 const DEBIAN_TOOLCHAIN: &str = "debian-web";
 
@@ -191,29 +194,27 @@ fn kernel_toolchain(shell: &Shell) -> Result<&'static str> {
         has_program(shell, "rustup"),
         "rustup is not on the PATH: the kernel program needs a compiler that rustup manages"
     );
-    if let Some(ready) = ["nightly", DEBIAN_TOOLCHAIN]
+    if let Some(ready) = [NIGHTLY, "nightly", DEBIAN_TOOLCHAIN]
         .into_iter()
         .find(|toolchain| can_build_core(shell, toolchain))
     {
         return Ok(ready);
     }
-    println!(
-        "Installing a nightly compiler with the sources of `core`, which the kernel program is built from."
-    );
+    println!("Installing {NIGHTLY} with the sources of `core`, to build the kernel program.");
     let fetched = cmd!(
         shell,
-        "rustup toolchain install nightly --profile minimal --component rust-src"
+        "rustup toolchain install {NIGHTLY} --profile minimal --component rust-src"
     )
     .run();
-    if fetched.is_ok() && can_build_core(shell, "nightly") {
-        return Ok("nightly");
+    if fetched.is_ok() && can_build_core(shell, NIGHTLY) {
+        return Ok(NIGHTLY);
     }
-    println!("rustup has no nightly with LLVM {LLVM} or older: taking Debian's compiler instead.");
+    println!("rustup could not fetch it: taking Debian's compiler instead.");
     packages(shell, DEBIAN_RUST)?;
     cmd!(shell, "rustup toolchain link {DEBIAN_TOOLCHAIN} /usr").run()?;
     ensure!(
         can_build_core(shell, DEBIAN_TOOLCHAIN),
-        "no compiler for the kernel program: install a nightly with LLVM {LLVM} or older and its rust-src component"
+        "no compiler for the kernel program: install {NIGHTLY} with its rust-src component"
     );
     Ok(DEBIAN_TOOLCHAIN)
 }
