@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Dataset, Sampling};
+use super::dataset::{Dataset, Pool};
 use super::random::Random;
 use crate::class::Class;
-use crate::model::Scaler;
+use crate::model::{Scaled, Scaler};
 
 /// How many rows are made up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,13 +33,7 @@ impl Smote {
     /// A copy of the capped rows with made-up ones of the rare attacks after them.
     ///
     /// A made-up row belongs to the capture of the row it began at.
-    pub fn apply(
-        &self,
-        data: &Dataset,
-        rows: &[u32],
-        (sampling, seed): (&Sampling, u64),
-    ) -> Dataset {
-        let pool = data.pool(rows, sampling, seed);
+    pub fn apply(&self, data: &Dataset, pool: &Pool, seed: u64) -> Dataset {
         let mut grown = Dataset::new(data.width());
         for capture in data.captures() {
             grown.add_capture(capture.clone());
@@ -66,80 +60,71 @@ impl Smote {
             let mut random = Random::new(seed, 0x30_0000 + number as u64);
             random.shuffle(&mut class);
             class.truncate(self.searched.max(2));
-            if class.len() > 1 {
-                self.fill(&mut grown, (&class, &scaler), missing, &mut random);
+            let partners = self.near(&grown, &class, &scaler);
+            for _ in 0..missing {
+                let Some((from, near)) = partners.get(random.below(partners.len())) else {
+                    break;
+                };
+                let Some(&to) = near.get(random.below(near.len())) else {
+                    break;
+                };
+                grown.push_between(*from, to, random.unit() as f32);
             }
         }
         grown
     }
 
-    fn fill(
-        &self,
-        data: &mut Dataset,
-        (class, scaler): (&[u32], &Scaler),
-        missing: usize,
-        random: &mut Random,
-    ) {
-        let near = self.near(data, class, scaler);
-        for _ in 0..missing {
-            let start = random.below(class.len());
-            let partners = near.get(start).map_or(&[][..], Vec::as_slice);
-            let (Some(&from), Some(&to)) =
-                (class.get(start), partners.get(random.below(partners.len())))
-            else {
-                continue;
-            };
-            let part = random.unit() as f32;
-            let between = data.row(from).iter().zip(data.row(to));
-            // Features are whole numbers.
-            let row: Vec<f32> = between.map(|(a, b)| (a + part * (b - a)).round()).collect();
-            if let Some(sample) = data.sample(from).copied() {
-                data.push(sample, &row);
-            }
-        }
-    }
-
-    /// For each row of a class, the nearest others.
-    fn near(&self, data: &Dataset, class: &[u32], scaler: &Scaler) -> Vec<Vec<u32>> {
+    /// Each row of a class with the nearest others.
+    fn near(&self, data: &Dataset, class: &[u32], scaler: &Scaler) -> Vec<(u32, Vec<u32>)> {
         let scaled: Vec<_> = class
             .iter()
             .map(|&row| scaler.apply(data.row(row)))
             .collect();
         let distance =
             |a: &[f32], b: &[f32]| -> f32 { a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum() };
-        let nearest = |(at, own): (usize, &crate::model::Scaled)| {
-            let others = scaled
-                .iter()
-                .zip(class)
-                .enumerate()
-                .filter(|(other, _)| *other != at);
+        let nearest = |(own, &row): (&Scaled, &u32)| {
+            let others = scaled.iter().zip(class).filter(|(_, other)| **other != row);
             let mut others: Vec<(f32, u32)> = others
-                .map(|(_, (scaled, &row))| (distance(own, scaled), row))
+                .map(|(other, &row)| (distance(own, other), row))
                 .collect();
             others.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             others.truncate(self.neighbours.max(1));
-            others.into_iter().map(|(_, row)| row).collect()
+            (row, others.into_iter().map(|(_, row)| row).collect())
         };
-        scaled.iter().enumerate().map(nearest).collect()
+        scaled.iter().zip(class).map(nearest).collect()
+    }
+}
+
+impl Dataset {
+    /// Adds a row some `part` of the way between two; features are whole numbers.
+    fn push_between(&mut self, from: u32, to: u32, part: f32) {
+        let between = self.row(from).iter().zip(self.row(to));
+        let row: Vec<f32> = between.map(|(a, b)| (a + part * (b - a)).round()).collect();
+        if let Some(sample) = self.sample(from).copied() {
+            self.push(sample, &row);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::dataset::Sampling;
     use crate::learn::synthetic;
 
     #[test]
     fn rare_attacks_are_filled_with_rows_between_their_own() {
         let data = synthetic::overlapping(600, 3);
-        let scarce = |row: &u32| data.sample(*row).unwrap().class != Class::Flood || row % 8 == 0;
+        let scarce =
+            |row: &u32| data.sample(*row).unwrap().class != Class::Flood || row.is_multiple_of(8);
         let rows: Vec<u32> = data.rows(|_, _| true).into_iter().filter(scarce).collect();
         let count = |data: &Dataset, class| data.rows(|_, s| s.class == class).len();
         let smote = Smote {
             share: 1.0,
             ..Smote::default()
         };
-        let grown = smote.apply(&data, &rows, (&Sampling::default(), 1));
+        let pool = data.pool(&rows, &Sampling::default(), 1);
+        let grown = smote.apply(&data, &pool, 1);
         let (scan, flood) = (count(&grown, Class::Scan), count(&grown, Class::Flood));
         assert_eq!(flood, scan.max(count(&grown, Class::BruteForce)));
         assert_eq!(count(&grown, Class::Benign), count(&data, Class::Benign));

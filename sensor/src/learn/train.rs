@@ -172,12 +172,14 @@ impl Trainer<'_> {
 
     fn fit_part(&self, rows: &[u32], watch: &Watch<'_>) -> Result<Fitted, Error> {
         let settings = self.settings;
-        let sampling = (&settings.sampling, settings.seed);
-        let grown = (settings.smote).map(|smote| smote.apply(self.data, rows, sampling));
+        let classes = self.data.classes(rows);
+        let mut pool = self.data.pool(rows, &settings.sampling, settings.seed);
+        let grown = (settings.smote).map(|smote| smote.apply(self.data, &pool, settings.seed));
         let data = grown.as_ref().unwrap_or(self.data);
-        let all = grown.as_ref().map(|grown| grown.rows(|_, _| true));
-        let rows = all.as_deref().unwrap_or(rows);
-        let (classes, pool) = (data.classes(rows), data.pool(rows, sampling.0, sampling.1));
+        if let Some(grown) = &grown {
+            let all = grown.rows(|_, _| true);
+            pool = grown.pool(&all, &settings.sampling, settings.seed);
+        }
         let benign = |row: &u32| data.sample(*row).is_some_and(|s| !s.class.is_attack());
         if classes.len() < 2 || !pool.rows().iter().any(benign) {
             return Err(Error::OneClass);
