@@ -55,9 +55,22 @@ pub fn folds(data: &Dataset, rows: &[u32], grouping: Grouping, count: usize) -> 
         }
         dealt.insert(name, fold);
     }
-    (0..count)
-        .map(|fold| cut(data, rows, grouping, (&dealt, fold)))
-        .collect()
+    let left_out = |row: &u32| {
+        let name = data
+            .labelled(*row)
+            .map(|(_, capture)| grouping.name(capture));
+        name.and_then(|name| dealt.get(name)).copied()
+    };
+    let fold = |number| {
+        let (judge, fit) = rows.iter().partition(|row| left_out(row) == Some(number));
+        let names = dealt.iter().filter(|(_, fold)| **fold == number);
+        Fold {
+            left_out: names.map(|(name, _)| (*name).to_owned()).collect(),
+            fit,
+            judge,
+        }
+    };
+    (0..count).map(fold).collect()
 }
 
 /// Rows of each class in each capture of a group.
@@ -89,27 +102,6 @@ impl Grouping {
             Self::Source => &capture.source,
             Self::Capture => &capture.name,
         }
-    }
-}
-
-fn cut(
-    data: &Dataset,
-    rows: &[u32],
-    grouping: Grouping,
-    (dealt, fold): (&BTreeMap<&str, usize>, usize),
-) -> Fold {
-    let left_out = |row: &u32| {
-        let capture = data
-            .labelled(*row)
-            .map(|(_, capture)| grouping.name(capture));
-        capture.and_then(|name| dealt.get(name)) == Some(&fold)
-    };
-    let (judge, fit) = rows.iter().partition(|row| left_out(row));
-    let names = dealt.iter().filter(|(_, of)| **of == fold);
-    Fold {
-        left_out: names.map(|(name, _)| (*name).to_owned()).collect(),
-        fit,
-        judge,
     }
 }
 

@@ -256,7 +256,7 @@ mod tests {
             let next = Value::serialized(&forest).unwrap();
             match &mut all {
                 None => all = Some(next),
-                Some(all) => trees(all).extend(trees(&mut next.clone()).drain(..)),
+                Some(all) => trees(all).append(trees(&mut next.clone())),
             }
         }
         all.unwrap().deserialized().unwrap()

@@ -1,15 +1,13 @@
 //! Replays scored snapshots as evidence against addresses, to choose the bias that blocks attackers and nobody else.
-//! The rule itself is given: the engine's own, or [`evidence_rule`].
+//! The rule is given; [`evidence_rule`] is the engine's own.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::dataset::Dataset;
+use crate::evidence::{Evidence, Testimony};
 use crate::model::{Calibration, Score};
-
-/// Microseconds in a second.
-const SECOND: f32 = 1e6;
 
 /// Biases tried, log-odds: from generous to one only near certainty passes.
 const BIASES: std::ops::RangeInclusive<i32> = -8..=24;
@@ -115,21 +113,18 @@ pub fn tracks(data: &Dataset, scores: &[Option<Score>]) -> Vec<Track> {
     tracks
 }
 
-/// Evidence that decays with time and blocks above the calibration's threshold.
+/// The engine's own rule: evidence that fades, and blocks once it suffices.
 pub fn evidence_rule(track: &Track, calibration: &Calibration) -> Option<usize> {
-    let (mut evidence, mut positive, mut last) = (0.0f32, 0, 0);
+    let mut evidence = Evidence::default();
     track.snapshots.iter().position(|judged| {
-        let passed = judged.time.saturating_sub(last) as f32 / SECOND;
-        last = judged.time;
-        let odds = calibration.evidence(judged.score.attack());
-        let counted = if odds > 0.0 && !judged.active {
-            0.0
-        } else {
-            odds
+        let testimony = Testimony {
+            time: judged.time,
+            weight: calibration.evidence(judged.score.attack()),
+            class: judged.active.then(|| judged.score.top_attack()),
+            proven: false,
         };
-        positive += u32::from(counted > 0.0);
-        evidence = (evidence * (-passed / calibration.half_life).exp2() + counted).max(0.0);
-        evidence >= calibration.block_at && positive >= calibration.min_positive
+        evidence.hear(&testimony, calibration);
+        evidence.suffices(calibration)
     })
 }
 
