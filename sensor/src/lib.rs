@@ -1,1 +1,5 @@
 //! Map.
+
+pub mod capture;
+pub mod decode;
+pub mod timeline;
