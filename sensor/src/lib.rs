@@ -1,1 +1,3 @@
 //! Map.
+pub mod class;
+pub mod config;
