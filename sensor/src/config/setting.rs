@@ -9,6 +9,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
+use crate::address::canonical;
+
 /// A value of the configuration. Files write numbers as numbers and the environment writes everything
 /// as text, so reading goes through text for both.
 pub trait Setting: Sized {
@@ -208,14 +210,7 @@ impl Setting for IpNet {
             .parse::<Self>()
             .or_else(|_| text.parse::<IpAddr>().map(Self::from))
             .ok()?;
-        match net {
-            Self::V6(v6) if v6.prefix_len() >= 96 => match v6.addr().to_ipv4_mapped() {
-                Some(v4) => Self::new(v4.into(), v6.prefix_len() - 96).ok(),
-                None => Some(net),
-            },
-            _ => Some(net),
-        }
-        .map(|net| net.trunc())
+        Some(canonical(net))
     }
 
     fn write(&self) -> String {
