@@ -7,6 +7,7 @@ pub mod config;
 pub mod corpus;
 pub mod dataplane;
 pub mod decode;
+pub mod engine;
 pub mod evidence;
 pub mod features;
 pub mod learn;
