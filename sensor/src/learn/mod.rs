@@ -3,11 +3,13 @@
 
 mod calibrate;
 pub mod dataset;
+mod figures;
 mod folds;
 mod forest;
 pub mod labels;
 mod metrics;
 pub mod random;
+pub mod report;
 mod scaled;
 mod simulate;
 mod smote;
