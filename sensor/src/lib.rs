@@ -10,6 +10,7 @@ pub mod decode;
 pub mod engine;
 pub mod evidence;
 pub mod features;
+pub mod firewall;
 pub mod learn;
 pub mod meter;
 pub mod model;
