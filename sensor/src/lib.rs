@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod dataplane;
 pub mod decode;
 pub mod engine;
+pub mod evaluate;
 pub mod evidence;
 pub mod features;
 pub mod firewall;

@@ -22,6 +22,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Ports at which passwords can be tried, beside the known ones.
     pub auth_ports: Vec<u16>,
+    /// Addresses with evidence against them that are remembered at once.
+    pub max_addresses: usize,
 }
 
 /// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
@@ -45,6 +47,7 @@ impl Default for Setup {
                 reserved: 0,
             },
             auth_ports: Vec::new(),
+            max_addresses: 16_384,
         }
     }
 }
@@ -60,6 +63,7 @@ impl From<&Config> for Setup {
                 pairs: meter.max_pairs.size(),
             },
             auth_ports: config.evidence.auth_ports.to_vec(),
+            max_addresses: config.evidence.max_addresses.size(),
             ..Self::default()
         }
     }
