@@ -285,7 +285,7 @@ impl HostStats {
         }
     }
 
-    #[cold]
+    // Not `#[cold]`: that would be a section of its own, and aya resolves calls within one section only.
     #[inline(never)]
     fn rotate_long(&mut self, time: u64) {
         self.minute.rotate(time, MINUTE_BUCKET);

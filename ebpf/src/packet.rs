@@ -98,6 +98,14 @@ impl From<Address> for core::net::IpAddr {
     }
 }
 
+/// The tag of a frame whose tags so far make `tag` and are followed by one with these control bits (IEEE 802.1Q §9.6).
+///
+/// Priority and drop bits are left out; of more than two tags the innermost count.
+#[inline(always)]
+pub const fn nest_vlan(tag: u32, control: u16) -> u32 {
+    (tag << 12 | (control & 0x0fff) as u32) & 0x00ff_ffff
+}
+
 /// What a packet is to the flow table.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
