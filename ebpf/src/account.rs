@@ -3,7 +3,7 @@
 
 use crate::flow::{FlowKey, FlowStats, Side, event, state};
 use crate::host::{Hashes, HostKey, HostStats};
-use crate::packet::{Kind, Packet, protocol};
+use crate::packet::{Kind, Packet};
 use crate::pair::{PairKey, PairStats};
 use crate::snapshot::{Snapshot, reason};
 
@@ -139,11 +139,6 @@ impl Work {
         } else {
             (ends.destination, ends.source, ends.source_port)
         };
-        // An ICMP identifier is chosen by the initiator; the type is what it asks for.
-        let port = match ends.protocol {
-            protocol::ICMP | protocol::ICMPV6 => u16::from(ends.icmp_type),
-            _ => port,
-        };
         let link = self.packet.link;
         self.initiator = HostKey {
             address: initiator,
@@ -155,14 +150,12 @@ impl Work {
             link,
             reserved: 0,
         };
-        self.pair = PairKey {
+        self.pair = PairKey::new(
             initiator,
             responder,
             link,
-            port,
-            protocol: ends.protocol,
-            reserved: 0,
-        };
+            (port, ends.protocol, ends.icmp_type),
+        );
     }
 
     #[inline(always)]

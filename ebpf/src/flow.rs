@@ -41,7 +41,7 @@ pub mod event {
     pub const CLOSED: u32 = 1 << 2;
     /// The initiator of a flow first seen from its responder spoke.
     pub const TURNED: u32 = 1 << 3;
-    /// This packet proves that its sender receives what is sent to it.
+    /// This packet proves that its sender takes part in a conversation, with payload both ways, under its own address.
     pub const PROVED: u32 = 1 << 4;
 }
 
@@ -374,7 +374,9 @@ impl FlowStats {
                 let acked = packet.ack.wrapping_sub(self.responder_seq);
                 if acked != 0 && acked <= sent && sent < 1 << 30 {
                     self.state |= state::PROVEN;
-                    events |= event::PROVED;
+                    if self.low.payload > 0 && self.high.payload > 0 {
+                        events |= event::PROVED;
+                    }
                 }
             }
         } else if first_word {

@@ -251,7 +251,7 @@ pub struct HostStats {
     pub last: u64,
     /// Time of the last flow it opened, microseconds; 0 for none.
     pub last_opening: u64,
-    /// When it last proved that it receives what is sent to it, microseconds; 0 for never.
+    /// When it last proved to converse under its own address, microseconds; 0 for never.
     pub proven: u64,
     /// The last second or two.
     pub second: Window<Second>,
@@ -475,7 +475,7 @@ const fn mix(mut value: u64) -> u64 {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InitiatorSums {
-    /// When it last proved its address, microseconds; 0 for never.
+    /// When it last proved to converse under its own address, microseconds; 0 for never.
     pub proven: u64,
     /// The half-hour window.
     pub habits: Habits,

@@ -94,7 +94,7 @@ impl From<core::net::IpAddr> for Address {
 impl From<Address> for core::net::IpAddr {
     fn from(address: Address) -> Self {
         let bits = u128::from(address.high) << 64 | u128::from(address.low);
-        core::net::Ipv6Addr::from_bits(bits).to_canonical().into()
+        core::net::Ipv6Addr::from_bits(bits).to_canonical()
     }
 }
 

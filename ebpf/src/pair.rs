@@ -2,7 +2,7 @@
 //! A pair opens at a flow's first answer, so that a flood or a scan of silent hosts cannot flush the table.
 
 use crate::flow::Ending;
-use crate::packet::Address;
+use crate::packet::{Address, protocol};
 
 /// Names a service of a responder and one initiator that uses it.
 #[repr(C)]
@@ -20,6 +20,27 @@ pub struct PairKey {
     pub protocol: u8,
     /// Always 0: keys are compared as bytes in the kernel.
     pub reserved: u8,
+}
+
+impl PairKey {
+    /// The pair of `initiator` and what it asks of `responder` on `link`: `service` is port, protocol and ICMP type.
+    #[inline(always)]
+    pub fn new(initiator: Address, responder: Address, link: u32, service: (u16, u8, u8)) -> Self {
+        let (port, protocol, icmp_type) = service;
+        // An ICMP identifier is chosen by the initiator; the type is what it asks for.
+        let port = match protocol {
+            protocol::ICMP | protocol::ICMPV6 => u16::from(icmp_type),
+            _ => port,
+        };
+        Self {
+            initiator,
+            responder,
+            link,
+            port,
+            protocol,
+            reserved: 0,
+        }
+    }
 }
 
 /// What has passed between the two since [`PairStats::first`], an hour ago at most.
