@@ -1,7 +1,7 @@
 //! The meter in user space: bounded tables behind the shared accounting, and the sweeps that time brings.
 //! It counts what the frames say and decides nothing.
 
-mod table;
+pub(crate) mod table;
 
 use std::collections::{HashSet, VecDeque};
 
@@ -79,8 +79,8 @@ impl Meter {
         }
     }
 
-    /// Parses and accounts for one packet; what it makes due waits in [`Meter::take_snapshots`].
-    pub fn meter(&mut self, datagram: &Datagram<'_>) {
+    /// Parses and accounts for one packet, and returns what it was; what it makes due waits in [`Meter::take_snapshots`].
+    pub fn meter(&mut self, datagram: &Datagram<'_>) -> Option<&Packet> {
         let mut head = [0; HEAD];
         let captured = datagram.bytes.len().min(HEAD);
         head[..captured].copy_from_slice(&datagram.bytes[..captured]);
@@ -95,8 +95,12 @@ impl Meter {
             Ok(()) => {
                 self.packets += 1;
                 account(&mut self.tables, &mut self.work);
+                Some(&self.work.packet)
             }
-            Err(refusal) => self.refusals[refusal as usize] += 1,
+            Err(refusal) => {
+                self.refusals[refusal as usize] += 1;
+                None
+            }
         }
     }
 
@@ -117,11 +121,6 @@ impl Meter {
     /// Appends the snapshots taken since the last call to `into`.
     pub fn take_snapshots(&mut self, into: &mut Vec<Snapshot>) {
         into.append(&mut self.tables.snapshots);
-    }
-
-    /// Whether snapshots wait to be taken.
-    pub fn has_snapshots(&self) -> bool {
-        !self.tables.snapshots.is_empty()
     }
 
     /// Puts a host under suspicion, or relieves it.
