@@ -34,8 +34,6 @@ mod kernel {
     const RING_SIZE: u32 = 8 << 20;
 
     const ETHERNET: u32 = 14;
-    const IPV4: u16 = 0x0800;
-    const IPV6: u16 = 0x86dd;
     /// Tags a frame may carry after the one the kernel took off: a provider's and a customer's (IEEE 802.1ad).
     const MAX_TAGS: u32 = 2;
 
@@ -98,7 +96,7 @@ mod kernel {
     #[inline(always)]
     fn charge(frame: *mut __sk_buff, counters: &mut Counters, scratch: &mut Scratch) {
         count(counters, Count::Frame);
-        let Some((at, tag)) = find_ip(frame) else {
+        let Some(place) = find_ip(frame) else {
             return count(counters, Count::NotIp);
         };
         let Scratch {
@@ -107,7 +105,7 @@ mod kernel {
             host,
             pair,
         } = scratch;
-        if let Err(refusal) = read(frame, (at, tag), head, &mut work.packet) {
+        if let Err(refusal) = read(frame, &place, head, &mut work.packet) {
             return count(counters, Count::Refused(refusal));
         }
         work.limits = LIMITS.load();
@@ -119,65 +117,76 @@ mod kernel {
         account(&mut tables, work);
     }
 
-    /// Where the IP header of a frame begins, and the tags before it.
+    /// Where the IP header of a frame should begin, and what stood before it.
+    struct Place {
+        at: u32,
+        tag: u32,
+        version: u8,
+    }
+
     #[inline(always)]
-    fn find_ip(frame: *mut __sk_buff) -> Option<(u32, u32)> {
-        let protocol = field!(frame.protocol);
-        let tagged = field!(frame.vlan_present);
-        let tci = field!(frame.vlan_tci);
-        let mut tag = if tagged != 0 {
-            nest_vlan(0, tci as u16)
-        } else {
-            0
-        };
-        let mut protocol = u16::from_be(protocol as u16);
+    fn find_ip(frame: *mut __sk_buff) -> Option<Place> {
+        let mut protocol = u16::from_be(field!(frame.protocol) as u16);
         let mut at = ETHERNET;
+        let mut tag = 0;
+        if field!(frame.vlan_present) != 0 {
+            tag = nest_vlan(0, field!(frame.vlan_tci) as u16);
+        }
         for _ in 0..MAX_TAGS {
             if !matches!(protocol, 0x8100 | 0x88a8 | 0x9100) {
                 break;
             }
-            let mut next = [0u8; 4];
-            // SAFETY: the helper writes the four bytes of `next`, or fails.
-            if unsafe { bpf_skb_load_bytes(frame.cast(), at, next.as_mut_ptr().cast(), 4) } != 0 {
+            let mut header = [0u8; 4];
+            // SAFETY: the helper writes the four bytes of `header`, or fails.
+            if unsafe { bpf_skb_load_bytes(frame.cast(), at, header.as_mut_ptr().cast(), 4) } != 0 {
                 return None;
             }
-            tag = nest_vlan(tag, u16::from_be_bytes([next[0], next[1]]));
-            protocol = u16::from_be_bytes([next[2], next[3]]);
+            let [control @ .., high, low] = header;
+            tag = nest_vlan(tag, u16::from_be_bytes(control));
+            protocol = u16::from_be_bytes([high, low]);
             at += 4;
         }
-        matches!(protocol, IPV4 | IPV6).then_some((at, tag))
+        let version = match protocol {
+            0x0800 => 4,
+            0x86dd => 6,
+            _ => return None,
+        };
+        Some(Place { at, tag, version })
     }
 
-    /// Copies the head of the IP packet at `at` and parses it.
+    /// Copies the head of the IP packet at `place` and parses it.
     #[inline(always)]
     fn read(
         frame: *mut __sk_buff,
-        (at, tag): (u32, u32),
+        place: &Place,
         head: &mut [u8; HEAD],
         packet: &mut Packet,
     ) -> Result<(), Refusal> {
-        let captured = field!(frame.len);
+        let length = field!(frame.len);
         let (link, wire, nanos) = if REPLAY.load() == 0 {
             // SAFETY: the helper takes nothing and only reads the clock.
             let nanos = unsafe { bpf_ktime_get_boot_ns() };
-            (field!(frame.ifindex), captured, nanos)
+            (field!(frame.ifindex), length, nanos)
         } else {
             (0, field!(frame.wire_len), field!(frame.tstamp))
         };
-        if captured <= at {
+        if length <= place.at {
             return Err(Refusal::Truncated);
         }
-        let captured = (captured - at).min(HEAD as u32);
+        let captured = (length - place.at).min(HEAD as u32);
+        let into = head.as_mut_ptr().cast();
         // SAFETY: the helper writes at most the bytes of `head`, or fails.
-        if unsafe { bpf_skb_load_bytes(frame.cast(), at, head.as_mut_ptr().cast(), captured) } != 0
-        {
+        if unsafe { bpf_skb_load_bytes(frame.cast(), place.at, into, captured) } != 0 {
             return Err(Refusal::Truncated);
+        }
+        if head[0] >> 4 != place.version {
+            return Err(Refusal::Version);
         }
         *packet = Packet {
             time: nanos / 1000,
             link,
-            tag,
-            bytes: wire - at,
+            tag: place.tag,
+            bytes: wire - place.at,
             segments: field!(frame.gso_segs),
             ..Packet::default()
         };

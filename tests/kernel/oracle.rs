@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ebpf::account::{Loss, Tables, Work, account};
 use ebpf::flow::{FlowKey, FlowStats};
 use ebpf::host::{HostKey, HostStats};
-use ebpf::packet::{HEAD, Packet, Refusal, nest_vlan, parse};
+use ebpf::packet::{HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
 use ebpf::program::{Count, Counters};
 use ebpf::snapshot::Snapshot;
@@ -38,16 +38,18 @@ impl State {
 /// Meters `frame` into `state`.
 pub(crate) fn meter(state: &mut State, work: &mut Work, frame: &Frame) {
     state.count(Count::Frame);
-    let Some((at, tag)) = find_ip(&frame.bytes) else {
+    let Some((at, version, tag)) = find_ip(&frame.bytes) else {
         return state.count(Count::NotIp);
     };
-    let captured = frame.bytes.len() - at;
-    if captured == 0 {
-        return state.count(Count::Refused(Refusal::Truncated));
+    let packet = &frame.bytes[at..];
+    match packet.first().map(|byte| byte >> 4) {
+        None => return state.count(Count::Refused(Refusal::Truncated)),
+        Some(found) if found != version => return state.count(Count::Refused(Refusal::Version)),
+        Some(_) => {}
     }
     let mut head = [0; HEAD];
-    let kept = captured.min(HEAD);
-    head[..kept].copy_from_slice(&frame.bytes[at..at + kept]);
+    let kept = packet.len().min(HEAD);
+    head[..kept].copy_from_slice(&packet[..kept]);
     work.packet = Packet {
         time: frame.time,
         tag,
@@ -55,24 +57,35 @@ pub(crate) fn meter(state: &mut State, work: &mut Work, frame: &Frame) {
         segments: frame.segments,
         ..Packet::default()
     };
-    match parse(&head, captured as u32, &mut work.packet) {
+    match parse(&head, packet.len() as u32, &mut work.packet) {
         Ok(()) => account(state, work),
         Err(refusal) => state.count(Count::Refused(refusal)),
     }
 }
 
-fn find_ip(frame: &[u8]) -> Option<(usize, u32)> {
-    let (mut at, mut tag) = (12, 0);
-    loop {
-        match frame.get(at..at + 2)? {
-            [0x08, 0x00] | [0x86, 0xdd] => return Some((at + 2, tag)),
-            [0x81, 0x00] | [0x88, 0xa8] | [0x91, 0x00] if at < 20 => {
-                let control = frame.get(at + 2..at + 4)?;
-                tag = nest_vlan(tag, u16::from_be_bytes([control[0], control[1]]));
-                at += 4;
-            }
-            _ => return None,
-        }
+/// Where the IP header begins, the version announced, and the tag.
+fn find_ip(frame: &[u8]) -> Option<(usize, u8, u32)> {
+    let vlan = |at: usize| {
+        Some(u32::from(frame.get(at + 2)? & 0x0f) << 8 | u32::from(*frame.get(at + 3)?))
+    };
+    let is_tag = |at: usize| {
+        matches!(
+            frame.get(at..at + 2),
+            Some([0x81, 0] | [0x88, 0xa8] | [0x91, 0])
+        )
+    };
+    let (at, tag) = match (is_tag(12), is_tag(16)) {
+        (false, _) => (12, 0),
+        (true, false) => (16, vlan(12)?),
+        (true, true) => match (vlan(12)?, vlan(16)?) {
+            (0, one) | (one, 0) => (20, one),
+            (outer, inner) => (20, 1 << 28 | outer << 12 | inner),
+        },
+    };
+    match frame.get(at..at + 2)? {
+        [0x08, 0x00] => Some((at + 2, 4, tag)),
+        [0x86, 0xdd] => Some((at + 2, 6, tag)),
+        _ => None,
     }
 }
 
