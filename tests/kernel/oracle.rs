@@ -64,7 +64,7 @@ pub(crate) fn meter(state: &mut State, work: &mut Work, frame: &Frame) {
 }
 
 /// Where the IP header begins, the version announced, and the tag.
-fn find_ip(frame: &[u8]) -> Option<(usize, u8, u32)> {
+pub(crate) fn find_ip(frame: &[u8]) -> Option<(usize, u8, u32)> {
     let vlan = |at: usize| {
         Some(u32::from(frame.get(at + 2)? & 0x0f) << 8 | u32::from(*frame.get(at + 3)?))
     };

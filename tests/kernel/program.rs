@@ -41,7 +41,8 @@ struct Entry<T: Copy + 'static>(T);
 // SAFETY: every `T` here is one of the meter's `repr(C)` structures of integers, for which any bytes are a value.
 unsafe impl<T: Copy + 'static> Pod for Entry<T> {}
 
-/// Whether the kernel runs a program on `frame`: it wants a whole IP header where the Ethernet header announces one.
+/// Whether the kernel runs a program on `frame`: it wants a whole IP header where the Ethernet header announces one, and
+/// no more on the wire than 64 KiB.
 pub(crate) fn accepts(frame: &Frame) -> bool {
     let header = match frame.bytes.get(12..14) {
         Some([0x08, 0x00]) => 20,
@@ -49,7 +50,7 @@ pub(crate) fn accepts(frame: &Frame) -> bool {
         Some(_) => 0,
         None => return false,
     };
-    frame.bytes.len() >= 14 + header
+    frame.bytes.len() >= 14 + header && frame.wire <= 1 << 16
 }
 
 /// The loaded program and its maps.
