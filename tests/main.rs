@@ -1,1 +1,3 @@
 //! Tests at the boundary; each module is one way a user meets the program.
+
+mod kernel;
