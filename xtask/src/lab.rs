@@ -1,7 +1,12 @@
 //! `cargo xtask lab`: captures of real tools against real servers, recorded in network namespaces.
 //! Its traffic never leaves them, and it leaves nothing behind on the machine.
 
+mod ambience;
+mod attacks;
+mod cases;
 mod director;
+mod forged;
+mod frames;
 mod golden;
 mod lease;
 mod packages;
@@ -11,8 +16,10 @@ mod scenario;
 mod service;
 mod stage;
 mod topology;
+mod training;
+mod written;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -24,6 +31,21 @@ pub(crate) struct Args {
     /// Where golden cases live.
     #[arg(long, default_value = "tests/captures")]
     captures: PathBuf,
+    /// Makes the large training set in this directory, or what is missing of it.
+    #[arg(long, value_name = "DIR", conflicts_with = "cases")]
+    training: Option<PathBuf>,
+    /// Different draws of every attack and every benign theme in the training set.
+    #[arg(long, default_value_t = 6)]
+    rounds: u32,
+    /// Makes only captures whose path contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// Scenarios of the training set performed at a time.
+    #[arg(long, default_value_t = 3)]
+    jobs: usize,
+    /// Seed of the training set's chances.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Only remove what earlier runs that died have left.
     #[arg(long)]
     clean: bool,
@@ -39,21 +61,36 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.clean {
         return Ok(());
     }
-    let known = golden::cases();
+    if let Some(dir) = &args.training {
+        packages::provision()?;
+        let Args { rounds, jobs, seed, .. } = *args;
+        return training::make(dir, &training::Extent { rounds, jobs, seed, only: args.only.clone() });
+    }
     if args.cases.is_empty() {
-        for case in known {
-            say(&format!("{:24} {}", case.name, case.purpose));
-        }
-        return Ok(());
+        return list();
     }
     packages::provision()?;
-    for name in &args.cases {
-        let Some(case) = known.iter().find(|case| &case.name == name) else {
-            bail!("there is no case {name}; `cargo xtask lab` lists them");
-        };
-        golden::record(case, &args.captures)?;
-        say(&format!("recorded {name}"));
+    args.cases.iter().try_for_each(|name| make(name, &args.captures))
+}
+
+fn list() -> Result<()> {
+    let recorded = cases::all().into_iter().map(|case| (case.name, case.purpose));
+    let written = written::CASES.iter().map(|case| (case.name.to_owned(), case.purpose.to_owned()));
+    for (name, purpose) in recorded.chain(written) {
+        say(&format!("{name:22} {purpose}"));
     }
+    Ok(())
+}
+
+fn make(name: &str, captures: &Path) -> Result<()> {
+    if let Some(case) = cases::all().iter().find(|case| case.name == name) {
+        golden::record(case, captures)?;
+    } else if let Some(case) = written::CASES.iter().find(|case| case.name == name) {
+        golden::write(case, captures)?;
+    } else {
+        bail!("there is no case {name}; `cargo xtask lab` lists them");
+    }
+    say(&format!("made {name}"));
     Ok(())
 }
 

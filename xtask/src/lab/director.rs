@@ -1,19 +1,23 @@
 //! Performs a scenario on a stage and leaves its capture.
 //! A capture whose attack did not run, or that lost packets, is an error, never a file.
 
-use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
+use super::frames::{self, Frame};
 use super::running::{self, Running};
 use super::scenario::{Act, Class, Scenario};
 use super::stage::{Script, Stage};
+use super::topology::{Host, Role};
 
 /// What every play's script starts with.
 const PRELUDE: &str = include_str!("play/prelude.sh");
+
+/// An attack of fewer packets did not happen.
+const FEW: usize = 12;
 
 /// How often exits are looked for: fine enough for scenarios of tens of seconds.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,6 +28,10 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
     let mut servers = Vec::new();
     for (host, service) in &scenario.services {
         servers.push(service.start(&stage, *host)?);
+    }
+    if let Some(flood) = scenario.flood {
+        let victim = Host::new(Role::Server, 1).address(scenario.family);
+        frames::write(&stage.dir().join("forged.pcap"), &flood.frames(victim, scenario.seed))?;
     }
     let partial = stage.dir().join("capture.pcap");
     let recorder = stage.record(&partial)?;
@@ -40,7 +48,26 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
     }
     stage.finish_recording(recorder)?;
     result?;
-    fs::copy(&partial, capture).with_context(|| format!("cannot write {}", capture.display()))?;
+    let recorded = match scenario.vlan {
+        None => frames::read(&partial)?,
+        Some(vlan) => {
+            let tag = frames::tag(0x8100, vlan);
+            frames::read(&partial)?.into_iter().map(|frame| frame.tagged(&tag)).collect()
+        }
+    };
+    check_attacked(scenario, &recorded)?;
+    frames::write(capture, &recorded)
+}
+
+/// A tool may end content without having sent anything; forged floods are checked by their sender.
+fn check_attacked(scenario: &Scenario, recorded: &[Frame]) -> Result<()> {
+    for act in scenario.acts.iter().filter(|act| act.play.class != Class::Benign) {
+        let sent = |frame: &&Frame| frame.is_from(act.host.address(scenario.family));
+        let sent = recorded.iter().filter(sent).count();
+        if sent < FEW && scenario.flood.is_none() {
+            bail!("the attack {} of {} sent {sent} packets", act.play.name, act.host);
+        }
+    }
     Ok(())
 }
 

@@ -7,41 +7,44 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::director::perform;
-use super::play;
-use super::scenario::{Act, Class, Scenario};
+use super::forged::Flood;
+use super::frames;
+use super::scenario::{Class, Scenario};
 use super::service;
-use super::topology::{Host, Role};
+use super::written::Written;
 
 /// Captures above this size do not belong in the repository.
 const MAX_BYTES: u64 = 300_000;
-
-pub(crate) const SERVER: Host = Host::new(Role::Server, 1);
-
-pub(crate) const fn client(number: u8) -> Host {
-    Host::new(Role::Client, number)
-}
-
-pub(crate) const fn attacker(number: u8) -> Host {
-    Host::new(Role::Attacker, number)
-}
-
-/// Every case, in the order they are listed.
-pub(crate) fn cases() -> Vec<Scenario> {
-    vec![nmap_and_ssh()]
-}
 
 /// Records `scenario` into `captures/<name>/`, with its README.
 pub(crate) fn record(scenario: &Scenario, captures: &Path) -> Result<()> {
     let dir = captures.join(&scenario.name);
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    let capture = dir.join("input.pcap");
-    perform(scenario, &capture).with_context(|| format!("case {}", scenario.name))?;
-    let size = fs::metadata(&capture).context("the capture is gone")?.len();
+    let (capture, partial) = (dir.join("input.pcap"), dir.join("partial.pcap"));
+    perform(scenario, &partial).with_context(|| format!("case {}", scenario.name))?;
+    let size = fs::metadata(&partial).context("the capture is gone")?.len();
     if size > MAX_BYTES {
+        fs::remove_file(&partial).context("cannot remove a capture")?;
         bail!("case {} is {size} bytes, above {MAX_BYTES}", scenario.name);
     }
+    fs::rename(&partial, &capture).context("cannot rename a capture")?;
+    write_readme(&dir, &describe(scenario)?)
+}
+
+/// Writes a case of frames written by hand into `captures/<name>/`, with its README.
+pub(crate) fn write(case: &Written, captures: &Path) -> Result<()> {
+    let dir = captures.join(case.name);
+    fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    frames::write(&dir.join("input.pcap"), &(case.frames)())?;
+    let Written { name, purpose, .. } = case;
+    let text = format!("# {name}\n\n{purpose}\n\nNobody attacks anybody here.\n\n\
+         Origin: written frame by frame by `cargo xtask lab {name}` (`written.rs`); the same bytes every time.\n");
+    write_readme(&dir, &text)
+}
+
+fn write_readme(dir: &Path, text: &str) -> Result<()> {
     let readme = dir.join("README.md");
-    fs::write(&readme, describe(scenario)?).with_context(|| format!("cannot write {}", readme.display()))
+    fs::write(&readme, text).with_context(|| format!("cannot write {}", readme.display()))
 }
 
 fn describe(scenario: &Scenario) -> Result<String> {
@@ -60,7 +63,15 @@ fn describe(scenario: &Scenario) -> Result<String> {
         text.push_str(line.trim_end());
         text.push('\n');
     }
+    if let Some(vlan) = scenario.vlan {
+        text.push_str(&format!("\nEvery frame was given a tag of VLAN {vlan} after it was recorded.\n"));
+    }
+    if let Some(flood) = scenario.flood {
+        let Flood { kind, sources, packets, rate } = flood;
+        text.push_str(&format!("\nForged: {packets} packets from {sources} sources, {rate} a second, {kind:?}.\n"));
+    }
     let mut programs: Vec<_> = scenario.acts.iter().flat_map(|act| act.play.programs()).collect();
+    programs.extend(scenario.services.iter().flat_map(|(_, service)| service.programs()));
     programs.extend(["tcpdump"]);
     programs.sort_unstable();
     programs.dedup();
@@ -75,35 +86,4 @@ fn today() -> Result<String> {
     let date = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
     let date = date.context("cannot run date")?;
     Ok(String::from_utf8_lossy(&date.stdout).trim().to_owned())
-}
-
-fn nmap_and_ssh() -> Scenario {
-    let mut scenario = Scenario::new(
-        "nmap-and-ssh",
-        "The demo: a port scan of one server, then a password attack on its ssh by another address, \
-         while people use its pages, names, time, and ssh with keys.",
-    );
-    scenario.seconds = 80;
-    scenario.services = vec![
-        (SERVER, &service::SSH),
-        (SERVER, &service::WEB),
-        (SERVER, &service::DNS),
-        (SERVER, &service::NTP),
-    ];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::NMAP, SERVER).with("START", 15).with("OPTIONS", "-Pn -sS --top-ports 120 -T4"),
-        Act::new(attacker(2), &play::HYDRA, SERVER)
-            .with("START", 30)
-            .with("SERVICE", "ssh")
-            .with("WORDS", 12)
-            .with("ROUNDS", 3)
-            .with("TASKS", 4),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 8).with("THINK", 20),
-        Act::new(client(2), &play::BROWSE, SERVER).with("ASSETS", 6).with("THINK", 25).with("SCHEME", "https"),
-        Act::new(client(3), &play::DNS, SERVER).with("THINK", 4),
-        Act::new(client(4), &play::SSH_KEY, SERVER).with("THINK", 15),
-        Act::new(client(5), &play::RSYNC, SERVER).with("FILES", 12).with("THINK", 25),
-        Act::new(client(6), &play::NTP, SERVER).with("THINK", 15),
-    ];
-    scenario
 }

@@ -34,7 +34,10 @@ impl Lease {
         let record = Path::new(RECORDS).join(&tag);
         let dir = std::env::temp_dir().join(format!("garita-lab-{tag}"));
         let started = start_time(process::id()).context("cannot read this process's start time")?;
-        fs::write(&record, format!("owner {} {started}\n", process::id()))
+        // Another lab may be looking for dead owners: a record appears whole.
+        let hidden = Path::new(RECORDS).join(format!(".{tag}"));
+        fs::write(&hidden, format!("owner {} {started}\n", process::id()))
+            .and_then(|()| fs::rename(&hidden, &record))
             .with_context(|| format!("cannot write {}", record.display()))?;
         let lease = Self { record, tag, dir };
         lease.note("dir", &lease.dir.display().to_string())?;
@@ -83,6 +86,9 @@ pub(crate) fn reclaim_stale() -> Result<usize> {
     let mut reclaimed = 0;
     for entry in entries {
         let record = entry.with_context(|| format!("cannot list {RECORDS}"))?.path();
+        if entry_is_hidden(&record) {
+            continue;
+        }
         let text = fs::read_to_string(&record).unwrap_or_default();
         if !owner_lives(&text) {
             give_back(&record)?;
@@ -90,6 +96,10 @@ pub(crate) fn reclaim_stale() -> Result<usize> {
         }
     }
     Ok(reclaimed)
+}
+
+fn entry_is_hidden(record: &Path) -> bool {
+    record.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// A process id is reused sooner or later, so the owner is known by its start time too.

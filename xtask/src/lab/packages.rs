@@ -27,8 +27,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("mosquitto-clients", "mosquitto_pub", "mqtt devices"),
     ("redis-server", "redis-server", "server: redis with a password"),
     ("redis-tools", "redis-cli", "redis clients"),
-    ("samba", "smbd", "server: smb"),
-    ("smbclient", "smbclient", "smb clients"),
+    ("dovecot-imapd", "dovecot", "server: imap"),
     ("inetutils-telnetd", "telnetd", "server: telnet"),
     ("openbsd-inetd", "inetd", "server: starts telnetd"),
     ("git", "git", "git clients and daemon"),
@@ -39,11 +38,10 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("bind9-dnsutils", "dig", "dns clients"),
     ("dnsperf", "dnsperf", "busy resolvers"),
     ("iputils-ping", "ping", "monitoring"),
-    ("fping", "fping", "monitoring of many hosts"),
     ("iperf3", "iperf3", "bulk transfers"),
     ("socat", "socat", "small servers, datagrams, multicast"),
     ("netcat-openbsd", "nc", "health checks"),
-    ("nmap", "nmap", "scan"),
+    ("nmap", "nmap", "scan; nping for floods"),
     ("zmap", "zmap", "scan"),
     ("masscan", "masscan", "scan, kept for tests"),
     ("hydra", "hydra", "brute force"),
@@ -78,9 +76,11 @@ pub(crate) fn provision() -> Result<()> {
     apt(&[&["install", "-y", "--no-install-recommends"], names.as_slice()].concat())
 }
 
-/// Whether `word` is a program of the lab.
-pub(crate) fn is_program(word: &str) -> bool {
-    NEEDED.iter().any(|(_, program, _)| *program == word)
+/// The lab's programs that `script` names outside comments.
+pub(crate) fn programs(script: &'static str) -> Vec<&'static str> {
+    let code = script.lines().filter(|line| !line.starts_with('#'));
+    let words = code.flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c))));
+    words.filter(|word| NEEDED.iter().any(|(_, program, _)| program == word)).collect()
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {

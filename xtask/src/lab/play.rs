@@ -1,7 +1,7 @@
 //! Everything a host can do: one script under `play/` each, with its class, tool and split.
 //! The scripts read their parameters from variables; `scenario` sets them.
 
-use super::scenario::Class::{self, Benign, BruteForce, C2, Ddos, Flood, Scan, SlowDos, Tunnel};
+use super::scenario::Class::{self, Benign, BruteForce, C2, Ddos, Exploit, Flood, Scan, SlowDos, Tunnel};
 use super::scenario::Play;
 use super::scenario::Split::{self, Test, Train};
 
@@ -26,9 +26,12 @@ plays! {
     MEDUSA = "medusa", BruteForce, "medusa", Test;
     NCRACK = "ncrack", BruteForce, "ncrack", Test;
     HPING = "hping", Flood, "hping3", Train;
+    NPING = "nping", Flood, "nping", Train;
     HTTP_FLOOD = "http-flood", Flood, "http-flood", Train;
     AB = "ab", Flood, "ab", Test;
     FORGED = "inject", Ddos, "forged", Train;
+    REFLECTED = "inject", Ddos, "reflected", Test;
+    EXPLOIT = "exploit", Exploit, "curl", Train;
     SLOWHTTP = "slowhttp", SlowDos, "slowhttptest", Train;
     SLOWLORIS = "slowloris", SlowDos, "slowloris", Train;
     SLOW_READ = "slow-read", SlowDos, "slow-read", Test;
@@ -43,11 +46,13 @@ plays! {
     FTP_USER = "ftp-user", Benign, "ftp", Train;
     GIT = "git", Benign, "git", Train;
     HEALTH = "health", Benign, "health", Train;
+    IMAP_POLL = "imap-poll", Benign, "imap", Train;
     LOAD_TEST = "load-test", Benign, "wrk", Test;
     MONITOR = "monitor", Benign, "monitor", Train;
     MQTT = "mqtt", Benign, "mqtt", Train;
     MQTT_WATCH = "mqtt-watch", Benign, "mqtt", Train;
     NTP = "ntp", Benign, "ntp", Train;
+    REDIS_APP = "redis-app", Benign, "redis", Train;
     RESOLVER = "resolver", Benign, "resolver", Train;
     RETRY_DEAD = "retry-dead", Benign, "retry-dead", Train;
     RSYNC = "rsync", Benign, "rsync", Train;

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::forged::Flood;
 use super::service::Service;
 use super::topology::{Family, Host, INSIDE, Role, Stray, Topology, Translation};
 
@@ -57,6 +58,12 @@ pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) stray: Stray,
     pub(crate) translation: Translation,
+    /// The capture is made to come from this VLAN.
+    pub(crate) vlan: Option<u16>,
+    /// Which part a wholly benign capture belongs to, if not its first tool's.
+    pub(crate) split: Option<Split>,
+    /// What acts that send written frames send, to `server1`.
+    pub(crate) flood: Option<Flood>,
     pub(crate) services: Vec<(Host, &'static Service)>,
     pub(crate) acts: Vec<Act>,
 }
@@ -101,9 +108,7 @@ impl Split {
 impl Play {
     /// The programs its script runs, for a case's README.
     pub(crate) fn programs(&self) -> Vec<&'static str> {
-        let words = self.text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == '_'));
-        let known = |word: &&str| super::packages::is_program(word);
-        words.filter(known).collect()
+        super::packages::programs(self.text)
     }
 }
 
@@ -122,23 +127,6 @@ impl Act {
     fn variable(&self, key: &str) -> Option<&str> {
         self.variables.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
-
-    /// Who attacks whom. A play on a whole network sets `VICTIM`, one with forged sources `ATTACKER`.
-    fn label(&self, family: Family) -> Label {
-        let (mut attacker, mut victim) = (self.host, self.target);
-        // The design's rule: the side outside is the one to act on.
-        if matches!(self.play.class, Class::C2 | Class::Tunnel) && attacker.is_inside() {
-            std::mem::swap(&mut attacker, &mut victim);
-        }
-        let text = |host: Host| host.address(family).to_string();
-        Label {
-            attacker: self.variable("ATTACKER").map_or_else(|| text(attacker), str::to_owned),
-            victim: self.variable("VICTIM").map_or_else(|| text(victim), str::to_owned),
-            class: self.play.class,
-            split: self.play.split,
-            source: format!("lab-{}", self.play.tool),
-        }
-    }
 }
 
 impl Scenario {
@@ -152,6 +140,9 @@ impl Scenario {
             seed: 1,
             stray: Stray::Silent,
             translation: Translation::None,
+            vlan: None,
+            split: None,
+            flood: None,
             services: Vec::new(),
             acts: Vec::new(),
         }
@@ -170,18 +161,37 @@ impl Scenario {
     /// Rows for the labels file: one an attack, or one that says there is none.
     pub(crate) fn labels(&self) -> Vec<Label> {
         let attacks = self.acts.iter().filter(|act| act.play.class != Class::Benign);
-        let mut labels: Vec<_> = attacks.map(|act| act.label(self.family)).collect();
+        let mut labels: Vec<_> = attacks.map(|act| self.label(act)).collect();
         labels.dedup();
         if let ([], Some(act)) = (labels.as_slice(), self.acts.first()) {
             labels.push(Label {
                 attacker: "-".to_owned(),
                 victim: "-".to_owned(),
                 class: Class::Benign,
-                split: act.play.split,
+                split: self.split.unwrap_or(act.play.split),
                 source: format!("lab-{}", act.play.tool),
             });
         }
         labels
+    }
+
+    /// Who attacks whom. A play on a whole network sets `VICTIM`.
+    fn label(&self, act: &Act) -> Label {
+        let (mut attacker, mut victim) = (act.host, act.target);
+        // The design's rule: the side outside is the one to act on.
+        if matches!(act.play.class, Class::C2 | Class::Tunnel) && attacker.is_inside() {
+            std::mem::swap(&mut attacker, &mut victim);
+        }
+        let text = |host: Host| host.address(self.family).to_string();
+        let forged = self.flood.filter(|_| act.play.class == Class::Ddos);
+        let forged = forged.map(|flood| flood.prefix(self.family).to_owned());
+        Label {
+            attacker: forged.unwrap_or_else(|| text(attacker)),
+            victim: act.variable("VICTIM").map_or_else(|| text(victim), str::to_owned),
+            class: act.play.class,
+            split: act.play.split,
+            source: format!("lab-{}", act.play.tool),
+        }
     }
 
     /// The variables a play's script sees.

@@ -32,6 +32,9 @@ services! {
     FTP = "ftp", &[Port::Tcp(21)];
     MQTT = "mqtt", &[Port::Tcp(1883)];
     IPERF = "iperf", &[Port::Tcp(5201)];
+    REDIS = "redis", &[Port::Tcp(6379)];
+    TELNET = "telnet", &[Port::Tcp(23)];
+    IMAP = "imap", &[Port::Tcp(143)];
     IODINED = "iodined", &[Port::Udp(53), Port::Tcp(9)];
     DNS2TCPD = "dns2tcpd", &[Port::Udp(53)];
 }
@@ -45,6 +48,11 @@ impl Service {
         Ok(running)
     }
 
+    /// The programs its script runs, for a case's README.
+    pub(crate) fn programs(&self) -> Vec<&'static str> {
+        super::packages::programs(self.text)
+    }
+
     /// Whether plays look names up there.
     pub(crate) fn is_resolver(&self) -> bool {
         self.name == "dns"
@@ -54,8 +62,9 @@ impl Service {
 /// The first line a program prints about its version, for a case's README.
 pub(crate) fn version(program: &str) -> String {
     let flag = match program {
-        "ssh" | "nginx" => "-V",
-        "hydra" => "-h",
+        "ssh" | "sshd" | "nginx" => "-V",
+        "hydra" | "iodine" | "iodined" | "hping3" => "-v",
+        "slowhttptest" | "nc" | "dnsperf" | "masscan" | "sshpass" => "-h",
         _ => "--version",
     };
     let Ok(output) = Command::new(program).arg(flag).output() else {
@@ -63,5 +72,8 @@ pub(crate) fn version(program: &str) -> String {
     };
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).unwrap_or(program).trim().to_owned()
+    let line = text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).unwrap_or(program);
+    // What follows the version is build options and thanks.
+    let line = line.split([',', '(']).next().unwrap_or(line).trim();
+    if line.contains(program) { line.to_owned() } else { format!("{program}: {line}") }
 }

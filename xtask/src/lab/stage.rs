@@ -140,9 +140,14 @@ impl Stage {
     fn translate(&self, translation: Translation) -> Result<()> {
         match translation {
             Translation::None => Ok(()),
-            Translation::Masquerade => inside(&self.gate, &format!(
-                "nft 'table ip nat {{ chain out {{ type nat hook postrouting priority 100; \
-                 oifname wan ip saddr 192.0.2.100-192.0.2.199 snat to {MASQUERADE}; }} }}'")),
+            Translation::Masquerade => {
+                let table = format!(
+                    "nft 'add table ip nat; \
+                     add chain ip nat out {{ type nat hook postrouting priority 100; }}; \
+                     add rule ip nat out oifname wan ip saddr 192.0.2.100-192.0.2.199 snat to {MASQUERADE}'"
+                );
+                inside(&self.gate, &table)
+            }
         }
     }
 

@@ -15,7 +15,7 @@ for user in alice bob carol dave; do
     chown -R "$n:$n" "$LAB/home/$user"
     n=$((n + 1))
 done
-for service in sshd vsftpd; do
+for service in sshd vsftpd login; do
     printf 'auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n' > "$LAB/pam/$service"
 done
 : > "$LAB/etc/resolv.conf"

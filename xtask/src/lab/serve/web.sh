@@ -32,7 +32,7 @@ http {
         ssl_certificate $HOME/cert.pem; ssl_certificate_key $HOME/key.pem;
         root $root;
         location / { limit_rate ${WEB_RATE:-0}; }
-        location /login { if (\$request_method = POST) { return 401 "wrong password\n"; } return 200 "<form method=post>"; }
+        location /login { if (\$request_method = POST) { return 200 "wrong password\n"; } return 200 "<form method=post>"; }
         location /api { return 200 "{\"status\":\"ok\"}\n"; }
         location /secret { auth_basic lab; auth_basic_user_file $HOME/htpasswd; }
         location /upload { client_max_body_size 64m; return 200 "thanks\n"; }
