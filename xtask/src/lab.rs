@@ -63,19 +63,35 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if let Some(dir) = &args.training {
         packages::provision()?;
-        let Args { rounds, jobs, seed, .. } = *args;
-        return training::make(dir, &training::Extent { rounds, jobs, seed, only: args.only.clone() });
+        let Args {
+            rounds, jobs, seed, ..
+        } = *args;
+        return training::make(
+            dir,
+            &training::Extent {
+                rounds,
+                jobs,
+                seed,
+                only: args.only.clone(),
+            },
+        );
     }
     if args.cases.is_empty() {
         return list();
     }
     packages::provision()?;
-    args.cases.iter().try_for_each(|name| make(name, &args.captures))
+    args.cases
+        .iter()
+        .try_for_each(|name| make(name, &args.captures))
 }
 
 fn list() -> Result<()> {
-    let recorded = cases::all().into_iter().map(|case| (case.name, case.purpose));
-    let written = written::CASES.iter().map(|case| (case.name.to_owned(), case.purpose.to_owned()));
+    let recorded = cases::all()
+        .into_iter()
+        .map(|case| (case.name, case.purpose));
+    let written = written::CASES
+        .iter()
+        .map(|case| (case.name.to_owned(), case.purpose.to_owned()));
     for (name, purpose) in recorded.chain(written) {
         say(&format!("{name:22} {purpose}"));
     }

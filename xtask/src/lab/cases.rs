@@ -1,11 +1,11 @@
 //! The golden cases that are recorded: who does what, one function a case.
 //! Sizes matter here: each capture must stay small enough to commit.
 
-use super::forged::{Flood, Kind};
-use super::play;
-use super::scenario::{Act, Scenario};
-use super::service;
-use super::topology::{Family, Host, Role, Stray, Translation};
+mod attack;
+mod benign;
+
+use super::scenario::Scenario;
+use super::topology::{Host, Role};
 
 /// The server every scenario turns around.
 pub(crate) const SERVER: Host = Host::new(Role::Server, 1);
@@ -23,323 +23,25 @@ pub(crate) const fn attacker(number: u8) -> Host {
 /// Every case, in the order they are listed.
 pub(crate) fn all() -> Vec<Scenario> {
     vec![
-        nmap_and_ssh(),
-        nmap_ipv6(),
-        nmap_udp(),
-        ssh_brute_force_slow(),
-        ftp_brute_force(),
-        http_brute_force(),
-        syn_flood_one_source(),
-        syn_flood_forged(),
-        udp_flood(),
-        slowloris(),
-        http_page_loads(),
-        services_down(),
-        monitoring_probes(),
-        busy_resolver(),
-        ssh_users(),
-        nat_many_users(),
-        vlan(),
-        mqtt_devices(),
-        beacon(),
-        dns_tunnel(),
+        attack::nmap_and_ssh(),
+        attack::nmap_ipv6(),
+        attack::nmap_udp(),
+        attack::ssh_brute_force_slow(),
+        attack::ftp_brute_force(),
+        attack::http_brute_force(),
+        attack::syn_flood_one_source(),
+        attack::syn_flood_forged(),
+        attack::udp_flood(),
+        attack::slowloris(),
+        benign::http_page_loads(),
+        benign::services_down(),
+        benign::monitoring_probes(),
+        benign::busy_resolver(),
+        benign::ssh_users(),
+        benign::nat_many_users(),
+        attack::vlan(),
+        benign::mqtt_devices(),
+        attack::beacon(),
+        attack::dns_tunnel(),
     ]
-}
-
-fn nmap_and_ssh() -> Scenario {
-    let mut scenario = Scenario::new(
-        "nmap-and-ssh",
-        "The demo: a port scan of one server, then a password attack on its ssh by another address, \
-         while people use its pages, names, time, and ssh with keys.",
-    );
-    scenario.seconds = 80;
-    scenario.services = vec![
-        (SERVER, &service::SSH),
-        (SERVER, &service::WEB),
-        (SERVER, &service::DNS),
-        (SERVER, &service::NTP),
-    ];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::NMAP, SERVER).with("START", 15).with("OPTIONS", "-Pn -sS --top-ports 120 -T4"),
-        Act::new(attacker(2), &play::HYDRA, SERVER)
-            .with("START", 30)
-            .with("SERVICE", "ssh")
-            .with("WORDS", 12)
-            .with("ROUNDS", 3)
-            .with("TASKS", 4),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 8).with("THINK", 20),
-        Act::new(client(2), &play::BROWSE, SERVER).with("ASSETS", 6).with("THINK", 25).with("SCHEME", "https"),
-        Act::new(client(3), &play::DNS, SERVER).with("THINK", 4),
-        Act::new(client(4), &play::SSH_KEY, SERVER).with("THINK", 15),
-        Act::new(client(5), &play::RSYNC, SERVER).with("FILES", 12).with("THINK", 25),
-        Act::new(client(6), &play::NTP, SERVER).with("THINK", 15),
-    ];
-    scenario
-}
-
-fn nmap_ipv6() -> Scenario {
-    let mut scenario = Scenario::new("nmap-ipv6", "A connect scan over IPv6 beside page loads and ssh over IPv6.");
-    scenario.family = Family::V6;
-    scenario.seconds = 40;
-    scenario.services = vec![(SERVER, &service::SSH), (SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::NMAP, SERVER).with("START", 12).with("OPTIONS", "-Pn -sT --top-ports 200 -T4"),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 8).with("THINK", 12),
-        Act::new(client(2), &play::SSH_KEY, SERVER).with("THINK", 8),
-        Act::new(client(3), &play::DNS, SERVER).with("THINK", 4),
-    ];
-    scenario
-}
-
-fn nmap_udp() -> Scenario {
-    let mut scenario = Scenario::new(
-        "nmap-udp",
-        "A UDP scan: most ports answer port unreachable, at the pace the server's kernel allows; names and time beside it.",
-    );
-    scenario.seconds = 50;
-    scenario.services = vec![(SERVER, &service::DNS), (SERVER, &service::NTP)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::NMAP, SERVER).with("START", 10).with("OPTIONS", "-Pn -sU --top-ports 60 -T4 --max-retries 1"),
-        Act::new(client(1), &play::DNS, SERVER).with("THINK", 2),
-        Act::new(client(2), &play::NTP, SERVER).with("THINK", 6),
-    ];
-    scenario
-}
-
-fn ssh_brute_force_slow() -> Scenario {
-    let mut scenario = Scenario::new(
-        "ssh-brute-force-slow",
-        "One ssh password every few seconds, each on its own connection, beside users with keys.",
-    );
-    scenario.seconds = 150;
-    scenario.services = vec![(SERVER, &service::SSH), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::HYDRA, SERVER)
-            .with("START", 10)
-            .with("SERVICE", "ssh")
-            .with("WORDS", 1)
-            .with("ROUNDS", 60)
-            .with("THINK", 4)
-            .with("TASKS", 1),
-        Act::new(client(1), &play::SSH_KEY, SERVER).with("THINK", 20),
-        Act::new(client(2), &play::DNS, SERVER).with("THINK", 8),
-    ];
-    scenario
-}
-
-fn ftp_brute_force() -> Scenario {
-    let mut scenario = Scenario::new("ftp-brute-force", "Passwords guessed at a real ftp server beside a user who lists, fetches and stores.");
-    scenario.seconds = 45;
-    scenario.services = vec![(SERVER, &service::FTP)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::HYDRA, SERVER)
-            .with("START", 10)
-            .with("SERVICE", "ftp")
-            .with("USERS", "dave")
-            .with("WORDS", 24)
-            .with("TASKS", 4),
-        Act::new(client(1), &play::FTP_USER, SERVER).with("THINK", 20),
-    ];
-    scenario
-}
-
-fn http_brute_force() -> Scenario {
-    let mut scenario = Scenario::new("http-brute-force", "Passwords guessed at basic authentication and at a form, by two addresses, beside page loads.");
-    scenario.seconds = 40;
-    scenario.services = vec![(SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::HYDRA, SERVER)
-            .with("START", 8)
-            .with("SERVICE", "http-get")
-            .with("FORM", "/secret/")
-            .with("USERS", "admin")
-            .with("WORDS", 25)
-            .with("TASKS", 2),
-        Act::new(attacker(2), &play::HYDRA, SERVER)
-            .with("START", 15)
-            .with("SERVICE", "http-post-form")
-            .with("FORM", "/login:user=^USER^&password=^PASS^:F=wrong")
-            .with("USERS", "admin")
-            .with("WORDS", 25)
-            .with("TASKS", 2),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 6).with("THINK", 12),
-        Act::new(client(2), &play::HEALTH, SERVER).with("THINK", 3),
-    ];
-    scenario
-}
-
-fn syn_flood_one_source() -> Scenario {
-    let mut scenario = Scenario::new("syn-flood-one-source", "hping3 opens connections it never finishes, from its own address, beside page loads.");
-    scenario.seconds = 25;
-    scenario.services = vec![(SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::HPING, SERVER)
-            .with("START", 8)
-            .with("OPTIONS", "-S -p 80")
-            .with("INTERVAL", 2_000)
-            .with("COUNT", 900),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 6).with("THINK", 8),
-    ];
-    scenario
-}
-
-fn syn_flood_forged() -> Scenario {
-    let mut scenario = Scenario::new("syn-flood-forged", "First segments from 190 forged sources at a web server that answers them all, beside page loads.");
-    scenario.seconds = 25;
-    scenario.flood = Some(Flood { kind: Kind::Syn(80), sources: 190, packets: 900, rate: 300 });
-    scenario.services = vec![(SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::FORGED, SERVER).with("START", 8),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 6).with("THINK", 8),
-    ];
-    scenario
-}
-
-fn udp_flood() -> Scenario {
-    let mut scenario = Scenario::new("udp-flood", "hping3 sends datagrams to a closed port from one address, beside names and time.");
-    scenario.seconds = 25;
-    scenario.services = vec![(SERVER, &service::DNS), (SERVER, &service::NTP)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::HPING, SERVER)
-            .with("START", 8)
-            .with("OPTIONS", "--udp -p 9999 -d 400 -k -s 40000")
-            .with("INTERVAL", 1_000)
-            .with("COUNT", 1_500),
-        Act::new(client(1), &play::DNS, SERVER).with("THINK", 2),
-        Act::new(client(2), &play::NTP, SERVER).with("THINK", 5),
-    ];
-    scenario
-}
-
-fn slowloris() -> Scenario {
-    let mut scenario = Scenario::new("slowloris", "A hundred requests that never end, a header line every few seconds, beside page loads.");
-    scenario.seconds = 60;
-    scenario.services = vec![(SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::SLOWLORIS, SERVER).with("START", 10).with("CONNECTIONS", 100).with("EVERY", 12),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 6).with("THINK", 15),
-    ];
-    scenario
-}
-
-fn http_page_loads() -> Scenario {
-    let mut scenario = Scenario::new("http-page-loads", "Benign: people load pages of many resources over several connections at once.");
-    scenario.seconds = 30;
-    scenario.services = vec![(SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = (1..=4).map(|n| Act::new(client(n), &play::BROWSE, SERVER).with("ASSETS", 12).with("THINK", 14)).collect();
-    scenario
-}
-
-fn services_down() -> Scenario {
-    let mut scenario = Scenario::new(
-        "services-down",
-        "Benign: devices whose services are gone retry them, refused, unanswered, unreachable and unresolvable.",
-    );
-    scenario.seconds = 75;
-    scenario.stray = Stray::Unreachable;
-    scenario.services = vec![(SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(client(1), &play::RETRY_DEAD, SERVER).with("PORTS", "443"),
-        Act::new(client(2), &play::RETRY_DEAD, SERVER).with("PORTS", "8443 5222 1883"),
-        Act::new(client(3), &play::RETRY_DEAD, SERVER).with("GONE", "192.0.2.66 192.0.2.67"),
-        Act::new(client(4), &play::RETRY_DEAD, SERVER).with("PORTS", "25").with("GONE", "192.0.2.66"),
-    ];
-    scenario
-}
-
-fn monitoring_probes() -> Scenario {
-    let mut scenario = Scenario::new("monitoring-probes", "Benign: a monitoring station and two load balancers check a server that has some services down.");
-    scenario.seconds = 60;
-    scenario.services = vec![(SERVER, &service::SSH), (SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(client(1), &play::MONITOR, SERVER).with("THINK", 6),
-        Act::new(client(2), &play::HEALTH, SERVER).with("THINK", 2),
-        Act::new(client(3), &play::HEALTH, SERVER).with("THINK", 3).with("DEEP", 1),
-    ];
-    scenario
-}
-
-fn busy_resolver() -> Scenario {
-    let mut scenario = Scenario::new("busy-resolver", "Benign: a resolver asks for many different names while clients ask for a few.");
-    scenario.seconds = 30;
-    scenario.services = vec![(SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(client(1), &play::RESOLVER, SERVER).with("RATE", 25).with("SOCKETS", 8),
-        Act::new(client(2), &play::DNS, SERVER).with("THINK", 2),
-        Act::new(client(3), &play::DNS, SERVER).with("THINK", 3),
-    ];
-    scenario
-}
-
-fn ssh_users() -> Scenario {
-    let mut scenario = Scenario::new("ssh-users", "Benign: users with keys, users who mistype their passwords, and copies over ssh.");
-    scenario.seconds = 70;
-    scenario.services = vec![(SERVER, &service::SSH)];
-    scenario.acts = vec![
-        Act::new(client(1), &play::SSH_KEY, SERVER).with("THINK", 10),
-        Act::new(client(2), &play::SSH_TYPOS, SERVER).with("THINK", 8),
-        Act::new(client(3), &play::SSH_TYPOS, SERVER).with("THINK", 15),
-        Act::new(client(4), &play::RSYNC, SERVER).with("FILES", 12).with("THINK", 20),
-    ];
-    scenario
-}
-
-fn nat_many_users() -> Scenario {
-    let mut scenario = Scenario::new("nat-many-users", "Benign: eight people behind one address browse, look up names and use ssh.");
-    scenario.seconds = 35;
-    scenario.translation = Translation::Masquerade;
-    let site = Host::new(Role::Site, 1);
-    scenario.services = vec![(site, &service::WEB), (site, &service::DNS), (site, &service::SSH)];
-    let desk = |number| Host::new(Role::Desk, number);
-    scenario.acts = (1..=4).map(|n| Act::new(desk(n), &play::BROWSE, site).with("ASSETS", 6).with("THINK", 18)).collect();
-    scenario.acts.extend((5..=6).map(|n| Act::new(desk(n), &play::DNS, site).with("THINK", 3)));
-    scenario.acts.extend((7..=8).map(|n| Act::new(desk(n), &play::SSH_KEY, site).with("THINK", 15)));
-    scenario
-}
-
-fn vlan() -> Scenario {
-    let mut scenario = Scenario::new("vlan", "A port scan and page loads whose frames carry a VLAN tag.");
-    scenario.seconds = 20;
-    scenario.vlan = Some(100);
-    scenario.services = vec![(SERVER, &service::WEB), (SERVER, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(attacker(1), &play::NMAP, SERVER).with("START", 5).with("OPTIONS", "-Pn -sS --top-ports 100 -T4"),
-        Act::new(client(1), &play::BROWSE, SERVER).with("ASSETS", 8).with("THINK", 8),
-    ];
-    scenario
-}
-
-fn mqtt_devices() -> Scenario {
-    let mut scenario = Scenario::new("mqtt-devices", "Benign: devices publish readings to a broker and stay connected; one program listens.");
-    scenario.seconds = 60;
-    scenario.services = vec![(SERVER, &service::MQTT)];
-    scenario.acts = (1..=6).map(|n| Act::new(client(n), &play::MQTT, SERVER).with("EVERY", 2)).collect();
-    scenario.acts.push(Act::new(client(7), &play::MQTT_WATCH, SERVER));
-    scenario
-}
-
-fn beacon() -> Scenario {
-    let mut scenario = Scenario::new("beacon", "An implant on a desk calls home every three seconds, give or take a little; other desks browse the same way out.");
-    scenario.seconds = 90;
-    let (home, site) = (Host::new(Role::Attacker, 1), Host::new(Role::Site, 1));
-    scenario.services = vec![(home, &service::WEB), (site, &service::WEB), (site, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(Host::new(Role::Desk, 1), &play::BEACON, home).with("EVERY", 3).with("JITTER", 20).with("SCHEME", "https"),
-        Act::new(Host::new(Role::Desk, 2), &play::BROWSE, site).with("ASSETS", 6).with("THINK", 25),
-        Act::new(Host::new(Role::Desk, 3), &play::DNS, site).with("THINK", 6),
-    ];
-    scenario
-}
-
-fn dns_tunnel() -> Scenario {
-    let mut scenario = Scenario::new("dns-tunnel", "A desk carries data out in names with iodine while others look up names.");
-    scenario.seconds = 40;
-    let (far, site) = (Host::new(Role::Attacker, 1), Host::new(Role::Site, 1));
-    scenario.services = vec![(far, &service::IODINED), (site, &service::DNS)];
-    scenario.acts = vec![
-        Act::new(Host::new(Role::Desk, 1), &play::IODINE, far).with("BYTES", 6_000).with("THINK", 8),
-        Act::new(Host::new(Role::Desk, 2), &play::DNS, site).with("THINK", 2),
-        Act::new(Host::new(Role::Desk, 3), &play::DNS, site).with("THINK", 4),
-    ];
-    scenario
 }

@@ -31,11 +31,16 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
     }
     if let Some(flood) = scenario.flood {
         let victim = Host::new(Role::Server, 1).address(scenario.family);
-        frames::write(&stage.dir().join("forged.pcap"), &flood.frames(victim, scenario.seed))?;
+        frames::write(
+            &stage.dir().join("forged.pcap"),
+            &flood.frames(victim, scenario.seed),
+        )?;
     }
     let partial = stage.dir().join("capture.pcap");
     let recorder = stage.record(&partial)?;
-    let until = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    let until = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .context("the clock is before 1970")?;
     let until = until.as_secs() + scenario.seconds;
     let mut acts = Vec::new();
     for act in &scenario.acts {
@@ -52,7 +57,10 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
         None => frames::read(&partial)?,
         Some(vlan) => {
             let tag = frames::tag(0x8100, vlan);
-            frames::read(&partial)?.into_iter().map(|frame| frame.tagged(&tag)).collect()
+            frames::read(&partial)?
+                .into_iter()
+                .map(|frame| frame.tagged(&tag))
+                .collect()
         }
     };
     check_attacked(scenario, &recorded)?;
@@ -61,11 +69,19 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
 
 /// A tool may end content without having sent anything; forged floods are checked by their sender.
 fn check_attacked(scenario: &Scenario, recorded: &[Frame]) -> Result<()> {
-    for act in scenario.acts.iter().filter(|act| act.play.class != Class::Benign) {
+    for act in scenario
+        .acts
+        .iter()
+        .filter(|act| act.play.class != Class::Benign)
+    {
         let sent = |frame: &&Frame| frame.is_from(act.host.address(scenario.family));
         let sent = recorded.iter().filter(sent).count();
         if sent < FEW && scenario.flood.is_none() {
-            bail!("the attack {} of {} sent {sent} packets", act.play.name, act.host);
+            bail!(
+                "the attack {} of {} sent {sent} packets",
+                act.play.name,
+                act.host
+            );
         }
     }
     Ok(())
@@ -74,7 +90,14 @@ fn check_attacked(scenario: &Scenario, recorded: &[Frame]) -> Result<()> {
 fn start(stage: &Stage, scenario: &Scenario, act: &Act, until: u64) -> Result<Running> {
     let text = format!("{PRELUDE}\n{}", act.play.text);
     let environment = scenario.environment(act, until);
-    stage.run(act.host, act.play.name, Script { text: &text, environment: &environment })
+    stage.run(
+        act.host,
+        act.play.name,
+        Script {
+            text: &text,
+            environment: &environment,
+        },
+    )
 }
 
 /// Waits for the deadline or for all to end; an act that fails makes its label a lie.
@@ -86,8 +109,16 @@ fn wait(acts: &mut [(&Act, Running)], deadline: Instant) -> Result<()> {
             match running.ended()? {
                 None => left += 1,
                 Some(status) if !status.success() => {
-                    let kind = if act.play.class == Class::Benign { "benign act" } else { "attack" };
-                    bail!("{kind} {} failed ({status}): {}", running.name(), running.last_words());
+                    let kind = if act.play.class == Class::Benign {
+                        "benign act"
+                    } else {
+                        "attack"
+                    };
+                    bail!(
+                        "{kind} {} failed ({status}): {}",
+                        running.name(),
+                        running.last_words()
+                    );
                 }
                 Some(_) => {}
             }

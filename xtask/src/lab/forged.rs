@@ -32,7 +32,11 @@ impl Flood {
     /// The packets towards `victim`; the first leaves at time zero.
     pub(crate) fn frames(self, victim: IpAddr, seed: u64) -> Vec<Frame> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let family = if victim.is_ipv4() { Family::V4 } else { Family::V6 };
+        let family = if victim.is_ipv4() {
+            Family::V4
+        } else {
+            Family::V6
+        };
         (0..self.packets)
             .map(|n| {
                 let ends = (self.source(family, random.u16(..self.sources)), victim);
@@ -49,7 +53,11 @@ impl Flood {
         let from = random.u16(1_024..);
         match self.kind {
             Kind::Syn(port) => {
-                let says = Segment { seq: random.u32(..), ack: 0, flags: SYN };
+                let says = Segment {
+                    seq: random.u32(..),
+                    ack: 0,
+                    flags: SYN,
+                };
                 packet(ends, TCP, &tcp(ends, (from, port), says, &[]))
             }
             Kind::Udp(port, length) => {
@@ -95,11 +103,20 @@ mod tests {
 
     #[test]
     fn few_sources_stay_in_the_attackers_network() {
-        let flood = Flood { kind: Kind::Syn(80), sources: FEW, packets: 4_000, rate: 100 };
+        let flood = Flood {
+            kind: Kind::Syn(80),
+            sources: FEW,
+            packets: 4_000,
+            rate: 100,
+        };
         let last = flood.source(Family::V4, FEW - 1);
         assert_eq!(last, IpAddr::from([203, 0, 113, 253]));
         let frames = flood.frames(IpAddr::from([192, 0, 2, 11]), 7);
-        assert!(frames.iter().all(|frame| frame.bytes[26..29] == [203, 0, 113]));
+        assert!(
+            frames
+                .iter()
+                .all(|frame| frame.bytes[26..29] == [203, 0, 113])
+        );
         assert!(frames.is_sorted_by_key(|frame| frame.at));
     }
 }

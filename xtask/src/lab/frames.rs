@@ -42,7 +42,11 @@ impl Frame {
 
     /// Whether an IP packet from `address` starts where Ethernet ends, or after one tag.
     pub(crate) fn is_from(&self, address: IpAddr) -> bool {
-        let ip = if self.bytes.get(12..14) == Some(&[0x81, 0]) { 18 } else { 14 };
+        let ip = if self.bytes.get(12..14) == Some(&[0x81, 0]) {
+            18
+        } else {
+            14
+        };
         match address {
             IpAddr::V4(address) => self.bytes.get(ip + 12..ip + 16) == Some(&address.octets()),
             IpAddr::V6(address) => self.bytes.get(ip + 8..ip + 24) == Some(&address.octets()),
@@ -75,10 +79,16 @@ pub(crate) fn ethernet(kind: u16, payload: &[u8]) -> Vec<u8> {
 pub(crate) fn packet(ends: (IpAddr, IpAddr), protocol: u8, payload: &[u8]) -> Vec<u8> {
     match ends {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
-            let fragment = Fragment { id: 1, offset: 0, more: false };
+            let fragment = Fragment {
+                id: 1,
+                offset: 0,
+                more: false,
+            };
             ethernet(0x0800, &ipv4((from, to), protocol, fragment, payload))
         }
-        (IpAddr::V6(from), IpAddr::V6(to)) => ethernet(0x86dd, &ipv6((from, to), protocol, payload)),
+        (IpAddr::V6(from), IpAddr::V6(to)) => {
+            ethernet(0x86dd, &ipv6((from, to), protocol, payload))
+        }
         _ => Vec::new(),
     }
 }
@@ -93,11 +103,20 @@ pub(crate) struct Fragment {
 }
 
 /// An IPv4 packet (RFC 791) without options.
-pub(crate) fn ipv4(ends: (Ipv4Addr, Ipv4Addr), protocol: u8, part: Fragment, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len() + 20).unwrap_or(u16::MAX).to_be_bytes();
-    let place = (part.offset / 8 | u16::from(part.more) << 13).to_be_bytes();
+pub(crate) fn ipv4(
+    ends: (Ipv4Addr, Ipv4Addr),
+    protocol: u8,
+    part: Fragment,
+    payload: &[u8],
+) -> Vec<u8> {
+    let length = u16::try_from(payload.len() + 20)
+        .unwrap_or(u16::MAX)
+        .to_be_bytes();
+    let place = ((part.offset / 8) | (u16::from(part.more) << 13)).to_be_bytes();
     let id = part.id.to_be_bytes();
-    let mut header = vec![0x45, 0, length[0], length[1], id[0], id[1], place[0], place[1], 64, protocol, 0, 0];
+    let mut header = vec![
+        0x45, 0, length[0], length[1], id[0], id[1], place[0], place[1], 64, protocol, 0, 0,
+    ];
     header.extend(ends.0.octets());
     header.extend(ends.1.octets());
     let sum = checksum(&header).to_be_bytes();
@@ -108,7 +127,9 @@ pub(crate) fn ipv4(ends: (Ipv4Addr, Ipv4Addr), protocol: u8, part: Fragment, pay
 
 /// An IPv6 packet (RFC 8200); extension headers are part of `payload`.
 pub(crate) fn ipv6(ends: (Ipv6Addr, Ipv6Addr), next: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let length = u16::try_from(payload.len())
+        .unwrap_or(u16::MAX)
+        .to_be_bytes();
     let mut packet = vec![0x60, 0, 0, 0, length[0], length[1], next, 64];
     packet.extend(ends.0.octets());
     packet.extend(ends.1.octets());
@@ -125,7 +146,12 @@ pub(crate) struct Segment {
 }
 
 /// A TCP segment with its checksum.
-pub(crate) fn tcp(ends: (IpAddr, IpAddr), ports: (u16, u16), says: Segment, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn tcp(
+    ends: (IpAddr, IpAddr),
+    ports: (u16, u16),
+    says: Segment,
+    payload: &[u8],
+) -> Vec<u8> {
     let mut segment = [ports.0.to_be_bytes(), ports.1.to_be_bytes()].concat();
     segment.extend(says.seq.to_be_bytes());
     segment.extend(says.ack.to_be_bytes());
@@ -137,7 +163,13 @@ pub(crate) fn tcp(ends: (IpAddr, IpAddr), ports: (u16, u16), says: Segment, payl
 /// A UDP datagram with its checksum.
 pub(crate) fn udp(ends: (IpAddr, IpAddr), ports: (u16, u16), payload: &[u8]) -> Vec<u8> {
     let length = u16::try_from(payload.len() + 8).unwrap_or(u16::MAX);
-    let mut datagram = [ports.0.to_be_bytes(), ports.1.to_be_bytes(), length.to_be_bytes(), [0, 0]].concat();
+    let mut datagram = [
+        ports.0.to_be_bytes(),
+        ports.1.to_be_bytes(),
+        length.to_be_bytes(),
+        [0, 0],
+    ]
+    .concat();
     datagram.extend_from_slice(payload);
     seal(ends, UDP, datagram, 6)
 }
@@ -150,7 +182,11 @@ fn seal(ends: (IpAddr, IpAddr), protocol: u8, mut message: Vec<u8>, place: usize
         _ => Vec::new(),
     };
     covered.extend([0, protocol]);
-    covered.extend(u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes());
+    covered.extend(
+        u16::try_from(message.len())
+            .unwrap_or(u16::MAX)
+            .to_be_bytes(),
+    );
     covered.extend(&message);
     let sum = checksum(&covered).to_be_bytes();
     message[place..place + 2].copy_from_slice(&sum);
@@ -159,9 +195,9 @@ fn seal(ends: (IpAddr, IpAddr), protocol: u8, mut message: Vec<u8>, place: usize
 
 /// The Internet checksum (RFC 1071).
 fn checksum(bytes: &[u8]) -> u16 {
-    let words = bytes.chunks(2).map(|pair| {
-        u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default())
-    });
+    let words = bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or_default()));
     let sum: u32 = words.sum();
     let sum = (sum & 0xffff) + (sum >> 16);
     let sum = (sum & 0xffff) + (sum >> 16);
@@ -177,8 +213,17 @@ pub(crate) fn write(path: &Path, frames: &[Frame]) -> Result<()> {
     file.extend(1_u32.to_le_bytes());
     for frame in frames {
         let (seconds, micros) = (frame.at / 1_000_000, frame.at % 1_000_000);
-        for word in [seconds, micros, frame.bytes.len() as u64, u64::from(frame.wire)] {
-            file.extend(u32::try_from(word).context("a record does not fit pcap")?.to_le_bytes());
+        for word in [
+            seconds,
+            micros,
+            frame.bytes.len() as u64,
+            u64::from(frame.wire),
+        ] {
+            file.extend(
+                u32::try_from(word)
+                    .context("a record does not fit pcap")?
+                    .to_le_bytes(),
+            );
         }
         file.extend(&frame.bytes);
     }
@@ -189,8 +234,12 @@ pub(crate) fn write(path: &Path, frames: &[Frame]) -> Result<()> {
 pub(crate) fn read(path: &Path) -> Result<Vec<Frame>> {
     let file = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let word = |at: usize| {
-        let bytes = file.get(at..at + 4).and_then(|bytes| bytes.first_chunk::<4>());
-        bytes.map(|bytes| u32::from_le_bytes(*bytes)).context("the capture ends in a header")
+        let bytes = file
+            .get(at..at + 4)
+            .and_then(|bytes| bytes.first_chunk::<4>());
+        bytes
+            .map(|bytes| u32::from_le_bytes(*bytes))
+            .context("the capture ends in a header")
     };
     if word(0)? != MAGIC {
         bail!("{} is not a capture of this lab", path.display());
@@ -200,9 +249,15 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Frame>> {
     while at < file.len() {
         let (time, length) = ((word(at)?, word(at + 4)?), word(at + 8)? as usize);
         let start = at + RECORD;
-        let bytes = file.get(start..start + length).context("the capture ends in a frame")?;
+        let bytes = file
+            .get(start..start + length)
+            .context("the capture ends in a frame")?;
         let micros = u64::from(time.0) * 1_000_000 + u64::from(time.1);
-        frames.push(Frame { at: micros, bytes: bytes.to_vec(), wire: word(at + 12)? });
+        frames.push(Frame {
+            at: micros,
+            bytes: bytes.to_vec(),
+            wire: word(at + 12)?,
+        });
         at = start + length;
     }
     Ok(frames)
@@ -214,7 +269,10 @@ mod tests {
 
     #[test]
     fn the_checksum_of_rfc_1071s_example() {
-        assert_eq!(checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), !0xddf2);
+        assert_eq!(
+            checksum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]),
+            !0xddf2
+        );
     }
 
     #[test]

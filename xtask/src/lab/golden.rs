@@ -37,8 +37,10 @@ pub(crate) fn write(case: &Written, captures: &Path) -> Result<()> {
     fs::create_dir_all(&dir).with_context(|| format!("cannot make {}", dir.display()))?;
     frames::write(&dir.join("input.pcap"), &(case.frames)())?;
     let Written { name, purpose, .. } = case;
-    let text = format!("# {name}\n\n{purpose}\n\nNobody attacks anybody here.\n\n\
-         Origin: written frame by frame by `cargo xtask lab {name}` (`written.rs`); the same bytes every time.\n");
+    let text = format!(
+        "# {name}\n\n{purpose}\n\nNobody attacks anybody here.\n\n\
+         Origin: written frame by frame by `cargo xtask lab {name}` (`written.rs`); the same bytes every time.\n"
+    );
     write_readme(&dir, &text)
 }
 
@@ -51,31 +53,74 @@ fn describe(scenario: &Scenario) -> Result<String> {
     let mut text = format!("# {}\n\n{}\n\n", scenario.name, scenario.purpose);
     text.push_str("| capture | attacker | victim | class |\n|---|---|---|---|\n");
     for label in scenario.labels() {
-        let row = format!("| input.pcap | {} | {} | {} |\n", label.attacker, label.victim, label.class.word());
+        let row = format!(
+            "| input.pcap | {} | {} | {} |\n",
+            label.attacker,
+            label.victim,
+            label.class.word()
+        );
         text.push_str(&row);
     }
     text.push_str("\nWho does what:\n");
     for act in &scenario.acts {
-        let kind = if act.play.class == Class::Benign { "benign" } else { act.play.class.word() };
-        let variables: Vec<_> = act.variables.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        let (host, target) = (act.host.address(scenario.family), act.target.address(scenario.family));
-        let line = format!("- {host} → {target}: `{}` ({kind}) {}", act.play.name, variables.join(" "));
+        let kind = if act.play.class == Class::Benign {
+            "benign"
+        } else {
+            act.play.class.word()
+        };
+        let variables: Vec<_> = act
+            .variables
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let (host, target) = (
+            act.host.address(scenario.family),
+            act.target.address(scenario.family),
+        );
+        let line = format!(
+            "- {host} → {target}: `{}` ({kind}) {}",
+            act.play.name,
+            variables.join(" ")
+        );
         text.push_str(line.trim_end());
         text.push('\n');
     }
     if let Some(vlan) = scenario.vlan {
-        text.push_str(&format!("\nEvery frame was given a tag of VLAN {vlan} after it was recorded.\n"));
+        text.push_str(&format!(
+            "\nEvery frame was given a tag of VLAN {vlan} after it was recorded.\n"
+        ));
     }
     if let Some(flood) = scenario.flood {
-        let Flood { kind, sources, packets, rate } = flood;
-        text.push_str(&format!("\nForged: {packets} packets from {sources} sources, {rate} a second, {kind:?}.\n"));
+        let Flood {
+            kind,
+            sources,
+            packets,
+            rate,
+        } = flood;
+        text.push_str(&format!(
+            "\nForged: {packets} packets from {sources} sources, {rate} a second, {kind:?}.\n"
+        ));
     }
-    let mut programs: Vec<_> = scenario.acts.iter().flat_map(|act| act.play.programs()).collect();
-    programs.extend(scenario.services.iter().flat_map(|(_, service)| service.programs()));
+    let mut programs: Vec<_> = scenario
+        .acts
+        .iter()
+        .flat_map(|act| act.play.programs())
+        .collect();
+    programs.extend(
+        scenario
+            .services
+            .iter()
+            .flat_map(|(_, service)| service.programs()),
+    );
     programs.extend(["tcpdump"]);
     programs.sort_unstable();
     programs.dedup();
-    text.push_str(&format!("\nOrigin: `cargo xtask lab {}`, {}, at most {} s, with\n", scenario.name, today()?, scenario.seconds));
+    text.push_str(&format!(
+        "\nOrigin: `cargo xtask lab {}`, {}, at most {} s, with\n",
+        scenario.name,
+        today()?,
+        scenario.seconds
+    ));
     for program in programs {
         text.push_str(&format!("- {}\n", service::version(program)));
     }
@@ -83,7 +128,9 @@ fn describe(scenario: &Scenario) -> Result<String> {
 }
 
 fn today() -> Result<String> {
-    let date = std::process::Command::new("date").args(["-u", "+%Y-%m-%d"]).output();
+    let date = std::process::Command::new("date")
+        .args(["-u", "+%Y-%m-%d"])
+        .output();
     let date = date.context("cannot run date")?;
     Ok(String::from_utf8_lossy(&date.stdout).trim().to_owned())
 }

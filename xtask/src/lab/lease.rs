@@ -30,7 +30,11 @@ impl Lease {
     /// Opens a record named after this process and makes the directory.
     pub(crate) fn new() -> Result<Self> {
         fs::create_dir_all(RECORDS).with_context(|| format!("cannot make {RECORDS}"))?;
-        let tag = format!("{}-{}", process::id(), LEASES.fetch_add(1, Ordering::Relaxed));
+        let tag = format!(
+            "{}-{}",
+            process::id(),
+            LEASES.fetch_add(1, Ordering::Relaxed)
+        );
         let record = Path::new(RECORDS).join(&tag);
         let dir = std::env::temp_dir().join(format!("garita-lab-{tag}"));
         let started = start_time(process::id()).context("cannot read this process's start time")?;
@@ -58,7 +62,10 @@ impl Lease {
         let made = Command::new("ip").args(["netns", "add", &name]).output();
         let made = made.context("cannot run ip")?;
         if !made.status.success() {
-            bail!("cannot add namespace {name}: {}", String::from_utf8_lossy(&made.stderr).trim());
+            bail!(
+                "cannot add namespace {name}: {}",
+                String::from_utf8_lossy(&made.stderr).trim()
+            );
         }
         Ok(name)
     }
@@ -85,7 +92,9 @@ pub(crate) fn reclaim_stale() -> Result<usize> {
     };
     let mut reclaimed = 0;
     for entry in entries {
-        let record = entry.with_context(|| format!("cannot list {RECORDS}"))?.path();
+        let record = entry
+            .with_context(|| format!("cannot list {RECORDS}"))?
+            .path();
         if entry_is_hidden(&record) {
             continue;
         }
@@ -99,7 +108,9 @@ pub(crate) fn reclaim_stale() -> Result<usize> {
 }
 
 fn entry_is_hidden(record: &Path) -> bool {
-    record.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    record
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// A process id is reused sooner or later, so the owner is known by its start time too.

@@ -15,7 +15,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("tcpdump", "tcpdump", "recording"),
     ("tcpreplay", "tcpreplay", "sending frames written by hand"),
     ("nftables", "nft", "masquerading"),
-    ("openssl", "openssl", "passwords and certificates of the servers"),
+    (
+        "openssl",
+        "openssl",
+        "passwords and certificates of the servers",
+    ),
     ("openssh-server", "sshd", "server: ssh, scp, rsync, git"),
     ("openssh-client", "ssh", "clients with keys"),
     ("sshpass", "sshpass", "clients that mistype passwords"),
@@ -25,7 +29,11 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("chrony", "chronyd", "server and client: ntp"),
     ("mosquitto", "mosquitto", "server: mqtt"),
     ("mosquitto-clients", "mosquitto_pub", "mqtt devices"),
-    ("redis-server", "redis-server", "server: redis with a password"),
+    (
+        "redis-server",
+        "redis-server",
+        "server: redis with a password",
+    ),
     ("redis-tools", "redis-cli", "redis clients"),
     ("dovecot-imapd", "dovecot", "server: imap"),
     ("inetutils-telnetd", "telnetd", "server: telnet"),
@@ -63,7 +71,10 @@ const START_POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// Installs the packages whose program is not found.
 pub(crate) fn provision() -> Result<()> {
-    let missing: Vec<_> = NEEDED.iter().filter(|(_, program, _)| !is_found(program)).collect();
+    let missing: Vec<_> = NEEDED
+        .iter()
+        .filter(|(_, program, _)| !is_found(program))
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -73,29 +84,45 @@ pub(crate) fn provision() -> Result<()> {
     let names: Vec<_> = missing.iter().map(|(package, ..)| *package).collect();
     let _quiet = NoServices::declare()?;
     apt(&["update"])?;
-    apt(&[&["install", "-y", "--no-install-recommends"], names.as_slice()].concat())
+    apt(&[
+        &["install", "-y", "--no-install-recommends"],
+        names.as_slice(),
+    ]
+    .concat())
 }
 
 /// The lab's programs that `script` names outside comments.
 pub(crate) fn programs(script: &'static str) -> Vec<&'static str> {
     let code = script.lines().filter(|line| !line.starts_with('#'));
-    let words = code.flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c))));
-    words.filter(|word| NEEDED.iter().any(|(_, program, _)| program == word)).collect()
+    let words = code
+        .flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c))));
+    words
+        .filter(|word| NEEDED.iter().any(|(_, program, _)| program == word))
+        .collect()
 }
 
 fn apt(arguments: &[&str]) -> Result<()> {
     let mut apt = Command::new("apt-get");
-    apt.args(["-q", "-o", "DPkg::Lock::Timeout=600"]).args(arguments);
+    apt.args(["-q", "-o", "DPkg::Lock::Timeout=600"])
+        .args(arguments);
     apt.env("DEBIAN_FRONTEND", "noninteractive");
-    let done = apt.output().context("cannot run apt-get; the lab runs on Debian")?;
+    let done = apt
+        .output()
+        .context("cannot run apt-get; the lab runs on Debian")?;
     if !done.status.success() {
-        bail!("apt-get {}: {}", arguments.join(" "), String::from_utf8_lossy(&done.stderr).trim());
+        bail!(
+            "apt-get {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&done.stderr).trim()
+        );
     }
     Ok(())
 }
 
 fn is_found(program: &str) -> bool {
-    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().any(|dir| Path::new(dir).join(program).exists())
+    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+        .iter()
+        .any(|dir| Path::new(dir).join(program).exists())
 }
 
 /// While it lives, packages start no service; a policy the machine has already is left as it is.

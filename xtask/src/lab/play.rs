@@ -1,13 +1,21 @@
 //! Everything a host can do: one script under `play/` each, with its class, tool and split.
 //! The scripts read their parameters from variables; `scenario` sets them.
 
-use super::scenario::Class::{self, Benign, BruteForce, C2, Ddos, Exploit, Flood, Scan, SlowDos, Tunnel};
+use super::scenario::Class::{
+    self, Benign, BruteForce, C2, Ddos, Exploit, Flood, Scan, SlowDos, Tunnel,
+};
 use super::scenario::Play;
 use super::scenario::Split::{self, Test, Train};
 
 const fn play(name: &'static str, kind: (Class, &'static str, Split), text: &'static str) -> Play {
     let (class, tool, split) = kind;
-    Play { name, class, tool, split, text }
+    Play {
+        name,
+        class,
+        tool,
+        split,
+        text,
+    }
 }
 
 macro_rules! plays {

@@ -36,10 +36,13 @@ pub(crate) struct Running {
 impl Running {
     /// Starts `command` inside `namespace`, output into `log`.
     pub(crate) fn start(namespace: &str, command: &mut Command, log: &Path) -> Result<Self> {
-        let output = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let output =
+            File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
         let errors = output.try_clone().context("cannot share the log")?;
         let mut inside = Command::new("ip");
-        inside.args(["netns", "exec", namespace]).arg(command.get_program());
+        inside
+            .args(["netns", "exec", namespace])
+            .arg(command.get_program());
         inside.args(command.get_args());
         for (key, value) in command.get_envs() {
             match value {
@@ -50,31 +53,57 @@ impl Running {
         if let Some(dir) = command.get_current_dir() {
             inside.current_dir(dir);
         }
-        inside.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
-        let name = log.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let child = inside.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name, child, log: log.to_owned() })
+        inside
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .process_group(0);
+        let name = log
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let child = inside
+            .spawn()
+            .with_context(|| format!("cannot start {name}"))?;
+        Ok(Self {
+            name,
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// Returns once every one of `ports` is taken in the program's namespace.
     pub(crate) fn wait_listening(&mut self, ports: &[Port]) -> Result<()> {
         let pid = self.child.id();
-        self.wait_for("listen", move |_| ports.iter().all(|port| is_open(pid, *port)))
+        self.wait_for("listen", move |_| {
+            ports.iter().all(|port| is_open(pid, *port))
+        })
     }
 
     /// Returns once `words` stand in the log.
     pub(crate) fn wait_said(&mut self, words: &str) -> Result<()> {
-        self.wait_for(words, |log| fs::read_to_string(log).is_ok_and(|text| text.contains(words)))
+        self.wait_for(words, |log| {
+            fs::read_to_string(log).is_ok_and(|text| text.contains(words))
+        })
     }
 
     fn wait_for(&mut self, what: &str, happened: impl Fn(&Path) -> bool) -> Result<()> {
         let deadline = Instant::now() + READY;
         while !happened(&self.log) {
             if let Some(status) = self.ended()? {
-                bail!("{} ended ({status}) before “{what}”: {}", self.name, self.last_words());
+                bail!(
+                    "{} ended ({status}) before “{what}”: {}",
+                    self.name,
+                    self.last_words()
+                );
             }
             if Instant::now() > deadline {
-                bail!("{}: no “{what}” in {READY:?}: {}", self.name, self.last_words());
+                bail!(
+                    "{}: no “{what}” in {READY:?}: {}",
+                    self.name,
+                    self.last_words()
+                );
             }
             check_interrupted()?;
             std::thread::sleep(LOOK);
@@ -84,7 +113,9 @@ impl Running {
 
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        self.child.try_wait().with_context(|| format!("cannot wait for {}", self.name))
+        self.child
+            .try_wait()
+            .with_context(|| format!("cannot wait for {}", self.name))
     }
 
     /// Asks it to end with `signal` and waits until it has.
@@ -117,7 +148,9 @@ impl Running {
             log.read_to_end(&mut bytes)?;
             Ok(bytes)
         });
-        String::from_utf8_lossy(&tail.unwrap_or_default()).trim().to_owned()
+        String::from_utf8_lossy(&tail.unwrap_or_default())
+            .trim()
+            .to_owned()
     }
 }
 
@@ -133,15 +166,21 @@ fn is_open(pid: u32, port: Port) -> bool {
     if here.is_none() || fs::read_link(format!("/proc/{pid}/ns/net")).ok() == here {
         return false;
     }
-    let tables = [format!("/proc/{pid}/net/{protocol}"), format!("/proc/{pid}/net/{protocol}6")];
+    let tables = [
+        format!("/proc/{pid}/net/{protocol}"),
+        format!("/proc/{pid}/net/{protocol}6"),
+    ];
     let wanted = format!(":{number:04X}");
-    tables.iter().filter_map(|table| fs::read_to_string(table).ok()).any(|table| {
-        table.lines().skip(1).any(|line| {
-            let mut words = line.split_whitespace().skip(1);
-            let local = words.next().unwrap_or_default();
-            local.ends_with(&wanted) && words.nth(1) == Some(state)
+    tables
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .any(|table| {
+            table.lines().skip(1).any(|line| {
+                let mut words = line.split_whitespace().skip(1);
+                let local = words.next().unwrap_or_default();
+                local.ends_with(&wanted) && words.nth(1) == Some(state)
+            })
         })
-    })
 }
 
 /// Fails once the user has asked the lab to stop, so that guards run.

@@ -115,7 +115,12 @@ impl Play {
 impl Act {
     /// `host` performs `play` on `target`.
     pub(crate) fn new(host: Host, play: &'static Play, target: Host) -> Self {
-        Self { host, play, target, variables: Vec::new() }
+        Self {
+            host,
+            play,
+            target,
+            variables: Vec::new(),
+        }
     }
 
     /// Sets a variable of the script.
@@ -125,7 +130,10 @@ impl Act {
     }
 
     fn variable(&self, key: &str) -> Option<&str> {
-        self.variables.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.variables
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -155,12 +163,19 @@ impl Scenario {
         let mut hosts: Vec<_> = serving.chain(acting).collect();
         hosts.sort_unstable();
         hosts.dedup();
-        Topology { hosts, stray: self.stray, translation: self.translation }
+        Topology {
+            hosts,
+            stray: self.stray,
+            translation: self.translation,
+        }
     }
 
     /// Rows for the labels file: one an attack, or one that says there is none.
     pub(crate) fn labels(&self) -> Vec<Label> {
-        let attacks = self.acts.iter().filter(|act| act.play.class != Class::Benign);
+        let attacks = self
+            .acts
+            .iter()
+            .filter(|act| act.play.class != Class::Benign);
         let mut labels: Vec<_> = attacks.map(|act| self.label(act)).collect();
         labels.dedup();
         if let ([], Some(act)) = (labels.as_slice(), self.acts.first()) {
@@ -187,7 +202,9 @@ impl Scenario {
         let forged = forged.map(|flood| flood.prefix(self.family).to_owned());
         Label {
             attacker: forged.unwrap_or_else(|| text(attacker)),
-            victim: act.variable("VICTIM").map_or_else(|| text(victim), str::to_owned),
+            victim: act
+                .variable("VICTIM")
+                .map_or_else(|| text(victim), str::to_owned),
             class: act.play.class,
             split: act.play.split,
             source: format!("lab-{}", act.play.tool),
@@ -197,7 +214,10 @@ impl Scenario {
     /// The variables a play's script sees.
     pub(crate) fn environment(&self, act: &Act, until: u64) -> Vec<(String, String)> {
         let target = act.target.address(self.family);
-        let dns = self.services.iter().find(|(_, service)| service.is_resolver());
+        let dns = self
+            .services
+            .iter()
+            .find(|(_, service)| service.is_resolver());
         let dns = dns.map_or(target, |(host, _)| host.address(self.family));
         let seed = self.seed ^ u64::from(act.host.number) << 8 ^ u64::from(act.host.role as u8);
         let (family, subnet) = match self.family {
@@ -222,12 +242,19 @@ impl Scenario {
 
     /// Hosts acting benignly, for counting client time.
     pub(crate) fn benign_hosts(&self) -> usize {
-        let attackers: Vec<_> =
-            self.acts.iter().filter(|act| act.play.class != Class::Benign).map(|act| act.host).collect();
+        let attackers: Vec<_> = self
+            .acts
+            .iter()
+            .filter(|act| act.play.class != Class::Benign)
+            .map(|act| act.host)
+            .collect();
         let mut hosts: Vec<_> = self.acts.iter().map(|act| act.host).collect();
         hosts.sort_unstable();
         hosts.dedup();
-        hosts.iter().filter(|host| !attackers.contains(host) && host.role != Role::Attacker).count()
+        hosts
+            .iter()
+            .filter(|host| !attackers.contains(host) && host.role != Role::Attacker)
+            .count()
     }
 }
 
@@ -243,21 +270,43 @@ fn bracketed(address: IpAddr) -> String {
 mod tests {
     use super::*;
 
-    static ATTACK: Play =
-        Play { name: "a", class: Class::Scan, tool: "nmap", split: Split::Train, text: "" };
-    static BEACON: Play =
-        Play { name: "b", class: Class::C2, tool: "curl", split: Split::Test, text: "" };
-    static VISIT: Play =
-        Play { name: "v", class: Class::Benign, tool: "curl", split: Split::Train, text: "" };
+    static ATTACK: Play = Play {
+        name: "a",
+        class: Class::Scan,
+        tool: "nmap",
+        split: Split::Train,
+        text: "",
+    };
+    static BEACON: Play = Play {
+        name: "b",
+        class: Class::C2,
+        tool: "curl",
+        split: Split::Test,
+        text: "",
+    };
+    static VISIT: Play = Play {
+        name: "v",
+        class: Class::Benign,
+        tool: "curl",
+        split: Split::Train,
+        text: "",
+    };
 
     #[test]
     fn labels_name_the_attacker_and_the_attacked() {
         let mut scenario = Scenario::new("x", "");
         let server = Host::new(Role::Server, 1);
-        scenario.acts.push(Act::new(Host::new(Role::Client, 1), &VISIT, server));
+        scenario
+            .acts
+            .push(Act::new(Host::new(Role::Client, 1), &VISIT, server));
         assert_eq!(row(&scenario), ["-,-,benign,train,lab-curl"]);
-        scenario.acts.push(Act::new(Host::new(Role::Attacker, 1), &ATTACK, server));
-        assert_eq!(row(&scenario), ["203.0.113.11,192.0.2.11,scan,train,lab-nmap"]);
+        scenario
+            .acts
+            .push(Act::new(Host::new(Role::Attacker, 1), &ATTACK, server));
+        assert_eq!(
+            row(&scenario),
+            ["203.0.113.11,192.0.2.11,scan,train,lab-nmap"]
+        );
     }
 
     #[test]
@@ -265,14 +314,27 @@ mod tests {
         let mut scenario = Scenario::new("x", "");
         let (desk, site) = (Host::new(Role::Desk, 1), Host::new(Role::Site, 1));
         scenario.acts.push(Act::new(desk, &BEACON, site));
-        assert_eq!(row(&scenario), ["198.51.100.201,192.0.2.101,c2,test,lab-curl"]);
+        assert_eq!(
+            row(&scenario),
+            ["198.51.100.201,192.0.2.101,c2,test,lab-curl"]
+        );
     }
 
     fn row(scenario: &Scenario) -> Vec<String> {
         let labels = scenario.labels();
         let text = |label: &Label| {
-            let Label { attacker, victim, class, split, source } = label;
-            format!("{attacker},{victim},{},{},{source}", class.word(), split.word())
+            let Label {
+                attacker,
+                victim,
+                class,
+                split,
+                source,
+            } = label;
+            format!(
+                "{attacker},{victim},{},{},{source}",
+                class.word(),
+                split.word()
+            )
         };
         labels.iter().map(text).collect()
     }

@@ -42,7 +42,10 @@ services! {
 impl Service {
     /// Starts it on `host` and waits until it takes requests.
     pub(crate) fn start(&self, stage: &Stage, host: Host) -> Result<Running> {
-        let script = Script { text: self.text, environment: &[] };
+        let script = Script {
+            text: self.text,
+            environment: &[],
+        };
         let mut running = stage.run(host, self.name, script)?;
         running.wait_listening(self.ports)?;
         Ok(running)
@@ -72,8 +75,15 @@ pub(crate) fn version(program: &str) -> String {
     };
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
-    let line = text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).unwrap_or(program);
+    let line = text
+        .lines()
+        .find(|line| line.contains(|c: char| c.is_ascii_digit()))
+        .unwrap_or(program);
     // What follows the version is build options and thanks.
     let line = line.split([',', '(']).next().unwrap_or(line).trim();
-    if line.contains(program) { line.to_owned() } else { format!("{program}: {line}") }
+    if line.contains(program) {
+        line.to_owned()
+    } else {
+        format!("{program}: {line}")
+    }
 }

@@ -36,7 +36,12 @@ impl Stage {
         let lease = Lease::new()?;
         let isp = namespace(&lease, "isp")?;
         let gate = namespace(&lease, "gate")?;
-        let mut stage = Self { lease, gate, isp, namespaces: BTreeMap::new() };
+        let mut stage = Self {
+            lease,
+            gate,
+            isp,
+            namespaces: BTreeMap::new(),
+        };
         stage.join_routers(topology.stray)?;
         for host in &topology.hosts {
             stage.add_host(*host)?;
@@ -55,7 +60,17 @@ impl Stage {
     pub(crate) fn record(&self, capture: &Path) -> Result<Running> {
         let mut tcpdump = Command::new("tcpdump");
         // Immediate mode: otherwise the last second is lost when the recorder ends.
-        tcpdump.args(["-i", "wan", "-n", "--immediate-mode", "-B", "65536", "-s", SNAP_LEN, "-w"]);
+        tcpdump.args([
+            "-i",
+            "wan",
+            "-n",
+            "--immediate-mode",
+            "-B",
+            "65536",
+            "-s",
+            SNAP_LEN,
+            "-w",
+        ]);
         tcpdump.arg(capture).args(["-Z", "root"]);
         let mut running = Running::start(&self.gate, &mut tcpdump, &self.log("tcpdump"))?;
         running.wait_said("listening on")?;
@@ -74,16 +89,22 @@ impl Stage {
 
     /// Runs a bash script on a host, with `environment`; `name` names its log.
     pub(crate) fn run(&self, host: Host, name: &str, script: Script<'_>) -> Result<Running> {
-        let namespace = self.namespaces.get(&host).with_context(|| format!("no host {host}"))?;
+        let namespace = self
+            .namespaces
+            .get(&host)
+            .with_context(|| format!("no host {host}"))?;
         let label = format!("{host}-{name}");
         let path = self.dir().join("scripts").join(&label);
         fs::write(&path, script.text).with_context(|| format!("cannot write {label}"))?;
         let home = self.dir().join("hosts").join(host.to_string());
         fs::create_dir_all(&home).with_context(|| format!("cannot make {}", home.display()))?;
         let mut bash = Command::new("bash");
-        bash.args(["-c", ENTER, "enter"]).arg(&path).current_dir(&home);
+        bash.args(["-c", ENTER, "enter"])
+            .arg(&path)
+            .current_dir(&home);
         bash.env("LAB", self.dir()).env("HOME", &home);
-        bash.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+        bash.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C");
         bash.envs(script.environment.iter().map(|(key, value)| (key, value)));
         Running::start(namespace, &mut bash, &self.log(&label))
     }
@@ -94,20 +115,37 @@ impl Stage {
 
     fn join_routers(&self, stray: Stray) -> Result<()> {
         let (isp, gate) = (&self.isp, &self.gate);
-        let nowhere = if stray == Stray::Silent { "blackhole" } else { "unreachable" };
-        ip(&[], &format!("link add name core netns {isp} type veth peer name wan netns {gate}"))?;
+        let nowhere = if stray == Stray::Silent {
+            "blackhole"
+        } else {
+            "unreachable"
+        };
+        ip(
+            &[],
+            &format!("link add name core netns {isp} type veth peer name wan netns {gate}"),
+        )?;
         // A spoofed source has nowhere to be answered to, hence the isp's black hole.
-        ip(&["-n", isp], &format!(
-            "address add 198.51.100.1/32 dev lo\naddress add 2001:db8:2::1/128 dev lo\nlink set lo up\n\
+        ip(
+            &["-n", isp],
+            &format!(
+                "address add 198.51.100.1/32 dev lo\naddress add 2001:db8:2::1/128 dev lo\nlink set lo up\n\
              link set core up\naddress add fe80::1/64 dev core nodad\n\
              route add 192.0.2.1 dev core\nroute add {0} via 192.0.2.1 dev core\nroute add {1} via fe80::2 dev core\n\
-             route add blackhole default\nroute add blackhole ::/0", INSIDE[0], INSIDE[1]))?;
-        ip(&["-n", gate], &format!(
-            "address add 192.0.2.1/32 dev lo\naddress add 2001:db8:1::1/128 dev lo\nlink set lo up\n\
+             route add blackhole default\nroute add blackhole ::/0",
+                INSIDE[0], INSIDE[1]
+            ),
+        )?;
+        ip(
+            &["-n", gate],
+            &format!(
+                "address add 192.0.2.1/32 dev lo\naddress add 2001:db8:1::1/128 dev lo\nlink set lo up\n\
              link set wan up\naddress add fe80::2/64 dev wan nodad\n\
              route add 198.51.100.1 dev wan src 192.0.2.1\nroute add default via 198.51.100.1 dev wan\n\
              route add ::/0 via fe80::1 dev wan\n\
-             route add {nowhere} {0}\nroute add {nowhere} {1}", INSIDE[0], INSIDE[1]))?;
+             route add {nowhere} {0}\nroute add {nowhere} {1}",
+                INSIDE[0], INSIDE[1]
+            ),
+        )?;
         let forward = "cd /proc/sys/net && for f in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > $f; done
             for f in ipv4/conf/*/rp_filter; do echo 0 > $f; done
             for d in core wan; do [ ! -e /sys/class/net/$d ] || ethtool -K $d tx off gro off gso off tso off; done";
@@ -123,16 +161,32 @@ impl Stage {
         };
         let namespace = namespace(&self.lease, &host.to_string())?;
         let (v4, v6) = (host.address(Family::V4), host.address(Family::V6));
-        ip(&[], &format!("link add name {host} netns {router} type veth peer name eth0 netns {namespace}"))?;
-        ip(&["-n", router], &format!(
-            "link set {host} up\naddress add fe80::1/64 dev {host} nodad\n\
-             route add {v4} dev {host} src {gateway}\nroute add {v6} dev {host}"))?;
-        ip(&["-n", &namespace], &format!(
-            "link set lo up\nlink set eth0 up\naddress add {v4}/32 dev eth0\naddress add {v6}/128 dev eth0 nodad\n\
+        ip(
+            &[],
+            &format!(
+                "link add name {host} netns {router} type veth peer name eth0 netns {namespace}"
+            ),
+        )?;
+        ip(
+            &["-n", router],
+            &format!(
+                "link set {host} up\naddress add fe80::1/64 dev {host} nodad\n\
+             route add {v4} dev {host} src {gateway}\nroute add {v6} dev {host}"
+            ),
+        )?;
+        ip(
+            &["-n", &namespace],
+            &format!(
+                "link set lo up\nlink set eth0 up\naddress add {v4}/32 dev eth0\naddress add {v6}/128 dev eth0 nodad\n\
              route add {gateway} dev eth0\nroute add default via {gateway} dev eth0\n\
-             route add ::/0 via fe80::1 dev eth0"))?;
+             route add ::/0 via fe80::1 dev eth0"
+            ),
+        )?;
         inside(&namespace, "ethtool -K eth0 tx off gro off gso off tso off")?;
-        inside(router, &format!("ethtool -K {host} tx off gro off gso off tso off"))?;
+        inside(
+            router,
+            &format!("ethtool -K {host} tx off gro off gso off tso off"),
+        )?;
         self.namespaces.insert(host, namespace);
         Ok(())
     }
@@ -158,7 +212,10 @@ impl Stage {
         bash.args(["-c", script]).env("LAB", self.dir());
         let done = bash.output().context("cannot run bash")?;
         if !done.status.success() {
-            bail!("cannot write accounts: {}", String::from_utf8_lossy(&done.stderr).trim());
+            bail!(
+                "cannot write accounts: {}",
+                String::from_utf8_lossy(&done.stderr).trim()
+            );
         }
         Ok(())
     }
@@ -182,23 +239,37 @@ fn namespace(lease: &Lease, role: &str) -> Result<String> {
 fn ip(options: &[&str], batch: &str) -> Result<()> {
     let mut ip = Command::new("ip");
     ip.args(options).args(["-batch", "-"]);
-    let mut child = ip.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().context("cannot run ip")?;
+    let mut child = ip
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run ip")?;
     let mut stdin = child.stdin.take().context("ip has no input")?;
-    stdin.write_all(batch.as_bytes()).context("cannot write to ip")?;
+    stdin
+        .write_all(batch.as_bytes())
+        .context("cannot write to ip")?;
     drop(stdin);
     let done = child.wait_with_output().context("cannot wait for ip")?;
     if !done.status.success() {
-        bail!("ip refused a line of “{batch}”: {}", String::from_utf8_lossy(&done.stderr).trim());
+        bail!(
+            "ip refused a line of “{batch}”: {}",
+            String::from_utf8_lossy(&done.stderr).trim()
+        );
     }
     Ok(())
 }
 
 fn inside(namespace: &str, script: &str) -> Result<()> {
     let mut exec = Command::new("ip");
-    let done = exec.args(["netns", "exec", namespace, "bash", "-ec", script]).output();
+    let done = exec
+        .args(["netns", "exec", namespace, "bash", "-ec", script])
+        .output();
     let done = done.context("cannot run ip")?;
     if !done.status.success() {
-        bail!("in {namespace}: {}", String::from_utf8_lossy(&done.stderr).trim());
+        bail!(
+            "in {namespace}: {}",
+            String::from_utf8_lossy(&done.stderr).trim()
+        );
     }
     Ok(())
 }

@@ -88,9 +88,7 @@ impl Host {
         let last = first + self.number;
         match family {
             Family::V4 => Ipv4Addr::new(v4[0], v4[1], v4[2], last).into(),
-            Family::V6 => {
-                Ipv6Addr::new(0x2001, 0xdb8, net6, 0, 0, 0, 0, u16::from(last)).into()
-            }
+            Family::V6 => Ipv6Addr::new(0x2001, 0xdb8, net6, 0, 0, 0, 0, u16::from(last)).into(),
         }
     }
 
@@ -119,7 +117,13 @@ mod tests {
 
     #[test]
     fn no_two_hosts_share_an_address() {
-        let roles = [Role::Attacker, Role::Client, Role::Site, Role::Server, Role::Desk];
+        let roles = [
+            Role::Attacker,
+            Role::Client,
+            Role::Site,
+            Role::Server,
+            Role::Desk,
+        ];
         for family in [Family::V4, Family::V6] {
             let mut seen = std::collections::BTreeSet::new();
             for role in roles {

@@ -63,7 +63,11 @@ pub(crate) fn make(dir: &Path, extent: &Extent) -> Result<()> {
     set.summary()?;
     let failed = lock(&failed);
     if !failed.is_empty() {
-        bail!("{} captures could not be made: {}", failed.len(), failed.join(", "));
+        bail!(
+            "{} captures could not be made: {}",
+            failed.len(),
+            failed.join(", ")
+        );
     }
     Ok(())
 }
@@ -74,7 +78,9 @@ fn take(queue: &Mutex<VecDeque<Job>>) -> Option<Job> {
 
 /// A worker that died holding a lock left a whole value behind: rows are written in one call.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// All jobs, attacks and themes in turn, so that any beginning of the list is a mixture.
@@ -92,9 +98,18 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
             let mut scenario = blank(&name, family, &mut random);
             (attack.join)(&mut scenario, pace, &mut random);
             ambience::surround(&mut scenario, random.u8(5..=9), &mut random);
-            jobs.push_back(Job { capture: format!("attack/{}/{name}.pcap", attack.folder), scenario });
-            if index % 2 == 0 && let Some(theme) = themes.next() {
-                jobs.push_back(benign(theme, round * 2 + u32::from(index / 2 >= THEMES.len()), extent.seed));
+            jobs.push_back(Job {
+                capture: format!("attack/{}/{name}.pcap", attack.folder),
+                scenario,
+            });
+            if index % 2 == 0
+                && let Some(theme) = themes.next()
+            {
+                jobs.push_back(benign(
+                    theme,
+                    round * 2 + u32::from(index / 2 >= THEMES.len()),
+                    extent.seed,
+                ));
             }
         }
     }
@@ -105,14 +120,21 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
 fn benign(theme: &ambience::Theme, round: u32, seed: u64) -> Job {
     let mut random = draw(seed, theme.folder, round);
     // IPv4 only where addresses are translated.
-    let family = if random.u8(..4) == 0 && !theme.folder.ends_with("nat") { Family::V6 } else { Family::V4 };
+    let family = if random.u8(..4) == 0 && !theme.folder.ends_with("nat") {
+        Family::V6
+    } else {
+        Family::V4
+    };
     let name = format!("{}-{round}", word(family));
     let mut scenario = blank(&name, family, &mut random);
     scenario.seconds = random.u64(90..150);
     // Benign traffic to be measured on must be unseen too.
     scenario.split = (round % 4 == 3).then_some(Split::Test);
     ambience::stage(&mut scenario, theme, &mut random);
-    Job { capture: format!("benign/{}/{name}.pcap", theme.folder), scenario }
+    Job {
+        capture: format!("benign/{}/{name}.pcap", theme.folder),
+        scenario,
+    }
 }
 
 fn blank(name: &str, family: Family, random: &mut fastrand::Rng) -> Scenario {
@@ -155,12 +177,21 @@ impl<'a> Set<'a> {
         ] {
             let path = dir.join(file);
             if !path.exists() {
-                fs::write(&path, header).with_context(|| format!("cannot write {}", path.display()))?;
+                fs::write(&path, header)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
             }
         }
-        let labels = fs::read_to_string(dir.join("labels.csv")).context("cannot read labels.csv")?;
-        let present = labels.lines().skip(1).filter_map(|row| row.split(',').next());
-        Ok(Self { dir, present: present.map(str::to_owned).collect(), rows: Mutex::new(()) })
+        let labels =
+            fs::read_to_string(dir.join("labels.csv")).context("cannot read labels.csv")?;
+        let present = labels
+            .lines()
+            .skip(1)
+            .filter_map(|row| row.split(',').next());
+        Ok(Self {
+            dir,
+            present: present.map(str::to_owned).collect(),
+            rows: Mutex::new(()),
+        })
     }
 
     fn add(&self, job: &Job) -> Result<()> {
@@ -172,8 +203,17 @@ impl<'a> Set<'a> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         perform(&job.scenario, &path)?;
         let (seconds, size) = trim(&path)?;
-        let labels: String = job.scenario.labels().iter().map(|label| row(&job.capture, label)).collect();
-        let hours = format!("{},{seconds},{}\n", job.capture, job.scenario.benign_hosts());
+        let labels: String = job
+            .scenario
+            .labels()
+            .iter()
+            .map(|label| row(&job.capture, label))
+            .collect();
+        let hours = format!(
+            "{},{seconds},{}\n",
+            job.capture,
+            job.scenario.benign_hosts()
+        );
         let _turn = lock(&self.rows);
         append(&self.dir.join("hours.csv"), &hours)?;
         append(&self.dir.join("labels.csv"), &labels)?;
@@ -183,7 +223,8 @@ impl<'a> Set<'a> {
 
     /// Counts, for the person who waited.
     fn summary(&self) -> Result<()> {
-        let labels = fs::read_to_string(self.dir.join("labels.csv")).context("cannot read labels.csv")?;
+        let labels =
+            fs::read_to_string(self.dir.join("labels.csv")).context("cannot read labels.csv")?;
         let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for row in labels.lines().skip(1) {
             let cells: Vec<_> = row.split(',').collect();
@@ -194,19 +235,36 @@ impl<'a> Set<'a> {
         for ((class, split), count) in counts {
             crate::lab::say(&format!("{class:12} {split:6} {count}"));
         }
-        let hours = fs::read_to_string(self.dir.join("hours.csv")).context("cannot read hours.csv")?;
+        let hours =
+            fs::read_to_string(self.dir.join("hours.csv")).context("cannot read hours.csv")?;
         let seconds = hours.lines().skip(1).filter_map(|row| {
-            let mut cells = row.split(',').skip(1).filter_map(|cell| cell.parse::<u64>().ok());
+            let mut cells = row
+                .split(',')
+                .skip(1)
+                .filter_map(|cell| cell.parse::<u64>().ok());
             Some(cells.next()? * cells.next()?)
         });
-        crate::lab::say(&format!("{} hours of benign hosts", seconds.sum::<u64>() / 3_600));
+        crate::lab::say(&format!(
+            "{} hours of benign hosts",
+            seconds.sum::<u64>() / 3_600
+        ));
         Ok(())
     }
 }
 
 fn row(capture: &str, label: &Label) -> String {
-    let Label { attacker, victim, class, split, source } = label;
-    format!("{capture},{attacker},{victim},{},{},{source}\n", class.word(), split.word())
+    let Label {
+        attacker,
+        victim,
+        class,
+        split,
+        source,
+    } = label;
+    format!(
+        "{capture},{attacker},{victim},{},{},{source}\n",
+        class.word(),
+        split.word()
+    )
 }
 
 fn append(path: &Path, rows: &str) -> Result<()> {
@@ -229,6 +287,8 @@ fn trim(path: &Path) -> Result<(u64, u64)> {
         frames::write(path, &frames)?;
     }
     let (first, last) = (frames.first(), frames.last());
-    let micros = last.zip(first).map_or(0, |(last, first)| last.at.saturating_sub(first.at));
+    let micros = last
+        .zip(first)
+        .map_or(0, |(last, first)| last.at.saturating_sub(first.at));
     Ok((micros / 1_000_000, size.min(MAX_BYTES)))
 }

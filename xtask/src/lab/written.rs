@@ -56,7 +56,11 @@ const SERVER6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7);
 
 /// Frames one millisecond apart.
 fn paced(packets: impl IntoIterator<Item = Vec<u8>>) -> Vec<Frame> {
-    packets.into_iter().zip(0..).map(|(bytes, n)| Frame::new(START + n * 1_000, bytes)).collect()
+    packets
+        .into_iter()
+        .zip(0..)
+        .map(|(bytes, n)| Frame::new(START + n * 1_000, bytes))
+        .collect()
 }
 
 /// A TCP conversation, spoken line by line.
@@ -69,7 +73,12 @@ struct Talk {
 
 impl Talk {
     fn new(ends: (IpAddr, IpAddr), ports: (u16, u16)) -> Self {
-        Self { ends, ports, next: (1_000, 9_000), lines: Vec::new() }
+        Self {
+            ends,
+            ports,
+            next: (1_000, 9_000),
+            lines: Vec::new(),
+        }
     }
 
     /// The initiator speaks.
@@ -83,17 +92,35 @@ impl Talk {
     }
 
     fn speaks(mut self, forward: bool, flags: u8, payload: usize) -> Self {
-        let (mine, theirs) = if forward { self.next } else { (self.next.1, self.next.0) };
+        let (mine, theirs) = if forward {
+            self.next
+        } else {
+            (self.next.1, self.next.0)
+        };
         let (ends, ports) = if forward {
             (self.ends, self.ports)
         } else {
             ((self.ends.1, self.ends.0), (self.ports.1, self.ports.0))
         };
         let ack = if flags & ACK == 0 { 0 } else { theirs };
-        let segment = tcp(ends, ports, Segment { seq: mine, ack, flags }, &vec![b'x'; payload]);
+        let segment = tcp(
+            ends,
+            ports,
+            Segment {
+                seq: mine,
+                ack,
+                flags,
+            },
+            &vec![b'x'; payload],
+        );
         self.lines.push(packet(ends, TCP, &segment));
-        let taken = u32::try_from(payload).unwrap_or_default() + u32::from(flags & (SYN | FIN) != 0);
-        let spoken = if forward { &mut self.next.0 } else { &mut self.next.1 };
+        let taken =
+            u32::try_from(payload).unwrap_or_default() + u32::from(flags & (SYN | FIN) != 0);
+        let spoken = if forward {
+            &mut self.next.0
+        } else {
+            &mut self.next.1
+        };
         *spoken = spoken.wrapping_add(taken);
         self
     }
@@ -115,7 +142,12 @@ impl Talk {
 
 fn visit(ports: (u16, u16)) -> Vec<Vec<u8>> {
     let talk = Talk::new((CLIENT, SERVER), ports).opened();
-    talk.asks(PSH | ACK, 120).answers(ACK, 1_400).answers(PSH | ACK, 600).asks(ACK, 0).closed().lines
+    talk.asks(PSH | ACK, 120)
+        .answers(ACK, 1_400)
+        .answers(PSH | ACK, 600)
+        .asks(ACK, 0)
+        .closed()
+        .lines
 }
 
 fn fragments() -> Vec<Frame> {
@@ -126,10 +158,23 @@ fn fragments() -> Vec<Frame> {
     let part = |id, number: usize| {
         let (from, to) = (number * 1_480, answer.len().min((number + 1) * 1_480));
         let offset = u16::try_from(from).unwrap_or_default();
-        let part = Fragment { id, offset, more: to < answer.len() };
-        ethernet(0x0800, &ipv4((server, client), UDP, part, &answer[from..to]))
+        let part = Fragment {
+            id,
+            offset,
+            more: to < answer.len(),
+        };
+        ethernet(
+            0x0800,
+            &ipv4((server, client), UDP, part, &answer[from..to]),
+        )
     };
-    let question = |port| packet((CLIENT, SERVER), UDP, &udp((CLIENT, SERVER), (port, 53), &[b'q'; 40]));
+    let question = |port| {
+        packet(
+            (CLIENT, SERVER),
+            UDP,
+            &udp((CLIENT, SERVER), (port, 53), &[b'q'; 40]),
+        )
+    };
     let mut packets = vec![question(40_000), part(1, 0), part(1, 1), part(1, 2)];
     packets.extend([question(40_000), part(2, 2), part(2, 0), part(2, 1)]);
     packets.extend([part(3, 1), part(3, 2)]);
@@ -154,31 +199,67 @@ const DESTINATION: u8 = 60;
 
 fn extensions() -> Vec<Frame> {
     let ends = (CLIENT6.into(), SERVER6.into());
-    let syn = |port| tcp(ends, (port, 22), Segment { seq: 1, ack: 0, flags: SYN }, &[]);
+    let syn = |port| {
+        tcp(
+            ends,
+            (port, 22),
+            Segment {
+                seq: 1,
+                ack: 0,
+                flags: SYN,
+            },
+            &[],
+        )
+    };
     // PadN fills the options; a routing header of type 2 carries one address.
     let options = |next| vec![next, 0, 1, 4, 0, 0, 0, 0];
     let routing = |next| [vec![next, 2, 2, 1, 0, 0, 0, 0], SERVER6.octets().to_vec()].concat();
-    let fragment = |next, place: u16| [vec![next, 0], place.to_be_bytes().to_vec(), vec![0, 0, 0, 9]].concat();
-    let authentication = |next| vec![next, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-    let send = |first, payload: Vec<u8>| ethernet(0x86dd, &ipv6((CLIENT6, SERVER6), first, &payload));
+    let fragment = |next, place: u16| {
+        [
+            vec![next, 0],
+            place.to_be_bytes().to_vec(),
+            vec![0, 0, 0, 9],
+        ]
+        .concat()
+    };
+    let authentication = |next| {
+        vec![
+            next, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+        ]
+    };
+    let send =
+        |first, payload: Vec<u8>| ethernet(0x86dd, &ipv6((CLIENT6, SERVER6), first, &payload));
     let long = udp(ends, (5_006, 53), &[b'f'; 2_000]);
     paced([
         send(TCP, syn(5_000)),
         send(HOP, [options(TCP), syn(5_001)].concat()),
-        send(HOP, [options(DESTINATION), options(TCP), syn(5_002)].concat()),
+        send(
+            HOP,
+            [options(DESTINATION), options(TCP), syn(5_002)].concat(),
+        ),
         send(ROUTING, [routing(TCP), syn(5_003)].concat()),
         send(FRAGMENT, [fragment(TCP, 0), syn(5_004)].concat()),
         send(AUTHENTICATION, [authentication(TCP), syn(5_005)].concat()),
-        send(FRAGMENT, [fragment(UDP, 1), long[..1_448].to_vec()].concat()),
-        send(FRAGMENT, [fragment(UDP, 1_448), long[1_448..].to_vec()].concat()),
+        send(
+            FRAGMENT,
+            [fragment(UDP, 1), long[..1_448].to_vec()].concat(),
+        ),
+        send(
+            FRAGMENT,
+            [fragment(UDP, 1_448), long[1_448..].to_vec()].concat(),
+        ),
         send(HOP, options(NOTHING)),
         send(UDP, udp(ends, (5_007, 53), &[b'q'; 40])),
     ])
 }
 
 fn qinq() -> Vec<Frame> {
-    let tags: [&[u8]; 4] =
-        [&[], &tag(0x8100, 100), &tag(0x8100, 200), &[tag(0x88a8, 10), tag(0x8100, 100)].concat()];
+    let tags: [&[u8]; 4] = [
+        &[],
+        &tag(0x8100, 100),
+        &tag(0x8100, 200),
+        &[tag(0x88a8, 10), tag(0x8100, 100)].concat(),
+    ];
     let mut frames = Vec::new();
     for bytes in visit((42_000, 80)) {
         for tag in tags {
@@ -195,10 +276,31 @@ fn oddities() -> Vec<Frame> {
         talk(43_000).asks(SYN, 0).again().again(),
         talk(43_001).asks(SYN, 0).answers(RST | ACK, 0),
         talk(43_002).opened().asks(PSH | ACK, 50).answers(RST, 0),
-        talk(43_003).opened().asks(PSH | ACK, 50).again().again().answers(ACK, 700).again().closed(),
-        talk(43_004).opened().asks(FIN | ACK, 0).answers(FIN | ACK, 0).asks(ACK, 0).answers(ACK, 0),
-        talk(43_005).asks(SYN, 100).answers(SYN | ACK, 0).asks(ACK, 0).closed(),
-        talk(43_006).opened().answers(ACK, 1).asks(ACK, 0).answers(ACK, 1).asks(ACK, 0),
+        talk(43_003)
+            .opened()
+            .asks(PSH | ACK, 50)
+            .again()
+            .again()
+            .answers(ACK, 700)
+            .again()
+            .closed(),
+        talk(43_004)
+            .opened()
+            .asks(FIN | ACK, 0)
+            .answers(FIN | ACK, 0)
+            .asks(ACK, 0)
+            .answers(ACK, 0),
+        talk(43_005)
+            .asks(SYN, 100)
+            .answers(SYN | ACK, 0)
+            .asks(ACK, 0)
+            .closed(),
+        talk(43_006)
+            .opened()
+            .answers(ACK, 1)
+            .asks(ACK, 0)
+            .answers(ACK, 1)
+            .asks(ACK, 0),
         talk(43_007).opened().closed().answers(ACK, 0).asks(ACK, 0),
         talk(43_007).opened().asks(PSH | ACK, 10).closed(),
         talk(43_008).answers(SYN | ACK, 0).asks(RST, 0),
@@ -217,13 +319,27 @@ fn chatter() -> Vec<Frame> {
                 let ends = (from, IpAddr::V4(to.into()));
                 packet(ends, UDP, &udp(ends, ports, &vec![b'd'; length]))
             };
-            packets.push(say([224, 0, 0, 251], (5_353, 5_353), 46 + usize::from(device)));
-            packets.push(say([239, 255, 255, 250], (50_000 + u16::from(device), 1_900), 94));
+            packets.push(say(
+                [224, 0, 0, 251],
+                (5_353, 5_353),
+                46 + usize::from(device),
+            ));
+            packets.push(say(
+                [239, 255, 255, 250],
+                (50_000 + u16::from(device), 1_900),
+                94,
+            ));
             if round % 4 == 0 {
                 packets.push(say([224, 0, 0, 252], (51_000 + round, 5_355), 24));
                 packets.push(say([192, 0, 2, 255], (137, 137), 50));
                 packets.push(say([255, 255, 255, 255], (68, 67), 300));
-                packets.push(ethernet(0x0806, &[0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9]));
+                packets.push(ethernet(
+                    0x0806,
+                    &[
+                        0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0,
+                        192, 0, 2, 9,
+                    ],
+                ));
             }
         }
     }

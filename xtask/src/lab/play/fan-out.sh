@@ -1,6 +1,6 @@
 # P2P-like: datagrams and connections to many peers and ports, few of which answer.
 while running; do
-    between 1 8
+    between 3 20
     for (( i = REPLY; i > 0; i-- )); do
         between 1 60; peer=${SUBNET%0/*}$REPLY; [ "$FAMILY" = 6 ] && printf -v peer '%s%x' "${SUBNET%/*}" "$REPLY"
         between 6881 6999; port=$REPLY
