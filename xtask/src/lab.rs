@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Where golden cases live.
     #[arg(long, default_value = "tests/captures")]
     captures: PathBuf,
+    /// Only writes the READMEs of recorded cases again.
+    #[arg(long, requires = "cases")]
+    readme: bool,
     /// Makes the large training set in this directory, or what is missing of it.
     #[arg(long, value_name = "DIR", conflicts_with = "cases")]
     training: Option<PathBuf>,
@@ -79,6 +82,14 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.cases.is_empty() {
         return list();
     }
+    if args.readme {
+        let named = cases::all()
+            .into_iter()
+            .filter(|case| args.cases.contains(&case.name));
+        return named
+            .into_iter()
+            .try_for_each(|case| golden::explain(&case, &args.captures));
+    }
     packages::provision()?;
     args.cases
         .iter()
@@ -107,7 +118,7 @@ fn make(name: &str, captures: &Path) -> Result<()> {
         bail!("there is no case {name}; `cargo xtask lab` lists them");
     }
     say(&format!("made {name}"));
-    Ok(())
+    golden::write_labels(captures)
 }
 
 /// Tells the person at the terminal what happens.

@@ -84,7 +84,9 @@ static HABITS: &[Habit] = &[
     habit(2, &play::FTP_USER, plain),
     habit(2, &play::FAN_OUT, plain),
     habit(2, &play::MQTT, |r| vec![("EVERY", r.u8(1..=6).to_string())]),
-    habit(0, &play::LOAD_TEST, |r| vec![("CONNECTIONS", r.u8(2..=16).to_string())]),
+    habit(0, &play::LOAD_TEST, |r| {
+        vec![("CONNECTIONS", r.u8(2..=16).to_string())]
+    }),
     habit(1, &play::MQTT_WATCH, plain),
     habit(2, &play::IMAP_POLL, plain),
     habit(2, &play::REDIS_APP, plain),

@@ -3,15 +3,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use super::cases;
 use super::director::perform;
 use super::forged::Flood;
 use super::frames;
-use super::scenario::{Class, Scenario};
-use super::service;
-use super::written::Written;
+use super::packages;
+use super::scenario::{Class, Label, Scenario};
+use super::written::{self, Written};
 
 /// Captures above this size do not belong in the repository.
 const MAX_BYTES: u64 = 300_000;
@@ -28,7 +30,13 @@ pub(crate) fn record(scenario: &Scenario, captures: &Path) -> Result<()> {
         bail!("case {} is {size} bytes, above {MAX_BYTES}", scenario.name);
     }
     fs::rename(&partial, &capture).context("cannot rename a capture")?;
-    write_readme(&dir, &describe(scenario)?)
+    write_readme(&dir, &describe(scenario, &capture)?)
+}
+
+/// Writes the README of a recorded case again and leaves its capture as it is.
+pub(crate) fn explain(scenario: &Scenario, captures: &Path) -> Result<()> {
+    let dir = captures.join(&scenario.name);
+    write_readme(&dir, &describe(scenario, &dir.join("input.pcap"))?)
 }
 
 /// Writes a case of frames written by hand into `captures/<name>/`, with its README.
@@ -44,12 +52,53 @@ pub(crate) fn write(case: &Written, captures: &Path) -> Result<()> {
     write_readme(&dir, &text)
 }
 
+/// Writes the labels of every case that has its capture.
+pub(crate) fn write_labels(captures: &Path) -> Result<()> {
+    let mut rows: Vec<_> = cases::all()
+        .iter()
+        .flat_map(|case| rows(&case.name, case.labels()))
+        .collect();
+    let nobody = written::CASES
+        .iter()
+        .map(|case| format!("{}/input.pcap,-,-,benign,test,written", case.name));
+    rows.extend(nobody);
+    rows.retain(|row| {
+        row.split(',')
+            .next()
+            .is_some_and(|capture| captures.join(capture).exists())
+    });
+    rows.sort_unstable();
+    let path = captures.join("labels.csv");
+    let text = format!(
+        "capture,attacker,victim,class,split,source\n{}\n",
+        rows.join("\n")
+    );
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Golden cases are for judging, whatever made them.
+fn rows(name: &str, labels: Vec<Label>) -> impl Iterator<Item = String> {
+    labels.into_iter().map(move |label| {
+        let Label {
+            attacker,
+            victim,
+            class,
+            source,
+            ..
+        } = label;
+        format!(
+            "{name}/input.pcap,{attacker},{victim},{},test,{source}",
+            class.word()
+        )
+    })
+}
+
 fn write_readme(dir: &Path, text: &str) -> Result<()> {
     let readme = dir.join("README.md");
     fs::write(&readme, text).with_context(|| format!("cannot write {}", readme.display()))
 }
 
-fn describe(scenario: &Scenario) -> Result<String> {
+fn describe(scenario: &Scenario, capture: &Path) -> Result<String> {
     let mut text = format!("# {}\n\n{}\n\n", scenario.name, scenario.purpose);
     text.push_str("| capture | attacker | victim | class |\n|---|---|---|---|\n");
     for label in scenario.labels() {
@@ -113,23 +162,28 @@ fn describe(scenario: &Scenario) -> Result<String> {
             .flat_map(|(_, service)| service.programs()),
     );
     programs.extend(["tcpdump"]);
-    programs.sort_unstable();
-    programs.dedup();
+    let mut packages: Vec<_> = programs.into_iter().map(packages::version).collect();
+    packages.sort_unstable();
+    packages.dedup();
     text.push_str(&format!(
         "\nOrigin: `cargo xtask lab {}`, {}, at most {} s, with\n",
         scenario.name,
-        today()?,
+        day_of(capture)?,
         scenario.seconds
     ));
-    for program in programs {
-        text.push_str(&format!("- {}\n", service::version(program)));
+    for package in packages {
+        text.push_str(&format!("- {}\n", package));
     }
     Ok(text)
 }
 
-fn today() -> Result<String> {
-    let date = std::process::Command::new("date")
-        .args(["-u", "+%Y-%m-%d"])
+/// The day the capture was recorded, by its first frame.
+fn day_of(capture: &Path) -> Result<String> {
+    let frames = frames::read(capture)?;
+    let first = frames.first().context("the capture is empty")?;
+    let seconds = format!("@{}", first.at / 1_000_000);
+    let date = Command::new("date")
+        .args(["-u", "+%Y-%m-%d", "-d", &seconds])
         .output();
     let date = date.context("cannot run date")?;
     Ok(String::from_utf8_lossy(&date.stdout).trim().to_owned())

@@ -101,6 +101,19 @@ pub(crate) fn programs(script: &'static str) -> Vec<&'static str> {
         .collect()
 }
 
+/// The package `program` is from, with its version.
+pub(crate) fn version(program: &str) -> String {
+    let package = NEEDED.iter().find(|(_, name, _)| *name == program);
+    let package = package.map_or(program, |(package, ..)| package);
+    let shown = Command::new("dpkg-query")
+        .args(["-W", "-f", "${Package} ${Version}", package])
+        .output();
+    match shown {
+        Ok(shown) if shown.status.success() => String::from_utf8_lossy(&shown.stdout).into_owned(),
+        _ => format!("{package} (not installed)"),
+    }
+}
+
 fn apt(arguments: &[&str]) -> Result<()> {
     let mut apt = Command::new("apt-get");
     apt.args(["-q", "-o", "DPkg::Lock::Timeout=600"])

@@ -1,8 +1,6 @@
 //! The servers a host can run: a script under `serve/` and the ports that say it is ready.
 //! What they serve is the script's business.
 
-use std::process::Command;
-
 use anyhow::Result;
 
 use super::running::{Port, Running};
@@ -59,31 +57,5 @@ impl Service {
     /// Whether plays look names up there.
     pub(crate) fn is_resolver(&self) -> bool {
         self.name == "dns"
-    }
-}
-
-/// The first line a program prints about its version, for a case's README.
-pub(crate) fn version(program: &str) -> String {
-    let flag = match program {
-        "ssh" | "sshd" | "nginx" => "-V",
-        "hydra" | "iodine" | "iodined" | "hping3" => "-v",
-        "slowhttptest" | "nc" | "dnsperf" | "masscan" | "sshpass" => "-h",
-        _ => "--version",
-    };
-    let Ok(output) = Command::new(program).arg(flag).output() else {
-        return format!("{program} (not found)");
-    };
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text);
-    let line = text
-        .lines()
-        .find(|line| line.contains(|c: char| c.is_ascii_digit()))
-        .unwrap_or(program);
-    // What follows the version is build options and thanks.
-    let line = line.split([',', '(']).next().unwrap_or(line).trim();
-    if line.contains(program) {
-        line.to_owned()
-    } else {
-        format!("{program}: {line}")
     }
 }

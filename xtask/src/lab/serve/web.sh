@@ -8,9 +8,9 @@ RANDOM=7
     for i in {1..40}; do echo "<img src=/assets/$i.bin>"; done
 } > "$root/index.html"
 for i in {1..40}; do head -c $((RANDOM % 24000 + 300)) /dev/zero > "$root/assets/$i.bin"; done
-for i in {1..30}; do head -c $((RANDOM * 20 + 2000)) /dev/zero > "$root/pool/package$i.deb"; done
-truncate -s 2M "$root/video.bin"
-truncate -s 8M "$root/big.bin"
+for i in {1..30}; do head -c $((RANDOM * 3 + 2000)) /dev/zero > "$root/pool/package$i.deb"; done
+truncate -s 1M "$root/video.bin"
+truncate -s 4M "$root/big.bin"
 echo "secret" > "$root/secret/index.html"
 echo "admin:$(openssl passwd -apr1 a-long-password)" > "$HOME/htpasswd"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$HOME/key.pem" -out "$HOME/cert.pem" \
