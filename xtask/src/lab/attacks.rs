@@ -104,7 +104,7 @@ pub(crate) static ATTACKS: &[Attack] = &[
     }),
     attack("scan-zmap", V4, ALL, scan::zmap),
     attack("flood-http", V4, QUICK, |s, p, r| {
-        let tool = ["siege", "goldeneye"][r.usize(..2)];
+        let tool = ["siege", "h2load"][r.usize(..2)];
         exhaust::http_flood(s, p, r, tool)
     }),
     attack("flood-nping", BOTH, QUICK, exhaust::nping),

@@ -57,7 +57,7 @@ const NEEDED: &[(&str, &str, &str)] = &[
     ("medusa", "medusa", "brute force, kept for tests"),
     ("ncrack", "ncrack", "brute force, kept for tests"),
     ("hping3", "hping3", "floods"),
-    ("goldeneye", "goldeneye", "http flood"),
+    ("nghttp2-client", "h2load", "http flood"),
     ("siege", "siege", "http flood"),
     ("apache2-utils", "ab", "http flood, kept for tests"),
     ("wrk", "wrk", "load test (benign), kept for tests"),

@@ -273,3 +273,29 @@ fn inside(namespace: &str, script: &str) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    #[test]
+    fn every_script_parses() {
+        for folder in ["play", "serve"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join("src/lab")
+                .join(folder);
+            let scripts = std::fs::read_dir(&folder)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            for script in scripts {
+                let parsed = Command::new("bash")
+                    .arg("-n")
+                    .arg(&script)
+                    .output()
+                    .unwrap();
+                assert!(parsed.status.success(), "{parsed:?}");
+            }
+        }
+    }
+}

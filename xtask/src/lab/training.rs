@@ -292,3 +292,46 @@ fn trim(path: &Path) -> Result<(u64, u64)> {
         .map_or(0, |(last, first)| last.at.saturating_sub(first.at));
     Ok((micros / 1_000_000, size.min(MAX_BYTES)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::scenario::Class;
+    use super::*;
+
+    #[test]
+    fn captures_have_names_of_their_own() {
+        let jobs = planned();
+        let names: BTreeSet<_> = jobs.iter().map(|job| &job.capture).collect();
+        assert_eq!(names.len(), jobs.len());
+    }
+
+    #[test]
+    fn tools_kept_for_tests_attack_nobody_in_training() {
+        let mut sources = [BTreeSet::new(), BTreeSet::new()];
+        for label in planned().iter().flat_map(|job| job.scenario.labels()) {
+            if label.class != Class::Benign {
+                sources[label.split as usize].insert(label.source);
+            }
+        }
+        let [train, test] = sources;
+        assert!(train.len() > 5 && test.len() > 5);
+        assert_eq!(train.intersection(&test).count(), 0);
+    }
+
+    #[test]
+    fn a_plan_is_the_same_every_time() {
+        let acts = |job: &Job| format!("{} {:?}", job.capture, job.scenario.acts);
+        assert!(planned().iter().map(acts).eq(planned().iter().map(acts)));
+    }
+
+    fn planned() -> VecDeque<Job> {
+        plan(&Extent {
+            rounds: 8,
+            jobs: 1,
+            seed: 1,
+            only: String::new(),
+        })
+    }
+}
