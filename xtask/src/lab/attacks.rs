@@ -91,7 +91,7 @@ pub(crate) static ATTACKS: &[Attack] = &[
     attack("c2-beacon", BOTH, ALL, inside::beacon),
     attack("tunnel-iodine", V4, ALL, inside::iodine),
     attack("scan-sweep", BOTH, ALL, scan::sweep),
-    attack("brute-force-patator-ssh", BOTH, QUICK, |s, p, r| {
+    attack("brute-force-patator-ssh", V4, QUICK, |s, p, r| {
         guess::patator(s, p, r, "ssh")
     }),
     attack("tunnel-dns2tcp", V4, QUICK, inside::dns2tcp),

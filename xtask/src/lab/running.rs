@@ -120,18 +120,26 @@ impl Running {
 
     /// Asks it to end with `signal` and waits until it has.
     pub(crate) fn end(&mut self, signal: Signal) -> Result<()> {
-        let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        let group = group.context("a process id is positive")?;
-        // The group may be gone already; waiting says how it ended.
-        let _ = kill_process_group(group, signal);
+        // The id of a program that has been waited for may be somebody else's by now.
+        if self.ended()?.is_some() {
+            return Ok(());
+        }
+        self.signal(signal);
         let deadline = Instant::now() + READY;
         while self.ended()?.is_none() {
             if Instant::now() > deadline {
-                let _ = kill_process_group(group, Signal::KILL);
+                self.signal(Signal::KILL);
             }
             std::thread::sleep(LOOK);
         }
         Ok(())
+    }
+
+    /// Signals its process group, which exists as long as its leader has not been waited for.
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, signal);
+        }
     }
 
     /// The name of what runs: host and script.
@@ -151,6 +159,16 @@ impl Running {
         String::from_utf8_lossy(&tail.unwrap_or_default())
             .trim()
             .to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Ok(None) = self.ended() {
+            self.signal(Signal::KILL);
+        }
+        // A child nobody waits for stays a zombie as long as the lab runs.
+        let _ = self.child.wait();
     }
 }
 

@@ -280,22 +280,17 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn every_script_parses() {
+    fn every_script_parses() -> anyhow::Result<()> {
         for folder in ["play", "serve"] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
                 .join("src/lab")
                 .join(folder);
-            let scripts = std::fs::read_dir(&folder)
-                .unwrap()
-                .map(|entry| entry.unwrap().path());
-            for script in scripts {
-                let parsed = Command::new("bash")
-                    .arg("-n")
-                    .arg(&script)
-                    .output()
-                    .unwrap();
+            for script in std::fs::read_dir(&folder)? {
+                let script = script?.path();
+                let parsed = Command::new("bash").arg("-n").arg(&script).output()?;
                 assert!(parsed.status.success(), "{parsed:?}");
             }
         }
+        Ok(())
     }
 }
