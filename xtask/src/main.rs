@@ -54,7 +54,6 @@ enum Task {
         arguments: Vec<String>,
     },
     /// Record captures of real tools against real servers, in network namespaces
-    #[command(disable_help_flag = true)]
     Lab(lab::Args),
 }
 
