@@ -66,8 +66,10 @@ static HABITS: &[Habit] = &[
     }),
     habit(3, &play::RETRY_DEAD, |r| {
         let ports = ["443", "8443 5222", "1883 8883", "25 587", "5432"][r.usize(..5)];
-        let gone = ["", "192.0.2.66", "192.0.2.66 192.0.2.67 192.0.2.68"][r.usize(..3)];
-        vec![("PORTS", ports.to_owned()), ("GONE", gone.to_owned())]
+        let gone: Vec<_> = (66..66 + r.u8(..11))
+            .map(|n| format!("192.0.2.{n}"))
+            .collect();
+        vec![("PORTS", ports.to_owned()), ("GONE", gone.join(" "))]
     }),
     habit(2, &play::RESOLVER, |r| {
         vec![
@@ -90,6 +92,14 @@ static HABITS: &[Habit] = &[
     habit(1, &play::MQTT_WATCH, plain),
     habit(2, &play::IMAP_POLL, plain),
     habit(2, &play::REDIS_APP, plain),
+    habit(1, &play::VOICE, plain),
+    habit(1, &play::POLL, |r| {
+        let gone = ["", "192.0.2.66", "192.0.2.67"][r.usize(..3)];
+        vec![
+            ("EVERY", r.u8(10..99).to_string()),
+            ("GONE", gone.to_owned()),
+        ]
+    }),
 ];
 
 /// A wholly benign capture: its folder and what all its hosts do.
@@ -162,6 +172,11 @@ pub(crate) static THEMES: &[Theme] = &[
         hosts: 1,
     },
     Theme {
+        folder: "machines",
+        plays: &[&play::POLL, &play::VOICE, &play::NTP],
+        hosts: 9,
+    },
+    Theme {
         folder: "ftp-users",
         plays: &[&play::FTP_USER],
         hosts: 8,
@@ -195,6 +210,7 @@ static OFFERED: &[&Service] = &[
     &service::REDIS,
     &service::IMAP,
     &service::TELNET,
+    &service::ECHO,
 ];
 
 /// Puts `hosts` innocent clients and the server's services into `scenario`.

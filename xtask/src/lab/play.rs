@@ -60,6 +60,7 @@ plays! {
     MQTT = "mqtt", Benign, "mqtt", Train;
     MQTT_WATCH = "mqtt-watch", Benign, "mqtt", Train;
     NTP = "ntp", Benign, "ntp", Train;
+    POLL = "poll", Benign, "poll", Train;
     REDIS_APP = "redis-app", Benign, "redis", Train;
     RESOLVER = "resolver", Benign, "resolver", Train;
     RETRY_DEAD = "retry-dead", Benign, "retry-dead", Train;
@@ -67,4 +68,5 @@ plays! {
     SSH_KEY = "ssh-key", Benign, "ssh", Train;
     SSH_TYPOS = "ssh-typos", Benign, "ssh", Train;
     STREAM = "stream", Benign, "stream", Train;
+    VOICE = "voice", Benign, "voice", Train;
 }

@@ -240,8 +240,11 @@ impl Scenario {
         environment
     }
 
-    /// Hosts acting benignly, for counting client time.
-    pub(crate) fn benign_hosts(&self) -> usize {
+    /// Addresses acting benignly on the wire, for counting client time.
+    pub(crate) fn benign_addresses(&self) -> usize {
+        if self.translation == Translation::Masquerade {
+            return 1;
+        }
         let attackers: Vec<_> = self
             .acts
             .iter()

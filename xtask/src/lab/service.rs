@@ -33,6 +33,7 @@ services! {
     REDIS = "redis", &[Port::Tcp(6379)];
     TELNET = "telnet", &[Port::Tcp(23)];
     IMAP = "imap", &[Port::Tcp(143)];
+    ECHO = "echo", &[Port::Udp(47_808), Port::Udp(4_000)];
     IODINED = "iodined", &[Port::Udp(53), Port::Tcp(9)];
     DNS2TCPD = "dns2tcpd", &[Port::Udp(53)];
 }

@@ -173,7 +173,7 @@ impl<'a> Set<'a> {
     fn open(dir: &'a Path) -> Result<Self> {
         for (file, header) in [
             ("labels.csv", "capture,attacker,victim,class,split,source\n"),
-            ("hours.csv", "capture,seconds,benign_hosts\n"),
+            ("hours.csv", "capture,seconds,benign_addresses\n"),
         ] {
             let path = dir.join(file);
             if !path.exists() {
@@ -212,7 +212,7 @@ impl<'a> Set<'a> {
         let hours = format!(
             "{},{seconds},{}\n",
             job.capture,
-            job.scenario.benign_hosts()
+            job.scenario.benign_addresses()
         );
         let _turn = lock(&self.rows);
         append(&self.dir.join("hours.csv"), &hours)?;
@@ -245,7 +245,7 @@ impl<'a> Set<'a> {
             Some(cells.next()? * cells.next()?)
         });
         crate::lab::say(&format!(
-            "{} hours of benign hosts",
+            "{} hours of benign addresses",
             seconds.sum::<u64>() / 3_600
         ));
         Ok(())
