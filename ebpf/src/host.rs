@@ -55,7 +55,7 @@ impl<const WORDS: usize> Bitmap<WORDS> {
     }
 
     /// Bits set in either of two sets.
-    #[inline(always)]
+    #[inline(never)]
     fn union_len(&self, other: &Self) -> u16 {
         let mut ones = 0;
         for (a, b) in self.0.iter().zip(&other.0) {
@@ -285,7 +285,7 @@ impl HostStats {
         }
     }
 
-    #[cold]
+    // Not `#[cold]`: that would be a section of its own, and aya resolves calls within one section only.
     #[inline(never)]
     fn rotate_long(&mut self, time: u64) {
         self.minute.rotate(time, MINUTE_BUCKET);
@@ -517,7 +517,7 @@ macro_rules! sum_fields {
 
 impl InitiatorSums {
     /// Sums what still counts of `host` at `time`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         self.proven = host.proven;
         self.reserved = [0; 3];
@@ -630,7 +630,7 @@ impl InitiatorSums {
 
 impl ResponderSums {
     /// Sums what still counts of `host` at `time`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         let (now, before) = (&host.minute.current, &host.minute.previous);
         self.reserved = [0; 3];

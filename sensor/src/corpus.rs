@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ebpf::snapshot::Snapshot;
 
 use crate::capture::file::File;
-use crate::capture::{CaptureError, Source};
+use crate::capture::{CaptureError, Frame, Source, Timestamp};
 use crate::dataplane::DataPlane;
 use crate::evidence::Grounds;
 use crate::features::{self, Features, features};
@@ -29,10 +29,13 @@ pub struct Row {
 
 /// Meters one capture into rows; a capture cut in the middle gives what came before the cut.
 ///
+/// Its clock is slowed by `pace`: an attacker in no hurry does the same, only later.
+///
 /// # Errors
 /// When the capture cannot be opened.
-pub fn rows(labels: &CaptureLabels, setup: &Setup) -> Result<Vec<Row>, CaptureError> {
+pub fn rows(labels: &CaptureLabels, setup: &Setup, pace: u32) -> Result<Vec<Row>, CaptureError> {
     let mut file = File::open(&labels.path)?;
+    let mut first = None;
     let mut plane = DataPlane::new(setup.caps, setup.limits);
     let mut rows = Rows {
         labels,
@@ -44,7 +47,16 @@ pub fn rows(labels: &CaptureLabels, setup: &Setup) -> Result<Vec<Row>, CaptureEr
     loop {
         match file.next_frame() {
             Ok(Some(frame)) => {
-                plane.take(&frame, &mut snapshots);
+                let begin = *first.get_or_insert(frame.time.nanoseconds());
+                let since = frame.time.nanoseconds().saturating_sub(begin);
+                let slowed = begin.saturating_add(since.saturating_mul(i64::from(pace)));
+                plane.take(
+                    &Frame {
+                        time: Timestamp::from_nanoseconds(slowed),
+                        ..frame
+                    },
+                    &mut snapshots,
+                );
                 snapshots
                     .drain(..)
                     .for_each(|snapshot| rows.push(&snapshot));
@@ -70,7 +82,7 @@ pub fn dataset(
     watch: &Watch<'_>,
 ) -> Result<Dataset, CaptureError> {
     let captures: Vec<&CaptureLabels> = labels.iter().flat_map(Labels::captures).collect();
-    let metered = parallel(&captures, watch, |capture| rows(capture, setup));
+    let metered = parallel(&captures, watch, |capture| rows(capture, setup, 1));
     let mut dataset = Dataset::new(features::COUNT);
     for (capture, rows) in captures.iter().zip(metered) {
         let number = dataset.add_capture(Capture {

@@ -6,17 +6,17 @@ use std::collections::VecDeque;
 use crate::capture::Timestamp;
 
 /// Where the monotonic clock begins, in microseconds: one second, because the meter's tables use 0 for "never".
-const ORIGIN_MICROS: u64 = 1_000_000;
+const ORIGIN_MICROS: i64 = 1_000_000;
 
-/// Steps back up to this many nanoseconds hold the clock still: frames out of order, interleaved
+/// Steps back up to this many microseconds hold the clock still: frames out of order, interleaved
 /// interfaces, a clock being set. One minute, the short window of the meter; a longer stand would distort it.
-const HOLD_NANOS: i128 = 60 * 1_000_000_000;
+const HOLD_MICROS: i64 = 60 * 1_000_000;
 
-/// A step back beyond this many nanoseconds is a different recording. The meter resets its windows then.
-const RESET_NANOS: i128 = 3_600 * 1_000_000_000;
+/// A step back beyond this many microseconds is a different recording. The meter resets its windows then.
+const RESET_MICROS: i64 = 3_600 * 1_000_000;
 
 /// Microseconds the clock advances for such a step: above the hour at which the meter resets.
-const RESET_MICROS: u64 = 3_601 * 1_000_000;
+const RESET_PAUSE_MICROS: i64 = 3_601 * 1_000_000;
 
 /// Steps remembered for labels; 4096 take 64 KiB, and a capture with more has no clock worth labelling by.
 const MAX_STRETCHES: usize = 4096;
@@ -25,14 +25,14 @@ const MAX_STRETCHES: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     stretches: VecDeque<Stretch>,
-    now: u64,
+    now: i64,
 }
 
 /// A part of the capture in which both clocks run alike.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
-    micros: u64,
-    wall: Timestamp,
+    micros: i64,
+    wall: i64,
 }
 
 impl Timeline {
@@ -50,15 +50,15 @@ impl Timeline {
         let Some(stretch) = self.stretches.back() else {
             return self.begin(wall, ORIGIN_MICROS);
         };
-        let reached = stretch.wall_nanos(self.now);
-        let step_back = reached - i128::from(wall.nanoseconds());
-        if step_back <= HOLD_NANOS {
-            self.now = self.now.max(stretch.micros_at(wall));
-            return self.now;
+        let at = stretch.micros_at(wall);
+        let step_back = self.now.saturating_sub(at);
+        if step_back <= HOLD_MICROS {
+            self.now = self.now.max(at);
+            return self.now.unsigned_abs();
         }
         let pause = match step_back {
-            ..=RESET_NANOS => 0,
-            _ => RESET_MICROS,
+            ..=RESET_MICROS => 0,
+            _ => RESET_PAUSE_MICROS,
         };
         self.begin(wall, self.now.saturating_add(pause))
     }
@@ -66,36 +66,39 @@ impl Timeline {
     /// Returns the capture's wall time at `micros`, for labels. Before the first frame, and where more
     /// steps happened than are remembered, it counts from the oldest known.
     pub fn wall(&self, micros: u64) -> Timestamp {
+        let micros = i64::try_from(micros).unwrap_or(i64::MAX);
         let after = self
             .stretches
             .partition_point(|stretch| stretch.micros <= micros);
-        let Some(stretch) = self.stretches.get(after.saturating_sub(1)) else {
-            return Timestamp::default();
-        };
-        let nanos = stretch.wall_nanos(micros);
-        Timestamp::from_nanoseconds(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+        match self.stretches.get(after.saturating_sub(1)) {
+            Some(stretch) => stretch.wall_at(micros),
+            None => Timestamp::default(),
+        }
     }
 
-    fn begin(&mut self, wall: Timestamp, micros: u64) -> u64 {
+    fn begin(&mut self, wall: Timestamp, micros: i64) -> u64 {
         if self.stretches.len() == MAX_STRETCHES {
             self.stretches.pop_front();
         }
-        self.stretches.push_back(Stretch { micros, wall });
+        self.stretches.push_back(Stretch {
+            micros,
+            wall: wall.nanoseconds(),
+        });
         self.now = micros;
-        micros
+        micros.unsigned_abs()
     }
 }
 
 impl Stretch {
-    fn wall_nanos(&self, micros: u64) -> i128 {
-        let since = i128::from(micros) - i128::from(self.micros);
-        i128::from(self.wall.nanoseconds()) + since * 1_000
+    fn wall_at(&self, micros: i64) -> Timestamp {
+        let since = micros.saturating_sub(self.micros).saturating_mul(1_000);
+        Timestamp::from_nanoseconds(self.wall.saturating_add(since))
     }
 
-    /// Zero for a moment before the stretch, which the caller's clock is always past.
-    fn micros_at(&self, wall: Timestamp) -> u64 {
-        let since = i128::from(wall.nanoseconds()) - i128::from(self.wall.nanoseconds());
-        u64::try_from(i128::from(self.micros) + since / 1_000).unwrap_or(0)
+    /// Negative for a moment long before the stretch.
+    fn micros_at(&self, wall: Timestamp) -> i64 {
+        let since = wall.nanoseconds().saturating_sub(self.wall);
+        self.micros.saturating_add(since / 1_000)
     }
 }
 

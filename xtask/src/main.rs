@@ -54,12 +54,7 @@ enum Task {
         arguments: Vec<String>,
     },
     /// Record captures of real tools against real servers, in network namespaces
-    #[command(disable_help_flag = true)]
-    Lab {
-        /// What the lab understands
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
+    Lab(lab::Args),
 }
 
 fn main() -> ExitCode {
@@ -82,7 +77,7 @@ fn run(task: Task) -> Result<()> {
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Tidy => tidy::run(&shell),
         Task::Train { folders, arguments } => train::run(&shell, &folders, &arguments),
-        Task::Lab { arguments } => lab::run(&arguments),
+        Task::Lab(arguments) => lab::run(&arguments),
     }
 }
 

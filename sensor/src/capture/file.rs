@@ -3,8 +3,12 @@
 
 use std::{
     fs,
-    io::{Cursor, Read},
+    io::{self, Cursor, ErrorKind, Read},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use flate2::read::MultiGzDecoder;
@@ -28,6 +32,7 @@ const MAX_BUFFER_LEN: usize = 16 << 20;
 pub struct File {
     path: PathBuf,
     reader: Box<dyn PcapReaderIterator + Send>,
+    failed: Arc<AtomicBool>,
     blocks: Blocks,
     first: Option<Record>,
     /// Bytes of the block last read, still in the buffer because its frame is on loan.
@@ -51,7 +56,8 @@ impl File {
             Ok(input) => input,
             Err(source) => return Err(CaptureError::Open { path, source }),
         };
-        let reader = match recognise(input) {
+        let failed = Arc::default();
+        let reader = match recognise(input, &failed) {
             Ok(reader) => reader,
             Err(Refusal::Read(source)) => return Err(CaptureError::Read { path, source }),
             Err(Refusal::Empty) => return Err(CaptureError::Empty { path }),
@@ -61,6 +67,7 @@ impl File {
         let mut file = File {
             path,
             reader,
+            failed,
             blocks: Blocks::default(),
             first: None,
             pending: 0,
@@ -77,8 +84,8 @@ impl File {
     pub fn damage(&self) -> Option<CaptureError> {
         let (path, frames) = (self.path.clone(), self.frames);
         match self.end? {
-            End::Whole => None,
-            End::Cut => Some(CaptureError::Truncated { path, frames }),
+            End::Whole if !self.failed.load(Relaxed) => None,
+            End::Whole | End::Cut => Some(CaptureError::Truncated { path, frames }),
             End::Damage => Some(CaptureError::Damaged { path, frames }),
         }
     }
@@ -123,7 +130,6 @@ impl File {
     fn refill(&mut self) {
         let before = self.reader.data().len();
         if self.reader.refill().is_err() {
-            // A gzip stream that stops before its trailer reads as an error, not as an end.
             self.end = Some(End::Cut);
         } else if self.reader.data().len() == before && !self.reader.reader_exhausted() {
             // The parser wants more than the full buffer holds: it would ask for ever.
@@ -159,31 +165,34 @@ impl Source for File {
 }
 
 enum Refusal {
-    Read(std::io::Error),
+    Read(io::Error),
     Empty,
     Cut,
     Unknown,
 }
 
+type Parser = Box<dyn PcapReaderIterator + Send>;
+
 /// Looks at the first bytes, undoes gzip, and picks the parser.
-fn recognise(mut input: fs::File) -> Result<Box<dyn PcapReaderIterator + Send>, Refusal> {
+fn recognise(input: fs::File, failed: &Arc<AtomicBool>) -> Result<Parser, Refusal> {
+    let mut input = input;
     let (head, failure) = read_head(&mut input);
     if let Some(error) = failure {
         return Err(Refusal::Read(error));
     }
     if !head.starts_with(&[0x1f, 0x8b]) {
-        return parser(head, input);
+        return parser(head, input, failed);
     }
     let mut plain = MultiGzDecoder::new(Cursor::new(head).chain(input));
     match read_head(&mut plain) {
         (head, Some(error)) if head.is_empty() => Err(Refusal::Read(error)),
         // A short archive cut in the middle fails here; what it held before the cut is good.
-        (head, _) => parser(head, plain),
+        (head, _) => parser(head, plain, failed),
     }
 }
 
 /// The first [`HEAD_LEN`] bytes or the fewer there are, and what kept it from reading more.
-fn read_head(input: &mut impl Read) -> (Vec<u8>, Option<std::io::Error>) {
+fn read_head(input: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
     let mut head = Vec::new();
     let outcome = input.by_ref().take(HEAD_LEN).read_to_end(&mut head);
     (head, outcome.err())
@@ -192,12 +201,42 @@ fn read_head(input: &mut impl Read) -> (Vec<u8>, Option<std::io::Error>) {
 fn parser(
     head: Vec<u8>,
     rest: impl Read + Send + 'static,
-) -> Result<Box<dyn PcapReaderIterator + Send>, Refusal> {
-    if head.is_empty() {
-        return Err(Refusal::Empty);
+    failed: &Arc<AtomicBool>,
+) -> Result<Parser, Refusal> {
+    let rest = UntilFailure {
+        input: rest,
+        failed: Arc::clone(failed),
+    };
+    match head.len() {
+        0 => return Err(Refusal::Empty),
+        // Too short to tell a format by.
+        1..4 => return Err(Refusal::Unknown),
+        _ => {}
     }
     create_reader(BUFFER_LEN, Cursor::new(head).chain(rest)).map_err(|error| match error {
         PcapError::Incomplete(_) => Refusal::Cut,
         _ => Refusal::Unknown,
     })
+}
+
+/// Ends the file where reading fails, and remembers that it did: a gzip stream that stops before its
+/// trailer, or a failing disk. The parser would otherwise drop what it holds, or take a signal for a failure.
+struct UntilFailure<R> {
+    input: R,
+    failed: Arc<AtomicBool>,
+}
+
+impl<R: Read> Read for UntilFailure<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.failed.store(true, Relaxed);
+                    return Ok(0);
+                }
+                read => return read,
+            }
+        }
+    }
 }

@@ -4,6 +4,9 @@
 mod block;
 pub mod file;
 
+#[cfg(test)]
+mod tests;
+
 use std::{io, path::PathBuf};
 
 /// A moment on the clock of the capturing machine, in nanoseconds since the Unix epoch.

@@ -19,7 +19,7 @@ const MPLS_MULTICAST: EtherType = EtherType(0x8848);
 const PPPOE_SESSION: EtherType = EtherType(0x8864);
 /// An Ethernet frame inside GRE or Geneve.
 pub(super) const TRANSPARENT_ETHERNET: EtherType = EtherType(0x6558);
-/// PPP inside GRE (RFC 2784 tunnels of some access concentrators) and Cisco HDLC.
+/// PPP inside GRE (PPTP, RFC 2637).
 const PPP: EtherType = EtherType(0x880b);
 
 type Peeled<'a> = Result<(&'a [u8], Tag), Undecodable>;

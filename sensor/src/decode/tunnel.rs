@@ -108,23 +108,30 @@ fn inside(protocol: IpNumber, bytes: &[u8]) -> Option<Inside<'_>> {
     })
 }
 
-/// GRE version 0 with optional checksum, key and sequence number (RFC 2784, RFC 2890). PPTP's version 1
-/// and the abandoned source routes of RFC 1701 are left alone; so is ERSPAN, a copy of traffic seen elsewhere.
+/// GRE with optional checksum, key and sequence number (RFC 2784, RFC 2890), and PPTP's version 1, which adds an
+/// acknowledgment (RFC 2637). The source routes of RFC 1701 were abandoned; ERSPAN's copies of traffic seen
+/// elsewhere have an ethertype of their own and stay unpeeled.
 fn gre(bytes: &[u8]) -> Option<Inside<'_>> {
-    let (&[flags, version, high, low], mut bytes) = split::<4>(bytes).ok()?;
-    if version & 0x07 != 0 || flags & 0x40 != 0 {
+    let (&[flags, version, high, low], rest) = split::<4>(bytes).ok()?;
+    let pptp = version & 0x07 == 1;
+    if flags & 0x40 != 0 || version & 0x07 > 1 {
         return None;
     }
+    let mut bytes = rest;
     let mut id = 0;
     if flags & 0x80 != 0 {
         bytes = split::<4>(bytes).ok()?.1;
     }
     if flags & 0x20 != 0 {
         let (key, rest) = split::<4>(bytes).ok()?;
-        (id, bytes) = (u32::from_be_bytes(*key), rest);
+        // PPTP has its payload length here, and a call number that differs by direction.
+        id = if pptp { 0 } else { u32::from_be_bytes(*key) };
+        bytes = rest;
     }
-    if flags & 0x10 != 0 {
-        bytes = split::<4>(bytes).ok()?.1;
+    for present in [flags & 0x10 != 0, pptp && version & 0x80 != 0] {
+        if present {
+            bytes = split::<4>(bytes).ok()?.1;
+        }
     }
     Some(Inside {
         ether_type: EtherType(u16::from_be_bytes([high, low])),

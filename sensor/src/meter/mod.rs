@@ -8,7 +8,7 @@ use std::collections::{HashSet, VecDeque};
 use ebpf::account::{Limits, Loss, Tables, Work, account};
 use ebpf::flow::{FlowKey, FlowStats, state};
 use ebpf::host::{HostKey, HostStats};
-use ebpf::packet::{HEAD, Packet, Refusal, parse};
+use ebpf::packet::{Address, HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
 use ebpf::snapshot::{Snapshot, reason};
 
@@ -132,11 +132,10 @@ impl Meter {
         }
     }
 
-    /// Forgets what a host did: its windows start anew.
-    pub fn forget(&mut self, host: &HostKey) {
-        if let Some(found) = self.tables.hosts.find(host) {
-            self.tables.hosts.remove(found);
-        }
+    /// Forgets what an address did, on every interface: its windows and pairs start anew.
+    pub fn forget(&mut self, address: Address) {
+        self.tables.hosts.retain(|host| host.address != address);
+        self.tables.pairs.retain(|pair| pair.initiator != address);
     }
 
     /// Packets accounted for.
