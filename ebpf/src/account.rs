@@ -1,0 +1,428 @@
+//! The orchestration: which flow, hosts and pair a packet is charged to, and when a snapshot is taken.
+//! It is generic over its tables, so that the kernel's maps and the sensor's own run the same code.
+
+use crate::flow::{Ending, FlowKey, FlowStats, Side, event, state};
+use crate::host::{Hashes, HostKey, HostStats};
+use crate::packet::{Kind, Packet};
+use crate::pair::{PairKey, PairStats};
+use crate::snapshot::{Snapshot, reason};
+
+/// Snapshots begin at this count: from 1 on, a spoofed flood would make one of every packet.
+const FIRST_TRIGGER: u32 = 4;
+/// The victim alarm's first snapshot: fewer initiators are everyday traffic.
+const FIRST_INITIATORS: u32 = 64;
+/// Under suspicion every opening, answer and end is a snapshot up to this many flows a minute; then powers of two again.
+const SUSPECT_FLOWS: u32 = 256;
+
+/// What could not be counted as it should; each is a counter.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// No room for a flow.
+    Flow,
+    /// No room for a host.
+    Host,
+    /// No room for a pair.
+    Pair,
+    /// The flood guard refused an initiator an entry.
+    FloodGuard,
+    /// A fragment after the first, charged to its hosts alone.
+    Fragment,
+}
+
+impl Loss {
+    /// Every cause, in the order of its counter.
+    pub const ALL: [Self; 5] = [
+        Self::Flow,
+        Self::Host,
+        Self::Pair,
+        Self::FloodGuard,
+        Self::Fragment,
+    ];
+
+    /// The cause as a metric label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flow => "flow-table",
+            Self::Host => "host-table",
+            Self::Pair => "pair-table",
+            Self::FloodGuard => "flood-guard",
+            Self::Fragment => "later-fragment",
+        }
+    }
+}
+
+/// Where flows, hosts and pairs live. A handle is an index in user space and a pointer in the kernel.
+pub trait Tables {
+    /// A flow in the table.
+    type Flow: Copy;
+    /// A host in the table.
+    type Host: Copy;
+    /// A pair in the table.
+    type Pair: Copy;
+
+    /// The flow under `key`.
+    fn find_flow(&mut self, key: &FlowKey) -> Option<Self::Flow>;
+    /// Adds a flow, complete with its first packet; it is not looked up again for that packet.
+    fn insert_flow(&mut self, key: &FlowKey, flow: &FlowStats);
+    /// The counters behind a handle.
+    fn flow(&mut self, flow: Self::Flow) -> &mut FlowStats;
+    /// The flow has just got its first answer: keep it apart from those that have none.
+    fn keep_flow(&mut self, flow: Self::Flow);
+
+    /// The host under `key`.
+    fn find_host(&mut self, key: &HostKey) -> Option<Self::Host>;
+    /// The host under `key`, opened if there is none; `None` if there is no room.
+    fn open_host(&mut self, key: &HostKey) -> Option<Self::Host>;
+    /// The counters behind a handle.
+    fn host(&mut self, host: Self::Host) -> &mut HostStats;
+
+    /// The pair under `key`.
+    fn find_pair(&mut self, key: &PairKey) -> Option<Self::Pair>;
+    /// The pair under `key`, opened if there is none; `None` if there is no room.
+    fn open_pair(&mut self, key: &PairKey) -> Option<Self::Pair>;
+    /// The counters behind a handle.
+    fn pair(&mut self, pair: Self::Pair) -> &mut PairStats;
+
+    /// Whether this host is under suspicion.
+    fn is_suspect(&mut self, host: &HostKey) -> bool;
+    /// Takes a snapshot out of the meter.
+    fn emit(&mut self, snapshot: &Snapshot);
+    /// Counts what could not be counted.
+    fn lose(&mut self, loss: Loss);
+}
+
+/// Settings of the meter.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Seed of the bitmap hashes; fixed in replay.
+    pub seed: u64,
+    /// Unanswered flows a minute to one responder above which no new initiator gets an entry.
+    pub flood_guard: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+/// The meter's working memory: too large for the kernel's stack of 512 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Work {
+    /// The packet, filled by [`crate::packet::parse`].
+    pub packet: Packet,
+    /// Settings.
+    pub limits: Limits,
+    key: FlowKey,
+    flow: FlowStats,
+    initiator: HostKey,
+    responder: HostKey,
+    pair: PairKey,
+    hashes: Hashes,
+    ending: Ending,
+    /// What the packet changed in its flow, see [`event`]. Here and not in a variable, as is `reasons`: the kernel's
+    /// verifier follows every value of a variable that is tested twice, and takes what comes out of memory for unknown.
+    events: u32,
+    reasons: u32,
+    snapshot: Snapshot,
+}
+
+impl Work {
+    /// Working memory for one packet at a time under `limits`.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
+    /// Names the hosts and the pair: `sender_initiates` says in which direction.
+    #[inline(always)]
+    fn name_hosts(&mut self, sender_initiates: bool) {
+        let ends = &self.packet.endpoints;
+        let (initiator, responder, port) = if sender_initiates {
+            (ends.source, ends.destination, ends.destination_port)
+        } else {
+            (ends.destination, ends.source, ends.source_port)
+        };
+        let link = self.packet.link;
+        self.initiator = HostKey {
+            address: initiator,
+            link,
+            reserved: 0,
+        };
+        self.responder = HostKey {
+            address: responder,
+            link,
+            reserved: 0,
+        };
+        self.pair = PairKey::new(
+            initiator,
+            responder,
+            link,
+            (port, ends.protocol, ends.icmp_type),
+        );
+    }
+
+    /// Whether the packet had any of the [`event`] bits in `bits`.
+    #[inline(always)]
+    fn had(&self, bits: u32) -> bool {
+        self.events & bits != 0
+    }
+
+    #[inline(always)]
+    fn hash(&mut self) {
+        let service = (self.pair.port, self.pair.protocol);
+        self.hashes = Hashes::new(
+            self.limits.seed,
+            &self.initiator.address,
+            &self.responder.address,
+            service,
+        );
+    }
+}
+
+/// Charges the packet in `work` to `tables`, and takes the snapshots it makes due.
+#[inline(always)]
+pub fn account<T: Tables>(tables: &mut T, work: &mut Work) {
+    match work.packet.kind {
+        Kind::Flow => {}
+        Kind::LaterFragment => return account_fragment(tables, work),
+        Kind::Error | Kind::Unreachable => {
+            if account_error(tables, work) {
+                return;
+            }
+        }
+    }
+    let side = work
+        .key
+        .write(&work.packet.endpoints, work.packet.link, work.packet.tag);
+    let found = tables.find_flow(&work.key);
+    if let Some(flow) = found
+        && !tables.flow(flow).is_over(&work.packet)
+    {
+        return account_packet(tables, work, flow, side);
+    }
+    work.flow.open(&work.packet, side);
+    match found {
+        Some(flow) => *tables.flow(flow) = work.flow,
+        None => tables.insert_flow(&work.key, &work.flow),
+    }
+    account_opening(tables, work);
+}
+
+/// A fragment without ports: its bytes count for the hosts that are known, and for no flow.
+#[inline(always)]
+fn account_fragment<T: Tables>(tables: &mut T, work: &mut Work) {
+    tables.lose(Loss::Fragment);
+    work.name_hosts(true);
+    let Some(initiator) = tables.find_host(&work.initiator) else {
+        return;
+    };
+    let host = tables.host(initiator);
+    host.advance(work.packet.time);
+    host.send(&work.packet);
+}
+
+/// An ICMP error belongs to the live flow whose packet it quotes, if it goes back to that packet's sender.
+#[inline(always)]
+fn account_error<T: Tables>(tables: &mut T, work: &mut Work) -> bool {
+    if work.packet.quoted.source != work.packet.endpoints.destination {
+        return false;
+    }
+    work.key
+        .write(&work.packet.quoted, work.packet.link, work.packet.tag);
+    let Some(flow) = tables.find_flow(&work.key) else {
+        return false;
+    };
+    if work.packet.kind == Kind::Unreachable && !tables.flow(flow).is(state::UNREACHABLE) {
+        tables.flow(flow).state |= state::UNREACHABLE;
+        work.initiator = HostKey {
+            address: work.packet.quoted.source,
+            link: work.packet.link,
+            reserved: 0,
+        };
+        let Some(initiator) = tables.find_host(&work.initiator) else {
+            return true;
+        };
+        let host = tables.host(initiator);
+        host.advance(work.packet.time);
+        host.find_unreachable();
+    }
+    true
+}
+
+/// The first packet of a flow, already in `work.flow`, charged to its sender as initiator.
+#[inline(always)]
+fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
+    let time = work.packet.time;
+    work.reasons = 0;
+    work.name_hosts(true);
+    work.hash();
+    let Some(responder) = tables.open_host(&work.responder) else {
+        return tables.lose(Loss::Host);
+    };
+    let host = tables.host(responder);
+    host.advance(time);
+    let initiators = u32::from(host.receive(&work.hashes));
+    host.respond(&work.packet, false);
+    if initiators >= FIRST_INITIATORS && initiators.is_power_of_two() {
+        work.reasons |= reason::INITIATORS;
+    }
+    let Some(initiator) = open_initiator(tables, work, responder) else {
+        if work.reasons != 0 {
+            work.snapshot.flow = work.flow;
+            work.snapshot.initiator = Default::default();
+            work.snapshot.pair = PairStats::default();
+            finish(tables, work, responder);
+        }
+        return;
+    };
+    let host = tables.host(initiator);
+    host.advance(time);
+    host.initiate(time, &work.hashes);
+    host.send(&work.packet);
+    let (opened, unanswered) = host.opened_and_unanswered();
+    if opened >= FIRST_TRIGGER && opened.is_power_of_two() {
+        work.reasons |= reason::FLOWS;
+    }
+    if unanswered >= FIRST_TRIGGER && unanswered.is_power_of_two() {
+        work.reasons |= reason::UNANSWERED;
+    }
+    if opened <= SUSPECT_FLOWS && tables.is_suspect(&work.initiator) {
+        work.reasons |= reason::SUSPECT;
+    }
+    if work.reasons != 0 {
+        work.snapshot.flow = work.flow;
+        snapshot(tables, work, initiator, responder);
+    }
+}
+
+/// A further packet of a flow.
+#[inline(always)]
+fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, side: Side) {
+    let time = work.packet.time;
+    let stats = tables.flow(flow);
+    work.reasons = 0;
+    work.events = stats.charge(&work.packet, side);
+    work.ending = stats.ending();
+    let packets = stats.packets();
+    let before = packets - work.packet.segments.min(packets);
+    // The highest bit differs: a power of two was reached or, by merged segments, passed.
+    if packets >= FIRST_TRIGGER && (before ^ packets) > (before & packets) {
+        work.reasons |= reason::PACKETS;
+    }
+    if work.had(event::ANSWERED) {
+        tables.keep_flow(flow);
+    }
+    work.name_hosts(work.had(event::FORTH));
+    let Some(responder) = tables.open_host(&work.responder) else {
+        return tables.lose(Loss::Host);
+    };
+    let host = tables.host(responder);
+    host.advance(time);
+    host.respond(&work.packet, !work.had(event::FORTH));
+    if work.had(event::TURNED) {
+        work.hash();
+        host.be_answered(false);
+        host.receive(&work.hashes);
+    }
+    if work.had(event::ANSWERED) {
+        host.answer();
+    }
+    let Some(initiator) = open_initiator(tables, work, responder) else {
+        return;
+    };
+    let host = tables.host(initiator);
+    host.advance(time);
+    if work.had(event::TURNED) {
+        host.initiate(time, &work.hashes);
+        host.answer();
+    }
+    if work.had(event::FORTH) {
+        host.send(&work.packet);
+    } else {
+        host.be_sent(&work.packet);
+    }
+    if work.had(event::PROVED) {
+        host.proven = time;
+    }
+    if work.had(event::ANSWERED) {
+        host.be_answered(work.had(event::REFUSED));
+    }
+    if work.had(event::CLOSED) {
+        host.close(&work.ending);
+        work.reasons |= reason::CLOSED;
+    }
+    if work.had(event::ANSWERED | event::CLOSED) {
+        let (opened, _) = host.opened_and_unanswered();
+        if work.had(event::CONVERSING) {
+            charge_pair(tables, work);
+        }
+        if opened <= SUSPECT_FLOWS && tables.is_suspect(&work.initiator) {
+            work.reasons |= reason::SUSPECT;
+        }
+    }
+    if work.reasons != 0 {
+        work.snapshot.flow = *tables.flow(flow);
+        snapshot(tables, work, initiator, responder);
+    }
+}
+
+/// The initiator's entry; a new one only where the flood guard of `responder` lets it be.
+#[inline(always)]
+fn open_initiator<T: Tables>(tables: &mut T, work: &Work, responder: T::Host) -> Option<T::Host> {
+    if tables.host(responder).unanswered_to() > work.limits.flood_guard {
+        let Some(initiator) = tables.find_host(&work.initiator) else {
+            tables.lose(Loss::FloodGuard);
+            return None;
+        };
+        return Some(initiator);
+    }
+    let Some(initiator) = tables.open_host(&work.initiator) else {
+        tables.lose(Loss::Host);
+        return None;
+    };
+    Some(initiator)
+}
+
+/// Charges an answer or an end to the pair.
+#[inline(always)]
+fn charge_pair<T: Tables>(tables: &mut T, work: &mut Work) {
+    let Some(pair) = tables.open_pair(&work.pair) else {
+        return tables.lose(Loss::Pair);
+    };
+    let pair = tables.pair(pair);
+    if work.had(event::ANSWERED) {
+        pair.open(work.packet.time);
+        if pair.attempts >= FIRST_TRIGGER && pair.attempts.is_power_of_two() {
+            work.reasons |= reason::ATTEMPTS;
+        }
+    }
+    if work.had(event::CLOSED) {
+        pair.close(&work.ending);
+    }
+}
+
+/// Completes the snapshot whose flow is written, and takes it out.
+#[inline(always)]
+fn snapshot<T: Tables>(tables: &mut T, work: &mut Work, initiator: T::Host, responder: T::Host) {
+    work.snapshot
+        .initiator
+        .write(tables.host(initiator), work.packet.time);
+    work.snapshot.pair = PairStats::default();
+    if let Some(pair) = tables.find_pair(&work.pair) {
+        work.snapshot.pair = *tables.pair(pair);
+    }
+    finish(tables, work, responder);
+}
+
+#[inline(always)]
+fn finish<T: Tables>(tables: &mut T, work: &mut Work, responder: T::Host) {
+    work.snapshot
+        .responder
+        .write(tables.host(responder), work.packet.time);
+    work.snapshot.time = work.packet.time;
+    work.snapshot.reason = work.reasons;
+    work.snapshot.key = work.key;
+    tables.emit(&work.snapshot);
+}

@@ -1,0 +1,451 @@
+//! Flows: the two-way conversation and its counters.
+//! Nothing here knows a table or a clock; time comes with the packet.
+
+use crate::packet::{Endpoints, Packet, flag, protocol};
+
+/// A flow that got an answer ends after this long without a packet, microseconds: above the keep-alive of most protocols.
+pub const ANSWERED_IDLE: u64 = 300_000_000;
+/// A flow without an answer ends after this long without a packet, microseconds: above TCP's third retry.
+pub const UNANSWERED_IDLE: u64 = 60_000_000;
+
+/// Payload lengths kept from the start of a flow; the first exchange of most protocols is done by then.
+pub const OPENING: usize = 4;
+
+/// State bits of a flow.
+pub mod state {
+    /// The side with the higher endpoint is the initiator.
+    pub const INITIATOR_HIGH: u32 = 1;
+    /// The responder has spoken.
+    pub const ANSWERED: u32 = 1 << 1;
+    /// The responder's first word was a reset.
+    pub const REFUSED: u32 = 1 << 2;
+    /// Both sides are done, or one has reset; what follows is a trailing packet.
+    pub const CLOSED: u32 = 1 << 3;
+    /// The initiator acknowledged a sequence number the responder chose.
+    pub const PROVEN: u32 = 1 << 4;
+    /// First seen from its responder, and the initiator has not spoken yet.
+    pub const REVERSED: u32 = 1 << 5;
+    /// A router or host said that the responder cannot be reached.
+    pub const UNREACHABLE: u32 = 1 << 6;
+    /// Its first packet did not open it: the meter came late.
+    pub const MIDSTREAM: u32 = 1 << 7;
+}
+
+/// What one packet changed in its flow, beyond counters.
+pub mod event {
+    /// The responder spoke for the first time.
+    pub const ANSWERED: u32 = 1;
+    /// The responder's first word was a reset.
+    pub const REFUSED: u32 = 1 << 1;
+    /// The flow ended.
+    pub const CLOSED: u32 = 1 << 2;
+    /// The initiator of a flow first seen from its responder spoke.
+    pub const TURNED: u32 = 1 << 3;
+    /// This packet proves that its sender takes part in a conversation, with payload both ways, under its own address.
+    pub const PROVED: u32 = 1 << 4;
+    /// It is charged as sent by the initiator, and not as its answer.
+    pub const FORTH: u32 = 1 << 5;
+    /// The flow has an answer, and that is no reset.
+    pub const CONVERSING: u32 = 1 << 6;
+}
+
+/// Which endpoint of a key, in key order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The endpoint that sorts first.
+    Low,
+    /// The endpoint that sorts last.
+    High,
+}
+
+/// The canonical name of a conversation: the same for both directions.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlowKey {
+    /// Address of the endpoint that sorts first.
+    pub low: crate::packet::Address,
+    /// Address of the other endpoint.
+    pub high: crate::packet::Address,
+    /// Port of `low`.
+    pub low_port: u16,
+    /// Port of `high`.
+    pub high_port: u16,
+    /// Capturing interface.
+    pub link: u32,
+    /// VLAN or tunnel identifier.
+    pub tag: u32,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// ICMP type of the query; 0 for other protocols.
+    pub icmp_type: u8,
+    /// Always 0: keys are compared as bytes in the kernel.
+    pub reserved: u16,
+}
+
+impl FlowKey {
+    /// Writes the key of a packet between `endpoints` and returns the side that sent it.
+    #[inline(always)]
+    pub fn write(&mut self, endpoints: &Endpoints, link: u32, tag: u32) -> Side {
+        let forward = match endpoints.source.high.cmp(&endpoints.destination.high) {
+            core::cmp::Ordering::Equal => {
+                match endpoints.source.low.cmp(&endpoints.destination.low) {
+                    core::cmp::Ordering::Equal => {
+                        endpoints.source_port <= endpoints.destination_port
+                    }
+                    order => order.is_lt(),
+                }
+            }
+            order => order.is_lt(),
+        };
+        if forward {
+            self.low = endpoints.source;
+            self.high = endpoints.destination;
+            self.low_port = endpoints.source_port;
+            self.high_port = endpoints.destination_port;
+        } else {
+            self.low = endpoints.destination;
+            self.high = endpoints.source;
+            self.low_port = endpoints.destination_port;
+            self.high_port = endpoints.source_port;
+        }
+        self.link = link;
+        self.tag = tag;
+        self.protocol = endpoints.protocol;
+        self.icmp_type = endpoints.icmp_type;
+        self.reserved = 0;
+        if forward { Side::Low } else { Side::High }
+    }
+}
+
+/// What one side of a flow sent.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Half {
+    /// Bytes from the IP header on.
+    pub bytes: u64,
+    /// Bytes after the transport header.
+    pub payload: u64,
+    /// Sum of the squares of the segments' IP lengths.
+    pub length_squares: u64,
+    /// Sum of the gaps between packets, microseconds.
+    pub gap_sum: u64,
+    /// Sum of the squares of the gaps, milliseconds squared: microseconds would overflow within half an hour.
+    pub gap_squares: u64,
+    /// Time of the last packet, microseconds; 0 before the first.
+    pub last: u64,
+    /// Packets; segments where an offload merged them.
+    pub packets: u32,
+    /// Packets that carried payload.
+    pub payload_packets: u32,
+    /// Shortest gap between two packets, microseconds.
+    pub gap_min: u32,
+    /// Longest gap between two packets, microseconds.
+    pub gap_max: u32,
+    /// TCP: the sequence number expected next from this side.
+    pub next_seq: u32,
+    /// Shortest IP length.
+    pub length_min: u16,
+    /// Longest IP length.
+    pub length_max: u16,
+    /// Packets with SYN.
+    pub syn: u16,
+    /// Packets with FIN.
+    pub fin: u16,
+    /// Packets with RST.
+    pub rst: u16,
+    /// Packets with PSH.
+    pub psh: u16,
+}
+
+impl Half {
+    #[inline(always)]
+    fn charge(&mut self, packet: &Packet) {
+        let length = saturate_u16(packet.segment_len);
+        if self.packets == 0 {
+            self.length_min = length;
+            self.length_max = length;
+            self.gap_min = u32::MAX;
+        } else {
+            let gap = packet.time.saturating_sub(self.last);
+            let short = if gap > u64::from(u32::MAX) {
+                u32::MAX
+            } else {
+                gap as u32
+            };
+            self.gap_min = self.gap_min.min(short);
+            self.gap_max = self.gap_max.max(short);
+            self.gap_sum = self.gap_sum.saturating_add(gap);
+            let millis = u64::from(short / 1000);
+            self.gap_squares = self.gap_squares.saturating_add(millis * millis);
+            self.length_min = self.length_min.min(length);
+            self.length_max = self.length_max.max(length);
+        }
+        let squares = u64::from(length) * u64::from(length) * u64::from(packet.segments);
+        self.length_squares = self.length_squares.saturating_add(squares);
+        self.bytes = self.bytes.saturating_add(u64::from(packet.bytes));
+        self.payload = self.payload.saturating_add(u64::from(packet.payload));
+        self.packets = self.packets.saturating_add(packet.segments);
+        if packet.payload > 0 {
+            self.payload_packets = self.payload_packets.saturating_add(packet.segments);
+        }
+        if packet.time > self.last {
+            self.last = packet.time;
+        }
+        if packet.endpoints.protocol == protocol::TCP {
+            let has = |bit: u8| u16::from(packet.flags & bit != 0);
+            self.syn = self.syn.saturating_add(has(flag::SYN));
+            self.fin = self.fin.saturating_add(has(flag::FIN));
+            self.rst = self.rst.saturating_add(has(flag::RST));
+            self.psh = self.psh.saturating_add(has(flag::PSH));
+        }
+    }
+}
+
+/// What is known of a flow when it ends.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ending {
+    /// Payload of both sides, bytes.
+    pub(crate) payload: u64,
+    /// From the first packet to the last, microseconds.
+    pub(crate) duration: u64,
+}
+
+/// A flow's payload is squared up to this many bytes, so that sums of squares fit 64 bits.
+const SQUARED_PAYLOAD: u64 = 1 << 24;
+
+impl Ending {
+    #[inline(always)]
+    pub(crate) fn payload_square(&self) -> u64 {
+        let bounded = self.payload.min(SQUARED_PAYLOAD);
+        bounded * bounded
+    }
+}
+
+/// A flow's counters, one half a side, so that two CPUs with a direction each lose nothing.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlowStats {
+    /// What the endpoint that sorts first sent.
+    pub low: Half,
+    /// What the other endpoint sent.
+    pub high: Half,
+    /// Time of the first packet, microseconds.
+    pub first: u64,
+    /// See [`state`].
+    pub state: u32,
+    /// TCP: the first sequence number seen from the responder.
+    pub responder_seq: u32,
+    /// Lengths of the first payloads, negative from the responder; 0 where there was none yet.
+    pub opening_lengths: [i16; OPENING],
+    /// Time from the payload before (for the first, from the flow's start) to each of those, microseconds.
+    pub opening_gaps: [u32; OPENING],
+}
+
+const _: () = assert!(size_of::<FlowStats>() <= 256);
+const _: () = assert!(size_of::<FlowKey>() == 48);
+
+impl FlowStats {
+    /// The initiator's side.
+    #[inline(always)]
+    pub fn initiator(&self) -> Side {
+        if self.state & state::INITIATOR_HIGH != 0 {
+            Side::High
+        } else {
+            Side::Low
+        }
+    }
+
+    /// What the initiator sent and what the responder sent.
+    pub fn halves(&self) -> (&Half, &Half) {
+        match self.initiator() {
+            Side::Low => (&self.low, &self.high),
+            Side::High => (&self.high, &self.low),
+        }
+    }
+
+    /// Whether any of the [`state`] bits in `bits` is set.
+    #[inline(always)]
+    pub fn is(&self, bits: u32) -> bool {
+        self.state & bits != 0
+    }
+
+    /// Packets of both sides.
+    #[inline(always)]
+    pub fn packets(&self) -> u32 {
+        self.low.packets.saturating_add(self.high.packets)
+    }
+
+    /// Payload bytes of both sides.
+    #[inline(always)]
+    pub fn payload(&self) -> u64 {
+        self.low.payload.saturating_add(self.high.payload)
+    }
+
+    /// Time of the last packet of either side, microseconds.
+    #[inline(always)]
+    pub fn last(&self) -> u64 {
+        self.low.last.max(self.high.last)
+    }
+
+    /// From the first packet to the last, microseconds.
+    #[inline(always)]
+    pub fn duration(&self) -> u64 {
+        self.last().saturating_sub(self.first)
+    }
+
+    #[inline(always)]
+    pub(crate) fn ending(&self) -> Ending {
+        Ending {
+            payload: self.payload(),
+            duration: self.duration(),
+        }
+    }
+
+    /// Whether the flow has ended by silence at `time`.
+    #[inline(always)]
+    pub fn is_idle(&self, time: u64) -> bool {
+        let limit = if self.is(state::ANSWERED) {
+            ANSWERED_IDLE
+        } else {
+            UNANSWERED_IDLE
+        };
+        time.saturating_sub(self.last()) >= limit
+    }
+
+    /// Whether `packet` begins another conversation under the same key.
+    #[inline(always)]
+    pub fn is_over(&self, packet: &Packet) -> bool {
+        let reopens = packet.endpoints.protocol == protocol::TCP
+            && packet.flags & (flag::SYN | flag::ACK) == flag::SYN;
+        (reopens && self.is(state::CLOSED)) || self.is_idle(packet.time)
+    }
+
+    /// Starts the flow with its first packet, sent by `side`.
+    #[inline(always)]
+    pub fn open(&mut self, packet: &Packet, side: Side) {
+        *self = Self::default();
+        self.first = packet.time;
+        let reversed = comes_from_responder(packet);
+        if (side == Side::High) != reversed {
+            self.state |= state::INITIATOR_HIGH;
+        }
+        if reversed {
+            self.state |= state::REVERSED;
+        }
+        if packet.endpoints.protocol == protocol::TCP && packet.flags & flag::SYN == 0 {
+            self.state |= state::MIDSTREAM;
+        }
+        self.charge(packet, side);
+    }
+
+    /// Adds a packet sent by `side` and returns what it changed, see [`event`].
+    #[inline(always)]
+    pub fn charge(&mut self, packet: &Packet, side: Side) -> u32 {
+        let from_initiator = side == self.initiator();
+        let mut events = 0;
+        if packet.payload > 0 {
+            self.note_opening(packet, from_initiator);
+        }
+        let opposite_seq = if side == Side::Low {
+            self.high.next_seq
+        } else {
+            self.low.next_seq
+        };
+        let half = if side == Side::Low {
+            &mut self.low
+        } else {
+            &mut self.high
+        };
+        let first_word = half.packets == 0;
+        half.charge(packet);
+        let tcp = packet.endpoints.protocol == protocol::TCP;
+        if tcp {
+            let controls =
+                u32::from(packet.flags & flag::SYN != 0) + u32::from(packet.flags & flag::FIN != 0);
+            half.next_seq = packet
+                .seq
+                .wrapping_add(packet.payload)
+                .wrapping_add(controls);
+        }
+        if from_initiator {
+            if self.state & state::REVERSED != 0 {
+                self.state = self.state & !state::REVERSED | state::ANSWERED;
+                events |= event::TURNED | event::ANSWERED;
+            }
+            if tcp && packet.flags & flag::ACK != 0 && self.state & state::ANSWERED != 0 {
+                // Within what the responder sent: only who received it can name a number in that range.
+                let sent = opposite_seq.wrapping_sub(self.responder_seq);
+                let acked = packet.ack.wrapping_sub(self.responder_seq);
+                if acked != 0 && acked <= sent && sent < 1 << 30 {
+                    self.state |= state::PROVEN;
+                    if self.low.payload > 0 && self.high.payload > 0 {
+                        events |= event::PROVED;
+                    }
+                }
+            }
+        } else if first_word {
+            self.responder_seq = packet.seq;
+            if self.state & state::REVERSED == 0 {
+                self.state |= state::ANSWERED;
+                events |= event::ANSWERED;
+                if tcp && packet.flags & flag::RST != 0 {
+                    self.state |= state::REFUSED;
+                    events |= event::REFUSED;
+                }
+            }
+        }
+        let finished = self.low.fin > 0 && self.high.fin > 0;
+        let reset = self.low.rst > 0 || self.high.rst > 0;
+        if (finished || reset) && self.state & state::CLOSED == 0 {
+            self.state |= state::CLOSED;
+            events |= event::CLOSED;
+        }
+        if from_initiator || self.state & state::REVERSED != 0 {
+            events |= event::FORTH;
+        }
+        if self.state & (state::ANSWERED | state::REFUSED) == state::ANSWERED {
+            events |= event::CONVERSING;
+        }
+        events
+    }
+
+    #[inline(always)]
+    fn note_opening(&mut self, packet: &Packet, from_initiator: bool) {
+        let length = (packet.segment_len.min(packet.payload)).min(i16::MAX as u32) as i16;
+        let length = if from_initiator { length } else { -length };
+        let mut before = self.first;
+        for (slot, gap) in self.opening_lengths.iter_mut().zip(&mut self.opening_gaps) {
+            if *slot == 0 {
+                *slot = length;
+                let since = packet.time.saturating_sub(before);
+                *gap = since.min(u64::from(u32::MAX)) as u32;
+                return;
+            }
+            before += u64::from(*gap);
+        }
+    }
+}
+
+/// Whether the first packet of a flow was sent by the side that answers.
+#[inline(always)]
+fn comes_from_responder(packet: &Packet) -> bool {
+    let ends = &packet.endpoints;
+    let from_service = ends.source_port < 1024 && ends.destination_port >= 1024;
+    match ends.protocol {
+        protocol::TCP if packet.flags & flag::RST != 0 => true,
+        protocol::TCP if packet.flags & flag::SYN != 0 => packet.flags & flag::ACK != 0,
+        protocol::TCP | protocol::UDP => from_service,
+        protocol::ICMP | protocol::ICMPV6 => packet.icmp_reply != 0,
+        _ => false,
+    }
+}
+
+#[inline(always)]
+fn saturate_u16(value: u32) -> u16 {
+    if value > u32::from(u16::MAX) {
+        u16::MAX
+    } else {
+        value as u16
+    }
+}

@@ -1,0 +1,664 @@
+//! Hosts: what one address did lately, as initiator and as responder.
+//! Windows are two buckets that rotate with packet time; no counter waits for a timer.
+
+use crate::flow::Ending;
+use crate::packet::{Address, Packet, flag, protocol};
+
+/// Half of the minute window, microseconds: two buckets cover between 30 and 60 s.
+pub const MINUTE_BUCKET: u64 = 30_000_000;
+/// Half of the half-hour window, microseconds.
+pub const HALF_HOUR_BUCKET: u64 = 900_000_000;
+/// Half of the window that tells a burst from a habit, microseconds; a flow younger than this may yet be answered.
+pub const SECOND_BUCKET: u64 = 1_000_000;
+
+const DNS: u16 = 53;
+
+/// Names one address on one captured interface.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostKey {
+    /// The host.
+    pub address: Address,
+    /// Capturing interface, with [`crate::packet::TUNNELLED`] where it applies.
+    pub link: u32,
+    /// Always 0: keys are compared as bytes in the kernel.
+    pub reserved: u32,
+}
+
+/// A set of hashes seen, for linear counting (Whang et al., 1990): the count is estimated from the share of bits still 0.
+#[repr(transparent)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bitmap<const WORDS: usize>([u64; WORDS]);
+
+impl<const WORDS: usize> Default for Bitmap<WORDS> {
+    fn default() -> Self {
+        Self([0; WORDS])
+    }
+}
+
+impl<const WORDS: usize> Bitmap<WORDS> {
+    /// Bits in the set.
+    pub const BITS: u32 = WORDS as u32 * 64;
+
+    #[inline(always)]
+    fn insert(&mut self, hash: u64) -> bool {
+        let bit = 1u64 << (hash & 63);
+        let index = (hash >> 6) as usize & (WORDS - 1);
+        match self.0.get_mut(index) {
+            Some(word) => {
+                let new = *word & bit == 0;
+                *word |= bit;
+                new
+            }
+            None => false,
+        }
+    }
+
+    /// Bits set in either of two sets.
+    #[inline(never)]
+    fn union_len(&self, other: &Self) -> u16 {
+        let mut ones = 0;
+        for (a, b) in self.0.iter().zip(&other.0) {
+            ones += (a | b).count_ones();
+        }
+        ones as u16
+    }
+
+    #[inline(always)]
+    fn len(&self) -> u16 {
+        self.union_len(self)
+    }
+}
+
+/// Two buckets of a sliding window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Window<B> {
+    /// When the current bucket began, microseconds.
+    pub start: u64,
+    /// The bucket being filled.
+    pub current: B,
+    /// The one before it.
+    pub previous: B,
+}
+
+/// Which buckets of a window still count.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Age {
+    Both,
+    Current,
+    Neither,
+}
+
+impl<B: Copy + Default> Window<B> {
+    #[inline(always)]
+    fn age(&self, time: u64, bucket: u64) -> Age {
+        let elapsed = time.saturating_sub(self.start);
+        if elapsed < bucket {
+            Age::Both
+        } else if elapsed < 2 * bucket {
+            Age::Current
+        } else {
+            Age::Neither
+        }
+    }
+
+    #[inline(always)]
+    fn rotate(&mut self, time: u64, bucket: u64) {
+        match self.age(time, bucket) {
+            Age::Both => {}
+            Age::Current => {
+                self.previous = self.current;
+                self.current = B::default();
+                self.start += bucket;
+            }
+            Age::Neither => {
+                self.previous = B::default();
+                self.current = B::default();
+                self.start = time;
+            }
+        }
+    }
+}
+
+/// Half a minute of a host. Counters saturate.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Minute {
+    /// As initiator.
+    pub initiated: Initiated,
+    /// As responder.
+    pub received: Received,
+    /// Distinct responders.
+    pub peers: Bitmap<8>,
+    /// Distinct responder ports, by protocol.
+    pub ports: Bitmap<8>,
+    /// Distinct (responder, port, protocol).
+    pub services: Bitmap<8>,
+    /// Distinct initiators of flows to this host.
+    pub initiators: Bitmap<16>,
+}
+
+/// What a host did as initiator, in a bucket or in a window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Initiated {
+    /// Flows it opened.
+    pub opened: u32,
+    /// Of these, answered; `opened − answered` are unanswered.
+    pub answered: u32,
+    /// Answered with a reset.
+    pub refused: u32,
+    /// Answered with ICMP unreachable.
+    pub unreachable: u32,
+    /// Closed.
+    pub closed: u32,
+    /// Closed without any payload.
+    pub short: u32,
+    /// Packets with SYN and without ACK.
+    pub syns: u32,
+    /// Packets it sent.
+    pub packets_out: u32,
+    /// Packets it was sent back.
+    pub packets_in: u32,
+    /// Bytes it sent, from the IP header on.
+    pub bytes_out: u32,
+    /// Bytes it was sent back.
+    pub bytes_in: u32,
+    /// Payload it sent.
+    pub payload_out: u32,
+    /// Payload it was sent back.
+    pub payload_in: u32,
+    /// Sum of the gaps between openings, microseconds.
+    pub gap_sum: u32,
+    /// Sum of their squares, milliseconds squared.
+    pub gap_squares: u32,
+    /// DNS queries sent over UDP.
+    pub dns_queries: u32,
+    /// Their payload.
+    pub dns_query_payload: u32,
+    /// DNS replies received over UDP.
+    pub dns_replies: u32,
+    /// Their payload.
+    pub dns_reply_payload: u32,
+}
+
+/// What a host was sent as responder, in a bucket or in a window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// Flows opened to it.
+    pub opened: u32,
+    /// Of these, answered.
+    pub answered: u32,
+    /// Packets sent to it.
+    pub packets_in: u32,
+    /// Packets it answered with.
+    pub packets_out: u32,
+    /// Bytes sent to it.
+    pub bytes_in: u32,
+    /// Bytes it answered with.
+    pub bytes_out: u32,
+}
+
+/// A quarter of an hour of a host as initiator.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HalfHour {
+    /// Counters.
+    pub habits: Habits,
+    /// Distinct responders.
+    pub peers: Bitmap<8>,
+    /// Distinct (responder, port, protocol).
+    pub services: Bitmap<8>,
+}
+
+/// What a host did as initiator over the long window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Habits {
+    /// Sum of the payload of closed flows, both directions.
+    pub closed_payload: u64,
+    /// Sum of its squares, each up to 16 MiB.
+    pub closed_payload_squares: u64,
+    /// Sum of the duration of closed flows, milliseconds.
+    pub closed_duration: u64,
+    /// Flows it opened.
+    pub opened: u32,
+    /// Of these, answered.
+    pub answered: u32,
+    /// Closed.
+    pub closed: u32,
+    /// Closed without any payload.
+    pub short: u32,
+}
+
+/// The last second or two of a host.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Second {
+    /// Flows it opened.
+    pub opened: u32,
+    /// Packets it sent as initiator.
+    pub packets_out: u32,
+}
+
+/// What one address did lately.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostStats {
+    /// Time of the last packet, microseconds.
+    pub last: u64,
+    /// Time of the last flow it opened, microseconds; 0 for none.
+    pub last_opening: u64,
+    /// When it last proved to converse under its own address, microseconds; 0 for never.
+    pub proven: u64,
+    /// The last second or two.
+    pub second: Window<Second>,
+    /// The last half to whole minute.
+    pub minute: Window<Minute>,
+    /// The last quarter to half hour.
+    pub half_hour: Window<HalfHour>,
+}
+
+const _: () = assert!(size_of::<HostStats>() <= 1434);
+
+/// Adds to a counter, saturating.
+macro_rules! add {
+    ($counter:expr, $amount:expr) => {
+        $counter = $counter.saturating_add($amount)
+    };
+}
+
+impl HostStats {
+    /// Moves the windows to `time`. Every other method expects this to be done.
+    #[inline(always)]
+    pub fn advance(&mut self, time: u64) {
+        if time > self.last {
+            self.last = time;
+        }
+        if self.second.age(time, SECOND_BUCKET) != Age::Both {
+            self.second.rotate(time, SECOND_BUCKET);
+            if self.minute.age(time, MINUTE_BUCKET) != Age::Both {
+                self.rotate_long(time);
+            }
+        }
+    }
+
+    // Not `#[cold]`: that would be a section of its own, and aya resolves calls within one section only.
+    #[inline(never)]
+    fn rotate_long(&mut self, time: u64) {
+        self.minute.rotate(time, MINUTE_BUCKET);
+        self.half_hour.rotate(time, HALF_HOUR_BUCKET);
+    }
+
+    /// Charges a flow this host opened, as hashed by [`Hashes`].
+    #[inline(always)]
+    pub(crate) fn initiate(&mut self, time: u64, hashes: &Hashes) {
+        let minute = &mut self.minute.current;
+        if self.last_opening != 0 {
+            let gap = time
+                .saturating_sub(self.last_opening)
+                .min(2 * MINUTE_BUCKET) as u32;
+            add!(minute.initiated.gap_sum, gap);
+            let millis = gap / 1000;
+            add!(minute.initiated.gap_squares, millis.saturating_mul(millis));
+        }
+        self.last_opening = time;
+        add!(minute.initiated.opened, 1);
+        minute.peers.insert(hashes.responder);
+        minute.ports.insert(hashes.port);
+        minute.services.insert(hashes.service);
+        let half_hour = &mut self.half_hour.current;
+        add!(half_hour.habits.opened, 1);
+        half_hour.peers.insert(hashes.responder);
+        half_hour.services.insert(hashes.service);
+        add!(self.second.current.opened, 1);
+    }
+
+    /// Charges a flow opened to this host; returns the number of bits set for distinct initiators if this one set a new bit, else 0.
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, hashes: &Hashes) -> u16 {
+        add!(self.minute.current.received.opened, 1);
+        if self.minute.current.initiators.insert(hashes.initiator) {
+            self.minute
+                .current
+                .initiators
+                .union_len(&self.minute.previous.initiators)
+        } else {
+            0
+        }
+    }
+
+    /// Charges the first answer to a flow this host opened.
+    #[inline(always)]
+    pub(crate) fn be_answered(&mut self, refused: bool) {
+        add!(self.minute.current.initiated.answered, 1);
+        add!(self.half_hour.current.habits.answered, 1);
+        if refused {
+            add!(self.minute.current.initiated.refused, 1);
+        }
+    }
+
+    /// Charges an ICMP error that says a responder of this host cannot be reached.
+    #[inline(always)]
+    pub(crate) fn find_unreachable(&mut self) {
+        add!(self.minute.current.initiated.unreachable, 1);
+    }
+
+    /// Charges the answer this host gave to a flow opened to it.
+    #[inline(always)]
+    pub(crate) fn answer(&mut self) {
+        add!(self.minute.current.received.answered, 1);
+    }
+
+    /// Charges the end of a flow this host opened.
+    #[inline(always)]
+    pub(crate) fn close(&mut self, ending: &Ending) {
+        let short = u32::from(ending.payload == 0);
+        add!(self.minute.current.initiated.closed, 1);
+        add!(self.minute.current.initiated.short, short);
+        let habits = &mut self.half_hour.current.habits;
+        add!(habits.closed, 1);
+        add!(habits.short, short);
+        add!(habits.closed_payload, ending.payload);
+        add!(habits.closed_payload_squares, ending.payload_square());
+        add!(habits.closed_duration, ending.duration / 1000);
+    }
+
+    /// Charges a packet this host sent as initiator.
+    #[inline(always)]
+    pub(crate) fn send(&mut self, packet: &Packet) {
+        let initiated = &mut self.minute.current.initiated;
+        add!(initiated.packets_out, packet.segments);
+        add!(initiated.bytes_out, packet.bytes);
+        add!(initiated.payload_out, packet.payload);
+        if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
+            add!(initiated.syns, 1);
+        }
+        if packet.endpoints.protocol == protocol::UDP && packet.endpoints.destination_port == DNS {
+            add!(initiated.dns_queries, 1);
+            add!(initiated.dns_query_payload, packet.payload);
+        }
+        add!(self.second.current.packets_out, packet.segments);
+    }
+
+    /// Charges a packet this host was sent in answer, as initiator.
+    #[inline(always)]
+    pub(crate) fn be_sent(&mut self, packet: &Packet) {
+        let initiated = &mut self.minute.current.initiated;
+        add!(initiated.packets_in, packet.segments);
+        add!(initiated.bytes_in, packet.bytes);
+        add!(initiated.payload_in, packet.payload);
+        if packet.endpoints.protocol == protocol::UDP && packet.endpoints.source_port == DNS {
+            add!(initiated.dns_replies, 1);
+            add!(initiated.dns_reply_payload, packet.payload);
+        }
+    }
+
+    /// Charges a packet of a flow in which this host is the responder.
+    #[inline(always)]
+    pub(crate) fn respond(&mut self, packet: &Packet, outward: bool) {
+        let received = &mut self.minute.current.received;
+        if outward {
+            add!(received.packets_out, packet.segments);
+            add!(received.bytes_out, packet.bytes);
+        } else {
+            add!(received.packets_in, packet.segments);
+            add!(received.bytes_in, packet.bytes);
+        }
+    }
+
+    /// Flows opened to this host in the minute window that got no answer.
+    #[inline(always)]
+    pub(crate) fn unanswered_to(&self) -> u32 {
+        let (now, before) = (
+            &self.minute.current.received,
+            &self.minute.previous.received,
+        );
+        let opened = now.opened.saturating_add(before.opened);
+        opened.saturating_sub(now.answered.saturating_add(before.answered))
+    }
+
+    /// Flows this host opened in the minute window, and how many of them got no answer.
+    #[inline(always)]
+    pub(crate) fn opened_and_unanswered(&self) -> (u32, u32) {
+        let (now, before) = (
+            &self.minute.current.initiated,
+            &self.minute.previous.initiated,
+        );
+        let opened = now.opened.saturating_add(before.opened);
+        (
+            opened,
+            opened.saturating_sub(now.answered.saturating_add(before.answered)),
+        )
+    }
+}
+
+/// The hashes one flow adds to the bitmaps of its hosts.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hashes {
+    initiator: u64,
+    responder: u64,
+    port: u64,
+    service: u64,
+}
+
+impl Hashes {
+    /// Hashes a flow from `initiator` to `responder` at `port` of `protocol`, under a seed an attacker does not know.
+    #[inline(always)]
+    pub fn new(seed: u64, initiator: &Address, responder: &Address, service: (u16, u8)) -> Self {
+        let (port, protocol) = service;
+        let label = u64::from(port) << 8 | u64::from(protocol);
+        let responder = mix(mix(seed ^ responder.high) ^ responder.low);
+        Self {
+            initiator: mix(mix(seed ^ initiator.high) ^ initiator.low),
+            responder,
+            port: mix(seed ^ label),
+            service: mix(responder ^ label),
+        }
+    }
+}
+
+/// A bijective mixer (MurmurHash3's 64-bit finaliser, public domain).
+#[inline(always)]
+const fn mix(mut value: u64) -> u64 {
+    value ^= value >> 33;
+    value = value.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    value ^= value >> 33;
+    value = value.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    value ^ value >> 33
+}
+
+/// A host as initiator at one moment: its windows summed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InitiatorSums {
+    /// When it last proved to converse under its own address, microseconds; 0 for never.
+    pub proven: u64,
+    /// The half-hour window.
+    pub habits: Habits,
+    /// The minute window.
+    pub minute: Initiated,
+    /// The last second or two.
+    pub second: Second,
+    /// Bits set for distinct responders, of 512.
+    pub peers: u16,
+    /// Bits set for distinct ports, of 512.
+    pub ports: u16,
+    /// Bits set for distinct services, of 512.
+    pub services: u16,
+    /// Bits set for distinct responders in the half hour, of 512.
+    pub habit_peers: u16,
+    /// Bits set for distinct services in the half hour, of 512.
+    pub habit_services: u16,
+    /// Always 0.
+    pub reserved: [u16; 3],
+}
+
+/// A host as responder at one moment: its windows summed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ResponderSums {
+    /// The minute window.
+    pub minute: Received,
+    /// Bits set for distinct initiators, of 1,024.
+    pub initiators: u16,
+    /// Always 0.
+    pub reserved: [u16; 3],
+}
+
+macro_rules! sum_fields {
+    ($target:expr, $a:expr, $b:expr, [$($field:ident),* $(,)?]) => {
+        $($target.$field = $a.$field.saturating_add($b.$field);)*
+    };
+}
+
+impl InitiatorSums {
+    /// Sums what still counts of `host` at `time`.
+    #[inline(never)]
+    pub fn write(&mut self, host: &HostStats, time: u64) {
+        self.proven = host.proven;
+        self.reserved = [0; 3];
+        self.write_second(&host.second, time);
+        self.write_minute(&host.minute, time);
+        self.write_half_hour(&host.half_hour, time);
+    }
+
+    #[inline(always)]
+    fn write_second(&mut self, window: &Window<Second>, time: u64) {
+        match window.age(time, SECOND_BUCKET) {
+            Age::Both => {
+                sum_fields!(
+                    self.second,
+                    window.current,
+                    window.previous,
+                    [opened, packets_out]
+                );
+            }
+            Age::Current => self.second = window.current,
+            Age::Neither => self.second = Second::default(),
+        }
+    }
+
+    #[inline(always)]
+    fn write_minute(&mut self, window: &Window<Minute>, time: u64) {
+        let (now, before) = (&window.current, &window.previous);
+        match window.age(time, MINUTE_BUCKET) {
+            Age::Both => {
+                sum_fields!(
+                    self.minute,
+                    now.initiated,
+                    before.initiated,
+                    [
+                        opened,
+                        answered,
+                        refused,
+                        unreachable,
+                        closed,
+                        short,
+                        syns,
+                        packets_out,
+                        packets_in,
+                        bytes_out,
+                        bytes_in,
+                        payload_out,
+                        payload_in,
+                        gap_sum,
+                        gap_squares,
+                        dns_queries,
+                        dns_query_payload,
+                        dns_replies,
+                        dns_reply_payload,
+                    ]
+                );
+                self.peers = now.peers.union_len(&before.peers);
+                self.ports = now.ports.union_len(&before.ports);
+                self.services = now.services.union_len(&before.services);
+            }
+            Age::Current => {
+                self.minute = now.initiated;
+                self.peers = now.peers.len();
+                self.ports = now.ports.len();
+                self.services = now.services.len();
+            }
+            Age::Neither => {
+                self.minute = Initiated::default();
+                self.peers = 0;
+                self.ports = 0;
+                self.services = 0;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write_half_hour(&mut self, window: &Window<HalfHour>, time: u64) {
+        let (now, before) = (&window.current, &window.previous);
+        match window.age(time, HALF_HOUR_BUCKET) {
+            Age::Both => {
+                sum_fields!(
+                    self.habits,
+                    now.habits,
+                    before.habits,
+                    [
+                        opened,
+                        answered,
+                        closed,
+                        short,
+                        closed_payload,
+                        closed_payload_squares,
+                        closed_duration,
+                    ]
+                );
+                self.habit_peers = now.peers.union_len(&before.peers);
+                self.habit_services = now.services.union_len(&before.services);
+            }
+            Age::Current => {
+                self.habits = now.habits;
+                self.habit_peers = now.peers.len();
+                self.habit_services = now.services.len();
+            }
+            Age::Neither => {
+                self.habits = Habits::default();
+                self.habit_peers = 0;
+                self.habit_services = 0;
+            }
+        }
+    }
+}
+
+impl ResponderSums {
+    /// Sums what still counts of `host` at `time`.
+    #[inline(never)]
+    pub fn write(&mut self, host: &HostStats, time: u64) {
+        let (now, before) = (&host.minute.current, &host.minute.previous);
+        self.reserved = [0; 3];
+        match host.minute.age(time, MINUTE_BUCKET) {
+            Age::Both => {
+                sum_fields!(
+                    self.minute,
+                    now.received,
+                    before.received,
+                    [
+                        opened,
+                        answered,
+                        packets_in,
+                        packets_out,
+                        bytes_in,
+                        bytes_out,
+                    ]
+                );
+                self.initiators = now.initiators.union_len(&before.initiators);
+            }
+            Age::Current => {
+                self.minute = now.received;
+                self.initiators = now.initiators.len();
+            }
+            Age::Neither => {
+                self.minute = Received::default();
+                self.initiators = 0;
+            }
+        }
+    }
+}

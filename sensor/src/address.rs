@@ -1,0 +1,17 @@
+//! Addresses and prefixes in one form, so that what is compared means the same.
+//! It decides nothing about them.
+
+use ipnet::IpNet;
+
+/// The prefix without host bits; a v4-mapped one becomes the IPv4 prefix that it stands for.
+pub fn canonical(net: IpNet) -> IpNet {
+    match net {
+        IpNet::V6(v6) if v6.prefix_len() >= 96 => v6
+            .addr()
+            .to_ipv4_mapped()
+            .and_then(|v4| IpNet::new(v4.into(), v6.prefix_len() - 96).ok())
+            .unwrap_or(net),
+        _ => net,
+    }
+    .trunc()
+}

@@ -1,0 +1,309 @@
+//! Every setting, its default and its range; `config/garita.toml` gives the reasons.
+//! It must not act on a setting, nor look at the machine to complete one.
+
+mod load;
+mod name;
+mod setting;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use load::{DEFAULT_FILE, Error};
+pub use name::{BrokerUrl, CaptureMode, FilePath, FirewallMode, Home, Interface, Label, XdpMode};
+pub use setting::{Count, List, Maybe, Setting, Span};
+
+const DAY: u64 = 86_400;
+
+/// The whole configuration; `Default` is what the program does without a file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Who this sensor is.
+    pub sensor: Sensor,
+    /// Where frames come from.
+    pub capture: Capture,
+    /// How large the meter's tables may grow.
+    pub meter: Meter,
+    /// Which model scores.
+    pub model: Model,
+    /// What is remembered against an address.
+    pub evidence: Evidence,
+    /// What is decided about an offender.
+    pub policy: Policy,
+    /// How a block is enforced.
+    pub firewall: Firewall,
+    /// How incidents are kept while they last.
+    pub incident: Incident,
+    /// Where records survive.
+    pub store: Store,
+    /// Where incidents are reported.
+    pub report: Report,
+    /// Where the command line finds the daemon.
+    pub control: Control,
+    /// Where metrics are read.
+    pub metrics: Metrics,
+}
+
+/// `[sensor]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sensor {
+    /// The sensor's name in incidents and topics; unset it is the host name, and `replay` in a replay.
+    pub name: Maybe<Label>,
+    /// The site the sensor belongs to.
+    pub site: Label,
+}
+
+/// `[capture]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Capture {
+    /// Which of the two meters is used live.
+    pub mode: CaptureMode,
+    /// Interfaces to watch; none means those of the default routes.
+    pub interfaces: List<Interface>,
+}
+
+/// `[meter]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Meter {
+    /// Flows that have been answered.
+    pub max_flows: Count<64, 16_777_216>,
+    /// Flows still waiting for their first answer.
+    pub max_unanswered_flows: Count<64, 16_777_216>,
+    /// Addresses.
+    pub max_hosts: Count<64, 4_194_304>,
+    /// Initiator, responder and service together.
+    pub max_pairs: Count<64, 8_388_608>,
+}
+
+/// `[model]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Model {
+    /// The model file; unset it is the one inside the program.
+    pub path: Maybe<FilePath>,
+}
+
+/// `[evidence]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Evidence {
+    /// Addresses with evidence against them that are remembered at once.
+    pub max_addresses: Count<64, 4_194_304>,
+    /// Ports where logins happen, beside the well known ones.
+    pub auth_ports: List<u16>,
+}
+
+/// `[policy]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Networks whose hosts are reviewed, never blocked.
+    pub home: Home,
+    /// Networks that are never blocked.
+    pub exempt: List<IpNet>,
+    /// How long a first block lasts.
+    pub block_ttl: Span<1, { 30 * DAY }>,
+    /// What each further offence multiplies the duration by.
+    pub block_factor: Count<1, 100>,
+    /// The longest block.
+    pub max_block_ttl: Span<1, { 365 * DAY }>,
+    /// The longest block of an address that may be spoofed.
+    pub unproven_ttl: Span<1, 600>,
+    /// Blocks of proven addresses in any minute.
+    pub max_blocks_per_minute: Count<1, 100_000>,
+    /// Blocks of unproven addresses in any minute.
+    pub max_unproven_blocks_per_minute: Count<1, 100_000>,
+    /// How long an offence counts against an address.
+    pub offence_memory: Span<60, { 365 * DAY }>,
+    /// Offenders that are remembered at once.
+    pub max_offenders: Count<64, 4_194_304>,
+}
+
+/// `[firewall]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Firewall {
+    /// Whether blocks are enforced or only shown.
+    pub mode: FirewallMode,
+    /// Whether drops may happen in the driver.
+    pub xdp: XdpMode,
+}
+
+/// `[incident]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Incident {
+    /// An incident ends when its offender has been quiet for this long.
+    pub quiet: Span<1, { 7 * DAY }>,
+    /// Incidents that are open at once.
+    pub max_open: Count<16, 1_048_576>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Store {
+    /// The database file.
+    pub path: FilePath,
+}
+
+/// `[report]`
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// The broker; unset nothing is reported.
+    pub url: Maybe<BrokerUrl>,
+}
+
+/// `[control]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Control {
+    /// The socket the command line talks to.
+    pub socket: FilePath,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Metrics {
+    /// Address and port that serve the metrics; unset they are not served.
+    pub listen: Maybe<SocketAddr>,
+}
+
+impl Default for Sensor {
+    fn default() -> Self {
+        Self {
+            name: Maybe(None),
+            site: Label::main(),
+        }
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self {
+            max_flows: Count::clamped(65_536),
+            max_unanswered_flows: Count::clamped(65_536),
+            max_hosts: Count::clamped(16_384),
+            max_pairs: Count::clamped(32_768),
+        }
+    }
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self {
+            max_addresses: Count::clamped(65_536),
+            auth_ports: List::default(),
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            home: Home::Auto,
+            exempt: List::default(),
+            block_ttl: Span::clamped(600),
+            block_factor: Count::clamped(4),
+            max_block_ttl: Span::clamped(7 * DAY),
+            unproven_ttl: Span::clamped(60),
+            max_blocks_per_minute: Count::clamped(120),
+            max_unproven_blocks_per_minute: Count::clamped(30),
+            offence_memory: Span::clamped(30 * DAY),
+            max_offenders: Count::clamped(65_536),
+        }
+    }
+}
+
+impl Default for Incident {
+    fn default() -> Self {
+        Self {
+            quiet: Span::clamped(900),
+            max_open: Count::clamped(4_096),
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self {
+            path: FilePath::new("/var/lib/garita/garita.db"),
+        }
+    }
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self {
+            socket: FilePath::new("/run/garita/control.sock"),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            listen: Maybe(Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9760)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../config/garita.toml");
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        let shipped = Config::layered(SHIPPED, "config/garita.toml", HashMap::new());
+        assert_eq!(shipped.unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_shipped_file_has_every_setting_each_with_a_reason() {
+        let shipped: toml::Table = SHIPPED.parse().unwrap();
+        let known = toml::Table::try_from(Config::default()).unwrap();
+        let keys = |table: &toml::Table| {
+            let mut keys: Vec<String> = table
+                .iter()
+                .flat_map(|(section, settings)| {
+                    let names = settings.as_table().into_iter().flat_map(toml::Table::keys);
+                    names.map(move |name| format!("{section}.{name}"))
+                })
+                .collect();
+            keys.sort();
+            keys
+        };
+        assert_eq!(keys(&shipped), keys(&known));
+
+        let mut above = "";
+        for line in SHIPPED.lines() {
+            if !line.starts_with('#') && line.contains(" = ") {
+                assert!(above.starts_with("# "), "no reason above {line:?}");
+            }
+            above = line;
+        }
+    }
+
+    #[test]
+    fn defaults_are_inside_their_ranges() {
+        let text = toml::to_string(&Config::default()).unwrap();
+        let read = Config::layered(&text, "the defaults", HashMap::new());
+        assert_eq!(read.unwrap(), Config::default());
+        assert_eq!(Config::default().policy.max_blocks_per_minute.get(), 120);
+        assert_eq!(
+            Config::default().policy.max_block_ttl.get().as_secs(),
+            7 * DAY
+        );
+    }
+}

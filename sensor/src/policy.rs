@@ -1,0 +1,366 @@
+//! What is to be done about an address: watch it, have a person review it, block it, or raise an alert.
+//! Nobody can have somebody else blocked, so it never does IO and never reads a clock, and asks its guard first.
+
+mod decision;
+mod guard;
+mod ledger;
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sha2::{Digest, Sha256};
+
+use crate::class::Class;
+use crate::config;
+
+pub use decision::{Block, Cause, Decision, Origin, Outcome};
+pub use guard::{Exemption, Guard, Role, Surroundings};
+use ledger::{Budget, Ledger};
+
+/// Blocks differ from their nominal duration by up to this many thousandths, so that a group blocked together does
+/// not come back together.
+const JITTER: u64 = 100;
+
+/// An address that evidence speaks against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Suspect {
+    /// The address to act on; for a `ddos` the victim's.
+    pub address: IpAddr,
+    /// What it does.
+    pub class: Class,
+    /// Whether the evidence has passed its threshold.
+    pub convincing: bool,
+    /// Whether the packets are really its own.
+    pub proof: Proof,
+    /// Whether it was seen inside a tunnel, where anybody at the tunnel's end can write any address.
+    pub tunnelled: bool,
+}
+
+/// Whether an address has acknowledged a sequence number that only its true owner could have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The traffic in evidence did.
+    Proven,
+    /// This traffic did not, but the address had such traffic in the last half hour: somebody may be writing the name
+    /// of an innocent visitor on the packets.
+    ProvenBefore,
+    /// It never did.
+    Unproven,
+}
+
+/// Decides, and remembers what it decided.
+#[derive(Debug)]
+pub struct Policy {
+    settings: config::Policy,
+    guard: Guard,
+    ledger: Ledger,
+    proven: Budget,
+    unproven: Budget,
+}
+
+impl Policy {
+    /// Policy by `settings`, for the network that `guard` knows.
+    pub fn new(settings: &config::Policy, guard: Guard) -> Self {
+        Self {
+            settings: settings.clone(),
+            guard,
+            ledger: Ledger::new(
+                settings.max_offenders.size(),
+                settings.offence_memory.micros(),
+            ),
+            proven: Budget::new(settings.max_blocks_per_minute.size()),
+            unproven: Budget::new(settings.max_unproven_blocks_per_minute.size()),
+        }
+    }
+
+    /// The guard, for whoever enforces a block.
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// What to do about a suspect at `now`, monotonic microseconds. A block that is still in force is repeated
+    /// unchanged, or renewed where it is a short one; neither is charged to the budget.
+    pub fn decide(&mut self, suspect: &Suspect, now: u64) -> Decision {
+        if !suspect.convincing || !suspect.class.is_attack() {
+            return Decision::Watch;
+        }
+        match suspect.class {
+            Class::Ddos | Class::C2 | Class::Tunnel => return Decision::Alert,
+            Class::Exploit => return Decision::Review(Cause::Class),
+            _ => {}
+        }
+        let address = suspect.address.to_canonical();
+        if let Some(exemption) = self.guard.exemption(IpNet::from(address)) {
+            return Decision::Review(Cause::Exempt(exemption));
+        }
+        if self.guard.is_home(address) {
+            return Decision::Review(Cause::Home);
+        }
+        if suspect.tunnelled {
+            return Decision::Review(Cause::Tunnelled);
+        }
+        match suspect.proof {
+            Proof::Proven => self.block_proven(address, suspect.class, now),
+            Proof::ProvenBefore => Decision::Review(Cause::PerhapsSpoofed),
+            Proof::Unproven => self.block_unproven(address, suspect.class, now),
+        }
+    }
+
+    fn block_proven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
+        if let Some(block) = self.ledger.in_force(address, now)
+            && block.offence > 0
+        {
+            return Decision::Block(block.clone());
+        }
+        if !self.proven.take(now) {
+            return Decision::Review(Cause::Budget);
+        }
+        let offence = self.ledger.offences(address, now).saturating_add(1);
+        let ttl = self.ttl(address, offence);
+        self.block(address, class, (now, ttl, offence))
+    }
+
+    fn block_unproven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
+        match self.ledger.in_force(address, now) {
+            Some(block) if block.offence > 0 => return Decision::Block(block.clone()),
+            Some(_) => {}
+            None if self.unproven.take(now) => {}
+            None => return Decision::Review(Cause::Budget),
+        }
+        let shortest = self.settings.unproven_ttl.get();
+        let ttl = shortest.min(self.settings.block_ttl.get());
+        self.block(address, class, (now, ttl, 0))
+    }
+
+    fn block(
+        &mut self,
+        address: IpAddr,
+        class: Class,
+        (now, ttl, offence): (u64, Duration, u32),
+    ) -> Decision {
+        let block = Block {
+            target: IpNet::from(address),
+            reason: class.to_string(),
+            expires: now.saturating_add(micros(ttl)),
+            ttl,
+            offence,
+            origin: Origin::Detection,
+        };
+        self.ledger.record(address, now, &block);
+        Decision::Block(block)
+    }
+
+    /// How long the offence is answered: longer each time up to the cap, in whole seconds, spread by the jitter.
+    fn ttl(&self, address: IpAddr, offence: u32) -> Duration {
+        let cap = micros(self.settings.max_block_ttl.get());
+        let factor = u64::from(self.settings.block_factor.get());
+        let mut nominal = micros(self.settings.block_ttl.get()).min(cap);
+        for _ in 1..offence {
+            let longer = nominal.saturating_mul(factor).min(cap);
+            if longer == nominal {
+                break;
+            }
+            nominal = longer;
+        }
+        let spread = nominal / 1000 * (1000 - JITTER + hash(address, offence) % (2 * JITTER + 1));
+        Duration::from_secs((spread.min(cap) / 1_000_000).max(1))
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The same for the same address and offence on every machine, so that a replay repeats itself.
+fn hash(address: IpAddr, offence: u32) -> u64 {
+    let digest = Sha256::new()
+        .chain_update(address.to_string())
+        .chain_update(offence.to_be_bytes())
+        .finalize();
+    let (first, _) = digest.split_at(8);
+    first
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn policy(settings: &str) -> Policy {
+        let text = format!("[policy]\n{settings}");
+        let config = config::Config::layered(&text, "test", Default::default()).unwrap();
+        let guard = Guard::new(&config.policy, Surroundings::default());
+        Policy::new(&config.policy, guard)
+    }
+
+    fn suspect(address: &str, proof: Proof) -> Suspect {
+        Suspect {
+            address: address.parse().unwrap(),
+            class: Class::Scan,
+            convincing: true,
+            proof,
+            tunnelled: false,
+        }
+    }
+
+    fn blocked(decision: Decision) -> Block {
+        match decision {
+            Decision::Block(block) => block,
+            other => panic!("expected a block, got {other:?}"),
+        }
+    }
+
+    fn seconds(policy: &mut Policy, offender: &Suspect, now: u64) -> (u64, u32) {
+        let block = blocked(policy.decide(offender, now));
+        assert_eq!(block.expires, now + micros(block.ttl));
+        (block.ttl.as_secs(), block.offence)
+    }
+
+    #[test]
+    fn each_offence_is_answered_longer_up_to_the_cap() {
+        let mut policy =
+            policy("block_ttl = \"100s\"\nblock_factor = 10\nmax_block_ttl = \"2000s\"\n");
+        let offender = suspect("203.0.113.7", Proof::Proven);
+        let mut now = 0;
+        for (nominal, offence) in [(100, 1), (1000, 2), (2000, 3), (2000, 4)] {
+            let (ttl, counted) = seconds(&mut policy, &offender, now);
+            assert_eq!(counted, offence);
+            assert!(
+                (nominal * 9 / 10..=(nominal * 11 / 10).min(2000)).contains(&ttl),
+                "{ttl}"
+            );
+            now += ttl * SECOND;
+        }
+    }
+
+    #[test]
+    fn an_old_offence_is_forgotten() {
+        let mut policy = policy("block_ttl = \"100s\"\noffence_memory = \"1h\"\n");
+        let offender = suspect("203.0.113.7", Proof::Proven);
+        let (ttl, _) = seconds(&mut policy, &offender, 0);
+        let forgotten = (ttl + 3600) * SECOND;
+        assert_eq!(policy.ledger.offences(offender.address, forgotten - 1), 1);
+        assert_eq!(seconds(&mut policy, &offender, forgotten).1, 1);
+    }
+
+    #[test]
+    fn a_block_in_force_is_repeated_unchanged() {
+        let mut policy = policy("");
+        let offender = suspect("203.0.113.7", Proof::Proven);
+        let first = blocked(policy.decide(&offender, 0));
+        assert_eq!(blocked(policy.decide(&offender, 9 * SECOND)), first);
+        let spoofer = suspect("203.0.113.7", Proof::Unproven);
+        assert_eq!(blocked(policy.decide(&spoofer, 9 * SECOND)), first);
+    }
+
+    #[test]
+    fn the_duration_is_the_same_every_time_and_differs_between_addresses() {
+        let ttl = |address: &str| seconds(&mut policy(""), &suspect(address, Proof::Proven), 0).0;
+        assert_eq!(ttl("203.0.113.7"), ttl("::ffff:203.0.113.7"));
+        let ttls: std::collections::BTreeSet<_> = (0..50)
+            .map(|last| ttl(&format!("203.0.113.{last}")))
+            .collect();
+        assert!(ttls.len() > 20, "{ttls:?}");
+    }
+
+    #[test]
+    fn an_unproven_address_is_blocked_shortly_and_without_an_offence() {
+        let mut policy = policy("");
+        let spoofed = suspect("203.0.113.7", Proof::Unproven);
+        for now in [0, 30 * SECOND, 500 * SECOND] {
+            assert_eq!(seconds(&mut policy, &spoofed, now), (60, 0));
+        }
+        let proven = suspect("203.0.113.7", Proof::Proven);
+        let (ttl, offence) = seconds(&mut policy, &proven, 510 * SECOND);
+        assert!(ttl > 500 && offence == 1);
+    }
+
+    #[test]
+    fn who_proved_itself_before_is_reviewed_when_its_packets_prove_nothing() {
+        let decision = policy("").decide(&suspect("203.0.113.7", Proof::ProvenBefore), 0);
+        assert_eq!(decision, Decision::Review(Cause::PerhapsSpoofed));
+    }
+
+    #[test]
+    fn home_exempt_and_tunnelled_addresses_are_reviewed() {
+        let mut policy = policy("home = \"192.0.2.0/24\"\nexempt = \"198.51.100.0/24\"\n");
+        let mut decide = |address| policy.decide(&suspect(address, Proof::Proven), 0);
+        assert_eq!(decide("192.0.2.9"), Decision::Review(Cause::Home));
+        assert!(matches!(
+            decide("198.51.100.9"),
+            Decision::Review(Cause::Exempt(_))
+        ));
+        assert!(matches!(
+            decide("::ffff:127.0.0.1"),
+            Decision::Review(Cause::Exempt(_))
+        ));
+        assert_eq!(decide("203.0.113.7").as_str(), "block");
+        let mut inner = suspect("203.0.113.8", Proof::Proven);
+        inner.tunnelled = true;
+        assert_eq!(policy.decide(&inner, 0), Decision::Review(Cause::Tunnelled));
+    }
+
+    #[test]
+    fn only_claimed_classes_are_blocked_and_only_on_convincing_evidence() {
+        let mut policy = policy("");
+        let mut offender = suspect("203.0.113.7", Proof::Proven);
+        for class in Class::ALL {
+            offender.class = class;
+            let decision = policy.decide(&offender, 0);
+            assert_eq!(decision.block().is_some(), class.is_claimed(), "{class}");
+            let quiet = !class.is_attack();
+            assert_eq!(decision == Decision::Watch, quiet, "{class}");
+        }
+        offender.convincing = false;
+        assert_eq!(policy.decide(&offender, 0), Decision::Watch);
+    }
+
+    #[test]
+    fn beyond_its_budget_a_block_becomes_a_review_and_the_budgets_are_apart() {
+        let mut policy = policy("max_blocks_per_minute = 2\nmax_unproven_blocks_per_minute = 1\n");
+        let mut decide = |last: u8, proof, now| {
+            policy.decide(&suspect(&format!("203.0.113.{last}"), proof), now)
+        };
+        assert!(decide(1, Proof::Proven, 0).block().is_some());
+        assert!(decide(2, Proof::Proven, 0).block().is_some());
+        assert_eq!(
+            decide(3, Proof::Proven, SECOND),
+            Decision::Review(Cause::Budget)
+        );
+        assert!(decide(4, Proof::Unproven, SECOND).block().is_some());
+        assert_eq!(
+            decide(5, Proof::Unproven, SECOND),
+            Decision::Review(Cause::Budget)
+        );
+        assert!(
+            decide(4, Proof::Unproven, 2 * SECOND).block().is_some(),
+            "a renewal is free"
+        );
+        assert!(decide(3, Proof::Proven, 60 * SECOND).block().is_some());
+    }
+
+    #[test]
+    fn offenders_are_forgotten_oldest_first_beyond_the_cap() {
+        let mut policy =
+            policy("max_offenders = 64\nmax_blocks_per_minute = 1000\nblock_ttl = \"1s\"\n");
+        for index in 0..200_u64 {
+            let offender = suspect(&format!("203.0.113.{index}"), Proof::Proven);
+            assert_eq!(seconds(&mut policy, &offender, index * SECOND).1, 1);
+            assert!(policy.ledger.len() <= 64);
+        }
+        let again = |policy: &mut Policy, last| {
+            seconds(
+                policy,
+                &suspect(&format!("203.0.113.{last}"), Proof::Proven),
+                300 * SECOND,
+            )
+            .1
+        };
+        assert_eq!(again(&mut policy, 199), 2);
+        assert_eq!(again(&mut policy, 100), 1);
+    }
+}
