@@ -496,8 +496,8 @@ pub struct InitiatorSums {
     pub habit_peers: u16,
     /// Bits set for distinct services in the half hour, of 512.
     pub habit_services: u16,
-    /// Always 0.
-    pub reserved: [u16; 3],
+    /// Always 0: padding the compiler would leave unwritten.
+    pub reserved: [u16; 5],
 }
 
 /// A host as responder at one moment: its windows summed.
@@ -523,7 +523,7 @@ impl InitiatorSums {
     #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         self.proven = host.proven;
-        self.reserved = [0; 3];
+        self.reserved = [0; 5];
         self.write_second(&host.second, time);
         self.write_minute(&host.minute, time);
         self.write_half_hour(&host.half_hour, time);
