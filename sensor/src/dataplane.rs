@@ -8,7 +8,7 @@ use ebpf::host::HostKey;
 use ebpf::packet::{Packet, TUNNELLED};
 use ebpf::snapshot::Snapshot;
 
-use crate::capture::{Frame, Timestamp};
+use crate::capture::Frame;
 use crate::decode::{DecodeCounters, Outer, decode};
 use crate::meter::table::Table;
 use crate::meter::{Caps, Datagram, Meter};
@@ -113,9 +113,9 @@ impl DataPlane {
         self.now
     }
 
-    /// The wall time of a monotonic moment.
-    pub fn wall(&self, time: u64) -> Timestamp {
-        self.timeline.wall(time)
+    /// What makes wall time out of the meter's.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
     }
 
     /// The tunnel an inner address was last seen in.

@@ -41,6 +41,13 @@ impl Timeline {
         Timeline::default()
     }
 
+    /// A timeline that is at `micros` when the wall clock says `wall`.
+    pub fn anchored(micros: u64, wall: Timestamp) -> Timeline {
+        let mut timeline = Timeline::default();
+        timeline.begin(wall, i64::try_from(micros).unwrap_or(i64::MAX));
+        timeline
+    }
+
     /// Returns the monotonic microseconds of a frame captured at `wall`, at least those of the frame before.
     ///
     /// Forward, both clocks advance alike, however far. A step back of up to a minute holds the clock;

@@ -4,6 +4,7 @@
 mod ambience;
 mod attacks;
 mod cases;
+mod chatter;
 mod director;
 mod forged;
 mod frames;

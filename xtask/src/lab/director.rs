@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
 
+use super::chatter;
 use super::frames::{self, Frame};
 use super::running::{self, Running};
 use super::scenario::{Act, Class, Scenario};
@@ -53,17 +54,16 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
     }
     stage.finish_recording(recorder)?;
     result?;
-    let recorded = match scenario.vlan {
-        None => frames::read(&partial)?,
-        Some(vlan) => {
-            let tag = frames::tag(0x8100, vlan);
-            frames::read(&partial)?
-                .into_iter()
-                .map(|frame| frame.tagged(&tag))
-                .collect()
-        }
-    };
+    let mut recorded = frames::read(&partial)?;
     check_attacked(scenario, &recorded)?;
+    recorded = chatter::among(recorded, scenario.chatter, scenario.seed);
+    if let Some(vlan) = scenario.vlan {
+        let tag = frames::tag(0x8100, vlan);
+        recorded = recorded
+            .into_iter()
+            .map(|frame| frame.tagged(&tag))
+            .collect();
+    }
     frames::write(capture, &recorded)
 }
 

@@ -40,16 +40,11 @@ impl Frame {
         Self { at, bytes, wire }
     }
 
-    /// Whether an IP packet from `address` starts where Ethernet ends, or after one tag.
+    /// Whether it carries an IP packet from `address` and no tag.
     pub(crate) fn is_from(&self, address: IpAddr) -> bool {
-        let ip = if self.bytes.get(12..14) == Some(&[0x81, 0]) {
-            18
-        } else {
-            14
-        };
         match address {
-            IpAddr::V4(address) => self.bytes.get(ip + 12..ip + 16) == Some(&address.octets()),
-            IpAddr::V6(address) => self.bytes.get(ip + 8..ip + 24) == Some(&address.octets()),
+            IpAddr::V4(address) => self.bytes.get(26..30) == Some(&address.octets()),
+            IpAddr::V6(address) => self.bytes.get(22..38) == Some(&address.octets()),
         }
     }
 

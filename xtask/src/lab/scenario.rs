@@ -60,8 +60,10 @@ pub(crate) struct Scenario {
     pub(crate) translation: Translation,
     /// The capture is made to come from this VLAN.
     pub(crate) vlan: Option<u16>,
-    /// Which part a wholly benign capture belongs to, if not its first tool's.
-    pub(crate) split: Option<Split>,
+    /// Inside devices that talk to everybody, written in among what is recorded.
+    pub(crate) chatter: u8,
+    /// Split and source of a wholly benign capture, if not its first tool's.
+    pub(crate) theme: Option<(Split, &'static str)>,
     /// What acts that send written frames send, to `server1`.
     pub(crate) flood: Option<Flood>,
     pub(crate) services: Vec<(Host, &'static Service)>,
@@ -149,7 +151,8 @@ impl Scenario {
             stray: Stray::Silent,
             translation: Translation::None,
             vlan: None,
-            split: None,
+            chatter: 0,
+            theme: None,
             flood: None,
             services: Vec::new(),
             acts: Vec::new(),
@@ -179,12 +182,13 @@ impl Scenario {
         let mut labels: Vec<_> = attacks.map(|act| self.label(act)).collect();
         labels.dedup();
         if let ([], Some(act)) = (labels.as_slice(), self.acts.first()) {
+            let (split, source) = self.theme.unwrap_or((act.play.split, act.play.tool));
             labels.push(Label {
                 attacker: "-".to_owned(),
                 victim: "-".to_owned(),
                 class: Class::Benign,
-                split: self.split.unwrap_or(act.play.split),
-                source: format!("lab-{}", act.play.tool),
+                split,
+                source: format!("lab-{source}"),
             });
         }
         labels
@@ -245,6 +249,7 @@ impl Scenario {
         if self.translation == Translation::Masquerade {
             return 1;
         }
+        let chatter = usize::from(self.chatter);
         let attackers: Vec<_> = self
             .acts
             .iter()
@@ -254,10 +259,11 @@ impl Scenario {
         let mut hosts: Vec<_> = self.acts.iter().map(|act| act.host).collect();
         hosts.sort_unstable();
         hosts.dedup();
-        hosts
+        let acting = hosts
             .iter()
             .filter(|host| !attackers.contains(host) && host.role != Role::Attacker)
-            .count()
+            .count();
+        acting + chatter
     }
 }
 

@@ -129,7 +129,13 @@ fn benign(theme: &ambience::Theme, round: u32, seed: u64) -> Job {
     let mut scenario = blank(&name, family, &mut random);
     scenario.seconds = random.u64(90..150);
     // Benign traffic to be measured on must be unseen too.
-    scenario.split = (round % 4 == 3).then_some(Split::Test);
+    let split = if round % 4 == 2 {
+        Split::Test
+    } else {
+        Split::Train
+    };
+    scenario.theme = Some((split, theme.folder));
+    scenario.chatter = random.u8(..12);
     ambience::stage(&mut scenario, theme, &mut random);
     Job {
         capture: format!("benign/{}/{name}.pcap", theme.folder),

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::chatter;
 use super::frames::{ACK, FIN, Fragment, Frame, PSH, RST, SYN, Segment, TCP, UDP};
 use super::frames::{ethernet, ipv4, ipv6, packet, tag, tcp, udp};
 
@@ -45,7 +46,7 @@ pub(crate) static CASES: &[Written] = &[
     Written {
         name: "home-chatter",
         purpose: "What devices say to everybody: mDNS, SSDP, LLMNR, NetBIOS, DHCP and ARP. Benign: no address of it may be blocked.",
-        frames: chatter,
+        frames: home_chatter,
     },
 ];
 
@@ -310,39 +311,9 @@ fn oddities() -> Vec<Frame> {
     paced(talks.into_iter().flat_map(|talk| talk.lines))
 }
 
-fn chatter() -> Vec<Frame> {
-    let mut packets = Vec::new();
-    for round in 0..20 {
-        for device in 1..=6 {
-            let from = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 100 + device));
-            let say = |to: [u8; 4], ports, length| {
-                let ends = (from, IpAddr::V4(to.into()));
-                packet(ends, UDP, &udp(ends, ports, &vec![b'd'; length]))
-            };
-            packets.push(say(
-                [224, 0, 0, 251],
-                (5_353, 5_353),
-                46 + usize::from(device),
-            ));
-            packets.push(say(
-                [239, 255, 255, 250],
-                (50_000 + u16::from(device), 1_900),
-                94,
-            ));
-            if round % 4 == 0 {
-                packets.push(say([224, 0, 0, 252], (51_000 + round, 5_355), 24));
-                packets.push(say([192, 0, 2, 255], (137, 137), 50));
-                packets.push(say([255, 255, 255, 255], (68, 67), 300));
-                packets.push(ethernet(
-                    0x0806,
-                    &[
-                        0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0,
-                        192, 0, 2, 9,
-                    ],
-                ));
-            }
-        }
-    }
+fn home_chatter() -> Vec<Frame> {
+    let rounds = (0..20).flat_map(|round| (1..=6).map(move |device| (device, round)));
+    let packets = rounds.flat_map(|(device, round)| chatter::says(device, round));
     let mut frames = paced(packets);
     // A round of all devices takes three seconds.
     for frame in &mut frames {
