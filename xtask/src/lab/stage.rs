@@ -17,6 +17,9 @@ use super::topology::{Family, Host, INSIDE, MASQUERADE, Stray, Topology, Transla
 /// Enough for every header the lab sends; lengths stay honest because IP carries its own.
 const SNAP_LEN: &str = "128";
 
+/// The link address of every router towards its hosts: where frames written by hand are sent.
+const ROUTER: &str = "02:00:00:00:00:01";
+
 /// Inside each namespace's own mount namespace: the lab's users and resolver, then the program.
 const ENTER: &str = r#"for f in "$LAB"/etc/*; do mount --bind "$f" "/etc/${f##*/}" || exit; done
 for f in "$LAB"/pam/*; do mount --bind "$f" "/etc/pam.d/${f##*/}" || exit; done
@@ -170,7 +173,7 @@ impl Stage {
         ip(
             &["-n", router],
             &format!(
-                "link set {host} up\naddress add fe80::1/64 dev {host} nodad\n\
+                "link set {host} address {ROUTER}\nlink set {host} up\naddress add fe80::1/64 dev {host} nodad\n\
              route add {v4} dev {host} src {gateway}\nroute add {v6} dev {host}"
             ),
         )?;

@@ -11,7 +11,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use super::ambience::{self, THEMES};
-use super::attacks::ATTACKS;
+use super::attacks::{ATTACKS, Pace};
 use super::director::perform;
 use super::frames;
 use super::running::check_interrupted;
@@ -96,6 +96,9 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
             let name = format!("{:?}-{}-{round}", pace, word(family)).to_lowercase();
             let mut random = draw(extent.seed, attack.folder, round);
             let mut scenario = blank(&name, family, &mut random);
+            if pace == Pace::Slow {
+                scenario.seconds += 100;
+            }
             (attack.join)(&mut scenario, pace, &mut random);
             ambience::surround(&mut scenario, random.u8(5..=9), &mut random);
             jobs.push_back(Job {
