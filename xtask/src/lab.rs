@@ -1,5 +1,10 @@
 //! `cargo xtask lab`: captures of real tools against real servers, recorded in network namespaces.
 //! Its traffic never leaves them, and it leaves nothing behind on the machine.
+//!
+//! A `scenario` says which hosts of a `topology` serve (`service`, scripts under `serve/`) and act (`play`, scripts under
+//! `play/`). `director` performs it on a `stage`, whose namespaces a `lease` gives back whatever happens. `golden` makes the
+//! small `cases`, `training` the large set of `attacks` and `ambience`; labels follow from who acts. What no tool sends is
+//! `written` from `frames`.
 
 mod ambience;
 mod attacks;
@@ -112,7 +117,7 @@ fn list() -> Result<()> {
         .iter()
         .map(|case| (case.name.to_owned(), case.purpose.to_owned()));
     for (name, purpose) in recorded.chain(written) {
-        say(&format!("{name:22} {purpose}"));
+        println!("{name:22} {purpose}");
     }
     Ok(())
 }
@@ -128,7 +133,6 @@ fn make(name: &str, captures: &Path, record: fn(&Scenario, &Path) -> Result<()>)
 }
 
 /// Tells the person at the terminal what happens.
-#[expect(clippy::print_stderr, reason = "progress of a command line tool")]
 pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }
