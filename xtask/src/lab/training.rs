@@ -96,8 +96,9 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
             let name = format!("{:?}-{}-{round}", pace, word(family)).to_lowercase();
             let mut random = draw(extent.seed, attack.folder, round);
             let mut scenario = blank(&name, family, &mut random);
-            if pace == Pace::Slow {
-                scenario.seconds += 100;
+            // A password costs a server's delay of seconds, and a slow attack takes its time.
+            if pace == Pace::Slow || attack.folder.starts_with("brute-force") {
+                scenario.seconds += 80;
             }
             (attack.join)(&mut scenario, pace, &mut random);
             ambience::surround(&mut scenario, random.u8(5..=9), &mut random);
