@@ -20,8 +20,10 @@ const SNAP_LEN: &str = "128";
 /// The link address of every router towards its hosts: where frames written by hand are sent.
 const ROUTER: &str = "02:00:00:00:00:01";
 
-/// Inside each namespace's own mount namespace: the lab's users and resolver, then the program.
-const ENTER: &str = r#"for f in "$LAB"/etc/*; do mount --bind "$f" "/etc/${f##*/}" || exit; done
+/// Inside each namespace's own mount namespace: the lab's users and resolver, and no way to the machine's logs and
+/// sockets; then the program.
+const ENTER: &str = r#"mount -t tmpfs run /run && mount -t tmpfs log /var/log || exit
+for f in "$LAB"/etc/*; do mount --bind "$f" "/etc/${f##*/}" || exit; done
 for f in "$LAB"/pam/*; do mount --bind "$f" "/etc/pam.d/${f##*/}" || exit; done
 exec bash "$@""#;
 
