@@ -247,16 +247,18 @@ impl<'a> Set<'a> {
         }
         let hours =
             fs::read_to_string(self.dir.join("hours.csv")).context("cannot read hours.csv")?;
-        let seconds = hours.lines().skip(1).filter_map(|row| {
+        let minutes = hours.lines().skip(1).filter_map(|row| {
             let mut cells = row
                 .split(',')
                 .skip(1)
                 .filter_map(|cell| cell.parse::<u64>().ok());
-            Some(cells.next()? * cells.next()?)
+            Some(cells.next()? * cells.next()? / 60)
         });
+        let minutes: u64 = minutes.sum();
         crate::lab::say(&format!(
-            "{} hours of benign addresses",
-            seconds.sum::<u64>() / 3_600
+            "{} h {} min of benign addresses",
+            minutes / 60,
+            minutes % 60
         ));
         Ok(())
     }
