@@ -44,7 +44,7 @@ impl Timeline {
     /// A timeline that is at `micros` when the wall clock says `wall`.
     pub fn anchored(micros: u64, wall: Timestamp) -> Timeline {
         let mut timeline = Timeline::default();
-        timeline.begin(wall, micros);
+        timeline.begin(wall, i64::try_from(micros).unwrap_or(i64::MAX));
         timeline
     }
 
