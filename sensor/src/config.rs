@@ -225,7 +225,7 @@ impl Default for Policy {
 impl Default for Incident {
     fn default() -> Self {
         Self {
-            quiet: Span::clamped(600),
+            quiet: Span::clamped(900),
             max_open: Count::clamped(4_096),
         }
     }

@@ -1,0 +1,379 @@
+//! The incidents that are going on: one per offender and class, revised while it lasts.
+//! It must not grow beyond its cap, and its order does not depend on a hash.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use sha2::{Digest, Sha256};
+
+use super::{Incident, Ingress, InterfaceName, ObservedBy, Timestamp};
+use crate::class::Class;
+use crate::config;
+use crate::policy::Decision;
+use crate::printable::printable;
+use crate::verdict::Verdict;
+
+/// Who tells the incidents.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    /// The sensor's name.
+    pub name: String,
+    /// The program's version.
+    pub version: &'static str,
+    /// The model that scores.
+    pub model_name: String,
+    /// SHA-256 of the model file, in hexadecimal.
+    pub model_sha256: String,
+    /// What makes wall time out of monotonic time, microseconds; 0 in a replay.
+    pub clock_offset: i64,
+}
+
+impl Observer {
+    pub(super) fn label(&self, time: u64) -> Timestamp {
+        let time = i64::try_from(time).unwrap_or(i64::MAX);
+        Timestamp::from_micros(time.saturating_add(self.clock_offset))
+    }
+
+    pub(super) fn seen_on(&self, interface: Option<&str>) -> ObservedBy {
+        ObservedBy {
+            name: self.name.clone(),
+            version: self.version,
+            kind: "sensor",
+            ingress: interface.map(|name| Ingress {
+                interface: InterfaceName {
+                    name: printable(name).into_owned(),
+                },
+            }),
+        }
+    }
+}
+
+/// What is worth telling about an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revision {
+    /// Where in its life the incident is.
+    pub stage: Stage,
+    /// The incident as it is now known.
+    pub incident: Incident,
+}
+
+/// Where in its life an incident is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// It was decided for the first time.
+    Begun,
+    /// The decision, its block or what came of it is another.
+    Changed,
+    /// The offender has been quiet; this revision is the last.
+    Ended,
+}
+
+type Key = (IpAddr, Class);
+
+/// The open incidents.
+#[derive(Debug)]
+pub struct Book {
+    observer: Observer,
+    open: HashMap<Key, Record>,
+    /// The same incidents, the quietest first.
+    order: BTreeSet<(u64, Key)>,
+    quiet: u64,
+    cap: usize,
+}
+
+/// One open incident.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) id: String,
+    pub(super) start: u64,
+    /// When the decision that is told was taken.
+    pub(super) decided: u64,
+    pub(super) revision: u32,
+    heard: u64,
+    /// The strongest verdict so far, with the extent of all of them.
+    verdict: Verdict,
+}
+
+impl Book {
+    /// A book without incidents.
+    pub fn new(settings: &config::Incident, observer: Observer) -> Self {
+        Self {
+            observer,
+            open: HashMap::new(),
+            order: BTreeSet::new(),
+            quiet: settings.quiet.micros(),
+            cap: settings.max_open.size(),
+        }
+    }
+
+    /// Enters a verdict and returns what is worth telling: an incident that begins or changes, after those that had
+    /// to end before it. To watch an address is no incident of its own.
+    pub fn record(&mut self, verdict: &Verdict) -> Vec<Revision> {
+        let mut told = self.end_quiet(verdict.time);
+        let key = (verdict.subject.address().to_canonical(), verdict.class);
+        if let Some(record) = self.open.get_mut(&key) {
+            self.order.remove(&(record.heard, key));
+            record.heard = record.heard.max(verdict.time);
+            self.order.insert((record.heard, key));
+            if record.merge(verdict) {
+                record.revision += 1;
+                told.push(record.tell(&self.observer, Stage::Changed));
+            }
+            return told;
+        }
+        if verdict.decision == Decision::Watch {
+            return told;
+        }
+        if self.open.len() >= self.cap
+            && let Some((_, quietest)) = self.order.pop_first()
+        {
+            told.extend(self.end(quietest));
+        }
+        let record = Record::new(&self.observer, verdict, key);
+        told.push(record.tell(&self.observer, Stage::Begun));
+        self.order.insert((record.heard, key));
+        self.open.insert(key, record);
+        told
+    }
+
+    /// Ends the incidents that have been quiet for long enough at `now`, the quietest first.
+    pub fn end_quiet(&mut self, now: u64) -> Vec<Revision> {
+        let mut told = Vec::new();
+        while let Some(&(heard, key)) = self.order.first()
+            && now.saturating_sub(heard) >= self.quiet
+        {
+            self.order.pop_first();
+            told.extend(self.end(key));
+        }
+        told
+    }
+
+    /// Ends every incident, the quietest first: the capture is over, or the program.
+    pub fn end_all(&mut self) -> Vec<Revision> {
+        let order = std::mem::take(&mut self.order);
+        let keys = order.into_iter().map(|(_, key)| key);
+        keys.filter_map(|key| self.end(key)).collect()
+    }
+
+    fn end(&mut self, key: Key) -> Option<Revision> {
+        let mut record = self.open.remove(&key)?;
+        record.revision += 1;
+        Some(record.tell(&self.observer, Stage::Ended))
+    }
+}
+
+impl Record {
+    fn new(observer: &Observer, verdict: &Verdict, (address, class): Key) -> Self {
+        let start = verdict.evidence.first_seen;
+        let named = Sha256::new()
+            .chain_update(&observer.name)
+            .chain_update([0])
+            .chain_update(address.to_string())
+            .chain_update([0])
+            .chain_update(class.as_str())
+            .chain_update(observer.label(start).micros().to_be_bytes())
+            .finalize();
+        let (id, _) = named.split_at(16);
+        Self {
+            id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            start,
+            decided: verdict.time,
+            revision: 1,
+            heard: verdict.time,
+            verdict: verdict.clone(),
+        }
+    }
+
+    fn tell(&self, observer: &Observer, stage: Stage) -> Revision {
+        Revision {
+            stage,
+            incident: Incident::new(observer, &self.verdict, self),
+        }
+    }
+
+    /// Takes over what a later verdict adds, and says whether that changes the decision. The strongest decision
+    /// stands, and is told with the facts of the moment that spoke most for it.
+    fn merge(&mut self, later: &Verdict) -> bool {
+        let known = &mut self.verdict;
+        let (before, now) = (rank(&known.decision), rank(&later.decision));
+        let extent = known.evidence;
+        let changed = now > before
+            || now == before
+                && (known.decision != later.decision || known.outcome != later.outcome);
+        if now > before || now == before && later.evidence.log_odds >= extent.log_odds {
+            let interface = known.interface.take();
+            *known = later.clone();
+            known.interface = known.interface.take().or(interface);
+        } else if changed {
+            known.decision = later.decision.clone();
+            known.outcome = later.outcome.clone();
+        }
+        let evidence = &mut known.evidence;
+        evidence.log_odds = extent.log_odds.max(later.evidence.log_odds);
+        evidence.snapshots = extent.snapshots.max(later.evidence.snapshots);
+        evidence.first_seen = extent.first_seen.min(later.evidence.first_seen);
+        evidence.last_seen = extent.last_seen.max(later.evidence.last_seen);
+        evidence.proven = extent.proven || later.evidence.proven;
+        if now <= before {
+            evidence.packets_before = extent.packets_before;
+        }
+        if changed {
+            self.decided = later.time;
+        }
+        changed
+    }
+}
+
+fn rank(decision: &Decision) -> u8 {
+    match decision {
+        Decision::Watch => 0,
+        Decision::Alert => 1,
+        Decision::Review(_) => 2,
+        Decision::Block(_) => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::incident::tests::{START, block, observer, verdict};
+    use crate::policy::{Cause, Outcome};
+
+    const SECOND: u64 = 1_000_000;
+
+    fn book(settings: &str) -> Book {
+        let text = format!("[incident]\n{settings}");
+        let config = config::Config::layered(&text, "test", HashMap::new()).unwrap();
+        Book::new(&config.incident, observer())
+    }
+
+    fn told(revisions: &[Revision]) -> Vec<(Stage, &str, u32)> {
+        revisions
+            .iter()
+            .map(|revision| {
+                let garita = &revision.incident.garita;
+                (revision.stage, garita.decision, garita.revision)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn an_incident_begins_changes_and_ends_under_one_id() {
+        let mut book = book("quiet = \"60s\"\n");
+        let mut seen = verdict(Class::Scan);
+        seen.decision = Decision::Review(Cause::PerhapsSpoofed);
+        let begun = book.record(&seen);
+        assert_eq!(told(&begun), [(Stage::Begun, "review", 1)]);
+
+        seen.time += SECOND;
+        seen.evidence.last_seen += SECOND;
+        seen.evidence.packets_before = 90;
+        assert_eq!(told(&book.record(&seen)), []);
+
+        seen.time += SECOND;
+        seen.decision = block(START + 700 * SECOND, 1);
+        seen.outcome = Some(Outcome::Observed);
+        let changed = book.record(&seen);
+        assert_eq!(told(&changed), [(Stage::Changed, "block", 2)]);
+        assert_eq!(changed[0].incident.timestamp.micros() as u64, seen.time);
+
+        let mut weaker = seen.clone();
+        weaker.time += SECOND;
+        weaker.evidence.last_seen += 5 * SECOND;
+        weaker.evidence.snapshots += 1;
+        weaker.evidence.log_odds = 1.0;
+        weaker.facts.opened = 3;
+        weaker.decision = Decision::Review(Cause::Budget);
+        assert_eq!(told(&book.record(&weaker)), []);
+
+        assert_eq!(told(&book.end_quiet(weaker.time + 60 * SECOND - 1)), []);
+        let ended = book.end_quiet(weaker.time + 60 * SECOND);
+        assert_eq!(told(&ended), [(Stage::Ended, "block", 3)]);
+        let last = &ended[0].incident;
+        assert_eq!(last.event.id, begun[0].incident.event.id);
+        assert_eq!(last.event.start, begun[0].incident.event.start);
+        assert_eq!(last.event.end.micros() as u64, weaker.evidence.last_seen);
+        assert_eq!(last.garita.evidence.snapshots, weaker.evidence.snapshots);
+        assert_eq!(last.garita.evidence.packets_before, 90);
+        assert!(
+            last.message.contains("opened 100 connections"),
+            "{}",
+            last.message
+        );
+        assert_eq!(told(&book.end_all()), []);
+    }
+
+    #[test]
+    fn a_renewed_block_is_a_change_and_the_same_one_is_not() {
+        let mut book = book("");
+        let mut seen = verdict(Class::Scan);
+        seen.decision = block(START + 60 * SECOND, 0);
+        book.record(&seen);
+        assert_eq!(told(&book.record(&seen)), []);
+        seen.decision = block(START + 90 * SECOND, 0);
+        assert_eq!(told(&book.record(&seen)), [(Stage::Changed, "block", 2)]);
+    }
+
+    #[test]
+    fn another_class_and_a_later_attack_are_incidents_of_their_own() {
+        let mut book = book("quiet = \"60s\"\n");
+        let first = book.record(&verdict(Class::Scan));
+        let other = book.record(&verdict(Class::BruteForce));
+        assert_ne!(first[0].incident.event.id, other[0].incident.event.id);
+        let mut later = verdict(Class::Scan);
+        later.time += 100 * SECOND;
+        later.evidence.first_seen = later.time;
+        let told_later = book.record(&later);
+        assert_eq!(
+            told(&told_later),
+            [
+                (Stage::Ended, "alert", 2),
+                (Stage::Ended, "alert", 2),
+                (Stage::Begun, "alert", 1)
+            ]
+        );
+        assert_ne!(told_later[2].incident.event.id, first[0].incident.event.id);
+    }
+
+    #[test]
+    fn watching_is_no_incident() {
+        let mut watched = verdict(Class::Scan);
+        watched.decision = Decision::Watch;
+        assert_eq!(book("").record(&watched), []);
+    }
+
+    #[test]
+    fn beyond_the_cap_the_quietest_incident_ends_early() {
+        let mut book = book("max_open = 16\n");
+        let mut ended = Vec::new();
+        for index in 0..40_u64 {
+            let mut seen = verdict(Class::Scan);
+            seen.time += index;
+            seen.subject =
+                crate::verdict::Subject::Offender(format!("198.51.100.{index}").parse().unwrap());
+            let revisions = book.record(&seen);
+            assert!(book.open.len() <= 16 && book.order.len() == book.open.len());
+            ended.extend(
+                revisions
+                    .into_iter()
+                    .filter(|revision| revision.stage == Stage::Ended),
+            );
+        }
+        let offenders: Vec<_> = ended
+            .iter()
+            .filter_map(|end| end.incident.garita.offender)
+            .collect();
+        assert_eq!(offenders.len(), 24);
+        assert_eq!(offenders[0].to_string(), "198.51.100.0");
+        assert_eq!(offenders[23].to_string(), "198.51.100.23");
+    }
+
+    #[test]
+    fn live_times_are_labelled_with_wall_time() {
+        let observer = Observer {
+            clock_offset: 1_000_000,
+            ..observer()
+        };
+        assert_eq!(observer.label(START).micros() as u64, START + SECOND);
+    }
+}
