@@ -1,7 +1,7 @@
 //! The orchestration: which flow, hosts and pair a packet is charged to, and when a snapshot is taken.
 //! It is generic over its tables, so that the kernel's maps and the sensor's own run the same code.
 
-use crate::flow::{FlowKey, FlowStats, Side, event, state};
+use crate::flow::{Ending, FlowKey, FlowStats, Side, event, state};
 use crate::host::{Hashes, HostKey, HostStats};
 use crate::packet::{Kind, Packet};
 use crate::pair::{PairKey, PairStats};
@@ -118,6 +118,11 @@ pub struct Work {
     responder: HostKey,
     pair: PairKey,
     hashes: Hashes,
+    ending: Ending,
+    /// What the packet changed in its flow, see [`event`]. Here and not in a variable, as is `reasons`: the kernel's
+    /// verifier follows every value of a variable that is tested twice, and takes what comes out of memory for unknown.
+    events: u32,
+    reasons: u32,
     snapshot: Snapshot,
 }
 
@@ -158,6 +163,12 @@ impl Work {
         );
     }
 
+    /// Whether the packet had any of the [`event`] bits in `bits`.
+    #[inline(always)]
+    fn had(&self, bits: u32) -> bool {
+        self.events & bits != 0
+    }
+
     #[inline(always)]
     fn hash(&mut self) {
         let service = (self.pair.port, self.pair.protocol);
@@ -185,17 +196,18 @@ pub fn account<T: Tables>(tables: &mut T, work: &mut Work) {
     let side = work
         .key
         .write(&work.packet.endpoints, work.packet.link, work.packet.tag);
-    let Some(flow) = tables.find_flow(&work.key) else {
-        work.flow.open(&work.packet, side);
-        tables.insert_flow(&work.key, &work.flow);
-        return account_opening(tables, work);
-    };
-    if tables.flow(flow).is_over(&work.packet) {
-        work.flow.open(&work.packet, side);
-        *tables.flow(flow) = work.flow;
-        return account_opening(tables, work);
+    let found = tables.find_flow(&work.key);
+    if let Some(flow) = found
+        && !tables.flow(flow).is_over(&work.packet)
+    {
+        return account_packet(tables, work, flow, side);
     }
-    account_packet(tables, work, flow, side);
+    work.flow.open(&work.packet, side);
+    match found {
+        Some(flow) => *tables.flow(flow) = work.flow,
+        None => tables.insert_flow(&work.key, &work.flow),
+    }
+    account_opening(tables, work);
 }
 
 /// A fragment without ports: its bytes count for the hosts that are known, and for no flow.
@@ -243,6 +255,7 @@ fn account_error<T: Tables>(tables: &mut T, work: &mut Work) -> bool {
 #[inline(always)]
 fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     let time = work.packet.time;
+    work.reasons = 0;
     work.name_hosts(true);
     work.hash();
     let Some(responder) = tables.open_host(&work.responder) else {
@@ -252,27 +265,15 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     host.advance(time);
     let initiators = u32::from(host.receive(&work.hashes));
     host.respond(&work.packet, false);
-    let guarded = host.unanswered_to() > work.limits.flood_guard;
-    let mut reasons = 0;
     if initiators >= FIRST_INITIATORS && initiators.is_power_of_two() {
-        reasons |= reason::INITIATORS;
+        work.reasons |= reason::INITIATORS;
     }
-    let found = if guarded {
-        tables.find_host(&work.initiator)
-    } else {
-        tables.open_host(&work.initiator)
-    };
-    let Some(initiator) = found else {
-        tables.lose(if guarded {
-            Loss::FloodGuard
-        } else {
-            Loss::Host
-        });
-        if reasons != 0 {
+    let Some(initiator) = open_initiator(tables, work, responder) else {
+        if work.reasons != 0 {
             work.snapshot.flow = work.flow;
             work.snapshot.initiator = Default::default();
             work.snapshot.pair = PairStats::default();
-            finish(tables, work, responder, reasons);
+            finish(tables, work, responder);
         }
         return;
     };
@@ -282,17 +283,17 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     host.send(&work.packet);
     let (opened, unanswered) = host.opened_and_unanswered();
     if opened >= FIRST_TRIGGER && opened.is_power_of_two() {
-        reasons |= reason::FLOWS;
+        work.reasons |= reason::FLOWS;
     }
     if unanswered >= FIRST_TRIGGER && unanswered.is_power_of_two() {
-        reasons |= reason::UNANSWERED;
+        work.reasons |= reason::UNANSWERED;
     }
     if opened <= SUSPECT_FLOWS && tables.is_suspect(&work.initiator) {
-        reasons |= reason::SUSPECT;
+        work.reasons |= reason::SUSPECT;
     }
-    if reasons != 0 {
+    if work.reasons != 0 {
         work.snapshot.flow = work.flow;
-        snapshot(tables, work, (initiator, responder), reasons);
+        snapshot(tables, work, initiator, responder);
     }
 }
 
@@ -301,116 +302,110 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
 fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, side: Side) {
     let time = work.packet.time;
     let stats = tables.flow(flow);
-    let events = stats.charge(&work.packet, side);
-    let sender_initiates = side == stats.initiator() || stats.is(state::REVERSED);
-    let refused = stats.is(state::REFUSED);
-    let conversing = stats.is(state::ANSWERED) && !refused;
+    work.reasons = 0;
+    work.events = stats.charge(&work.packet, side);
+    work.ending = stats.ending();
     let packets = stats.packets();
-    let ending = stats.ending();
-    if events & event::ANSWERED != 0 {
+    let before = packets - work.packet.segments.min(packets);
+    // The highest bit differs: a power of two was reached or, by merged segments, passed.
+    if packets >= FIRST_TRIGGER && (before ^ packets) > (before & packets) {
+        work.reasons |= reason::PACKETS;
+    }
+    if work.had(event::ANSWERED) {
         tables.keep_flow(flow);
     }
-    work.name_hosts(sender_initiates);
+    work.name_hosts(work.had(event::FORTH));
     let Some(responder) = tables.open_host(&work.responder) else {
         return tables.lose(Loss::Host);
     };
     let host = tables.host(responder);
     host.advance(time);
-    host.respond(&work.packet, !sender_initiates);
-    if events & event::ANSWERED != 0 {
-        if events & event::TURNED != 0 {
-            work.hash();
-            host.be_answered(false);
-            host.receive(&work.hashes);
-        }
+    host.respond(&work.packet, !work.had(event::FORTH));
+    if work.had(event::TURNED) {
+        work.hash();
+        host.be_answered(false);
+        host.receive(&work.hashes);
+    }
+    if work.had(event::ANSWERED) {
         host.answer();
     }
-    let guarded = host.unanswered_to() > work.limits.flood_guard;
-    let found = if guarded {
-        tables.find_host(&work.initiator)
-    } else {
-        tables.open_host(&work.initiator)
-    };
-    let Some(initiator) = found else {
-        return tables.lose(if guarded {
-            Loss::FloodGuard
-        } else {
-            Loss::Host
-        });
+    let Some(initiator) = open_initiator(tables, work, responder) else {
+        return;
     };
     let host = tables.host(initiator);
     host.advance(time);
-    if events & event::TURNED != 0 {
+    if work.had(event::TURNED) {
         host.initiate(time, &work.hashes);
         host.answer();
     }
-    if sender_initiates {
+    if work.had(event::FORTH) {
         host.send(&work.packet);
     } else {
         host.be_sent(&work.packet);
     }
-    if events & event::PROVED != 0 {
+    if work.had(event::PROVED) {
         host.proven = time;
     }
-    if events & event::ANSWERED != 0 {
-        host.be_answered(refused);
+    if work.had(event::ANSWERED) {
+        host.be_answered(work.had(event::REFUSED));
     }
-    if events & event::CLOSED != 0 {
-        host.close(&ending);
+    if work.had(event::CLOSED) {
+        host.close(&work.ending);
+        work.reasons |= reason::CLOSED;
     }
-    let (opened, _) = host.opened_and_unanswered();
-
-    let mut reasons = 0;
-    let before = packets - work.packet.segments.min(packets);
-    // The highest bit differs: a power of two was reached or, by merged segments, passed.
-    if packets >= FIRST_TRIGGER && (before ^ packets) > (before & packets) {
-        reasons |= reason::PACKETS;
-    }
-    if events & event::CLOSED != 0 {
-        reasons |= reason::CLOSED;
-    }
-    if events & (event::ANSWERED | event::CLOSED) != 0 {
-        if conversing {
-            reasons |= charge_pair(tables, work, events, ending);
+    if work.had(event::ANSWERED | event::CLOSED) {
+        let (opened, _) = host.opened_and_unanswered();
+        if work.had(event::CONVERSING) {
+            charge_pair(tables, work);
         }
         if opened <= SUSPECT_FLOWS && tables.is_suspect(&work.initiator) {
-            reasons |= reason::SUSPECT;
+            work.reasons |= reason::SUSPECT;
         }
     }
-    if reasons != 0 {
+    if work.reasons != 0 {
         work.snapshot.flow = *tables.flow(flow);
-        snapshot(tables, work, (initiator, responder), reasons);
+        snapshot(tables, work, initiator, responder);
     }
 }
 
-/// Charges an answer or an end to the pair, and returns the reason for a snapshot this gives.
+/// The initiator's entry; a new one only where the flood guard of `responder` lets it be.
 #[inline(always)]
-fn charge_pair<T: Tables>(
-    tables: &mut T,
-    work: &Work,
-    events: u32,
-    ending: crate::flow::Ending,
-) -> u32 {
+fn open_initiator<T: Tables>(tables: &mut T, work: &Work, responder: T::Host) -> Option<T::Host> {
+    if tables.host(responder).unanswered_to() > work.limits.flood_guard {
+        let Some(initiator) = tables.find_host(&work.initiator) else {
+            tables.lose(Loss::FloodGuard);
+            return None;
+        };
+        return Some(initiator);
+    }
+    let Some(initiator) = tables.open_host(&work.initiator) else {
+        tables.lose(Loss::Host);
+        return None;
+    };
+    Some(initiator)
+}
+
+/// Charges an answer or an end to the pair.
+#[inline(always)]
+fn charge_pair<T: Tables>(tables: &mut T, work: &mut Work) {
     let Some(pair) = tables.open_pair(&work.pair) else {
-        tables.lose(Loss::Pair);
-        return 0;
+        return tables.lose(Loss::Pair);
     };
     let pair = tables.pair(pair);
-    let answered = events & event::ANSWERED != 0;
-    if answered {
+    if work.had(event::ANSWERED) {
         pair.open(work.packet.time);
+        if pair.attempts >= FIRST_TRIGGER && pair.attempts.is_power_of_two() {
+            work.reasons |= reason::ATTEMPTS;
+        }
     }
-    if events & event::CLOSED != 0 {
-        pair.close(&ending);
+    if work.had(event::CLOSED) {
+        pair.close(&work.ending);
     }
-    let due = answered && pair.attempts >= FIRST_TRIGGER && pair.attempts.is_power_of_two();
-    if due { reason::ATTEMPTS } else { 0 }
 }
 
 /// Completes the snapshot whose flow is written, and takes it out.
 #[inline(always)]
-fn snapshot<T: Tables>(tables: &mut T, work: &mut Work, hosts: (T::Host, T::Host), reasons: u32) {
-    let (initiator, responder) = hosts;
+fn snapshot<T: Tables>(tables: &mut T, work: &mut Work, initiator: T::Host, responder: T::Host) {
     work.snapshot
         .initiator
         .write(tables.host(initiator), work.packet.time);
@@ -418,16 +413,16 @@ fn snapshot<T: Tables>(tables: &mut T, work: &mut Work, hosts: (T::Host, T::Host
     if let Some(pair) = tables.find_pair(&work.pair) {
         work.snapshot.pair = *tables.pair(pair);
     }
-    finish(tables, work, responder, reasons);
+    finish(tables, work, responder);
 }
 
 #[inline(always)]
-fn finish<T: Tables>(tables: &mut T, work: &mut Work, responder: T::Host, reasons: u32) {
+fn finish<T: Tables>(tables: &mut T, work: &mut Work, responder: T::Host) {
     work.snapshot
         .responder
         .write(tables.host(responder), work.packet.time);
     work.snapshot.time = work.packet.time;
-    work.snapshot.reason = reasons;
+    work.snapshot.reason = work.reasons;
     work.snapshot.key = work.key;
     tables.emit(&work.snapshot);
 }

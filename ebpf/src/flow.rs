@@ -41,8 +41,12 @@ pub mod event {
     pub const CLOSED: u32 = 1 << 2;
     /// The initiator of a flow first seen from its responder spoke.
     pub const TURNED: u32 = 1 << 3;
-    /// This packet proves that its sender receives what is sent to it.
+    /// This packet proves that its sender takes part in a conversation, with payload both ways, under its own address.
     pub const PROVED: u32 = 1 << 4;
+    /// It is charged as sent by the initiator, and not as its answer.
+    pub const FORTH: u32 = 1 << 5;
+    /// The flow has an answer, and that is no reset.
+    pub const CONVERSING: u32 = 1 << 6;
 }
 
 /// Which endpoint of a key, in key order.
@@ -198,7 +202,8 @@ impl Half {
 }
 
 /// What is known of a flow when it ends.
-#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ending {
     /// Payload of both sides, bytes.
     pub(crate) payload: u64,
@@ -374,7 +379,9 @@ impl FlowStats {
                 let acked = packet.ack.wrapping_sub(self.responder_seq);
                 if acked != 0 && acked <= sent && sent < 1 << 30 {
                     self.state |= state::PROVEN;
-                    events |= event::PROVED;
+                    if self.low.payload > 0 && self.high.payload > 0 {
+                        events |= event::PROVED;
+                    }
                 }
             }
         } else if first_word {
@@ -393,6 +400,12 @@ impl FlowStats {
         if (finished || reset) && self.state & state::CLOSED == 0 {
             self.state |= state::CLOSED;
             events |= event::CLOSED;
+        }
+        if from_initiator || self.state & state::REVERSED != 0 {
+            events |= event::FORTH;
+        }
+        if self.state & (state::ANSWERED | state::REFUSED) == state::ANSWERED {
+            events |= event::CONVERSING;
         }
         events
     }

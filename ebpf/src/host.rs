@@ -55,7 +55,7 @@ impl<const WORDS: usize> Bitmap<WORDS> {
     }
 
     /// Bits set in either of two sets.
-    #[inline(always)]
+    #[inline(never)]
     fn union_len(&self, other: &Self) -> u16 {
         let mut ones = 0;
         for (a, b) in self.0.iter().zip(&other.0) {
@@ -251,7 +251,7 @@ pub struct HostStats {
     pub last: u64,
     /// Time of the last flow it opened, microseconds; 0 for none.
     pub last_opening: u64,
-    /// When it last proved that it receives what is sent to it, microseconds; 0 for never.
+    /// When it last proved to converse under its own address, microseconds; 0 for never.
     pub proven: u64,
     /// The last second or two.
     pub second: Window<Second>,
@@ -285,7 +285,7 @@ impl HostStats {
         }
     }
 
-    #[cold]
+    // Not `#[cold]`: that would be a section of its own, and aya resolves calls within one section only.
     #[inline(never)]
     fn rotate_long(&mut self, time: u64) {
         self.minute.rotate(time, MINUTE_BUCKET);
@@ -475,7 +475,7 @@ const fn mix(mut value: u64) -> u64 {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InitiatorSums {
-    /// When it last proved its address, microseconds; 0 for never.
+    /// When it last proved to converse under its own address, microseconds; 0 for never.
     pub proven: u64,
     /// The half-hour window.
     pub habits: Habits,
@@ -517,7 +517,7 @@ macro_rules! sum_fields {
 
 impl InitiatorSums {
     /// Sums what still counts of `host` at `time`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         self.proven = host.proven;
         self.reserved = [0; 3];
@@ -630,7 +630,7 @@ impl InitiatorSums {
 
 impl ResponderSums {
     /// Sums what still counts of `host` at `time`.
-    #[inline(always)]
+    #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         let (now, before) = (&host.minute.current, &host.minute.previous);
         self.reserved = [0; 3];

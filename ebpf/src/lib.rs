@@ -9,4 +9,5 @@ pub mod flow;
 pub mod host;
 pub mod packet;
 pub mod pair;
+pub mod program;
 pub mod snapshot;

@@ -98,6 +98,21 @@ impl From<Address> for core::net::IpAddr {
     }
 }
 
+/// The tag of a frame whose VLAN tags so far make `tag`, when one with these control bits follows (IEEE 802.1Q §9.6).
+///
+/// One VLAN is its number, two are `1 << 28 | outer << 12 | inner`; VLAN 0 only marks a priority.
+#[inline(always)]
+pub const fn nest_vlan(tag: u32, control: u16) -> u32 {
+    let vlan = (control & 0x0fff) as u32;
+    if tag == 0 {
+        vlan
+    } else if vlan == 0 {
+        tag
+    } else {
+        1 << 28 | (tag & 0x0fff) << 12 | vlan
+    }
+}
+
 /// What a packet is to the flow table.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

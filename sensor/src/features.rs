@@ -7,6 +7,7 @@ use ebpf::packet::protocol;
 use ebpf::pair::PairStats;
 use ebpf::snapshot::Snapshot;
 
+use crate::model::Schema;
 use crate::service::Service;
 
 /// One feature: how it is named, what it means, and how it is read off a snapshot.
@@ -189,6 +190,15 @@ const fn feature(
 
 /// Number of features.
 pub const COUNT: usize = 68;
+
+/// Raised whenever a feature changes its meaning under the same name.
+pub const REVISION: u32 = 1;
+
+/// The list as a model must have been trained on it.
+pub const SCHEMA: Schema<'static> = Schema {
+    names: &NAMES,
+    revision: REVISION,
+};
 
 /// Every feature, in order.
 pub const LIST: [Feature; COUNT] = [

@@ -258,7 +258,7 @@ mod tests {
             version: "0.1.0",
             model_name: "forest".to_owned(),
             model_sha256: "ab".repeat(32),
-            clock_offset: 0,
+            timeline: crate::timeline::Timeline::anchored(0, crate::capture::Timestamp::default()),
         }
     }
 

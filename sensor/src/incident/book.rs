@@ -11,6 +11,7 @@ use crate::class::Class;
 use crate::config;
 use crate::policy::Decision;
 use crate::printable::printable;
+use crate::timeline::Timeline;
 use crate::verdict::Verdict;
 
 /// Who tells the incidents.
@@ -24,14 +25,13 @@ pub struct Observer {
     pub model_name: String,
     /// SHA-256 of the model file, in hexadecimal.
     pub model_sha256: String,
-    /// What makes wall time out of monotonic time, microseconds; 0 in a replay.
-    pub clock_offset: i64,
+    /// What makes wall time out of monotonic time.
+    pub timeline: Timeline,
 }
 
 impl Observer {
     pub(super) fn label(&self, time: u64) -> Timestamp {
-        let time = i64::try_from(time).unwrap_or(i64::MAX);
-        Timestamp::from_micros(time.saturating_add(self.clock_offset))
+        Timestamp::from_micros(self.timeline.wall(time).nanoseconds() / 1_000)
     }
 
     pub(super) fn seen_on(&self, interface: Option<&str>) -> ObservedBy {
@@ -104,6 +104,11 @@ impl Book {
             quiet: settings.quiet.micros(),
             cap: settings.max_open.size(),
         }
+    }
+
+    /// Labels times by `timeline` from now on.
+    pub fn set_timeline(&mut self, timeline: Timeline) {
+        self.observer.timeline = timeline;
     }
 
     /// Enters a verdict and returns what is worth telling: an incident that begins or changes, after those that had
@@ -371,7 +376,10 @@ mod tests {
     #[test]
     fn live_times_are_labelled_with_wall_time() {
         let observer = Observer {
-            clock_offset: 1_000_000,
+            timeline: Timeline::anchored(
+                0,
+                crate::capture::Timestamp::from_nanoseconds(1_000_000_000),
+            ),
             ..observer()
         };
         assert_eq!(observer.label(START).micros() as u64, START + SECOND);

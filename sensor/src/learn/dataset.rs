@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use super::random::Random;
 use crate::class::Class;
 
@@ -30,7 +32,7 @@ pub struct Sample {
     pub class: Class,
     /// Whether the address charged is one that should be blocked.
     pub attacker: bool,
-    /// Whether the address was active enough for this snapshot to speak against it.
+    /// Whether there are grounds to accuse the address: without, a snapshot cannot speak against it.
     pub active: bool,
 }
 
@@ -44,7 +46,7 @@ pub struct Dataset {
 }
 
 /// How much each capture may say in a fit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
     /// Most rows of one class one capture contributes: floods and big scans drown the rest otherwise.
     pub per_capture: usize,
@@ -66,7 +68,7 @@ impl Default for Sampling {
     fn default() -> Self {
         Self {
             per_capture: 2_000,
-            exponent: 0.5,
+            exponent: 0.0,
             attack_share: 0.5,
         }
     }
@@ -128,6 +130,12 @@ impl Dataset {
     /// The label of one row, if there is such a row.
     pub fn sample(&self, number: u32) -> Option<&Sample> {
         self.samples.get(number as usize)
+    }
+
+    /// The label of one row and its capture, if there are such.
+    pub fn labelled(&self, number: u32) -> Option<(&Sample, &Capture)> {
+        let sample = self.sample(number)?;
+        Some((sample, self.captures.get(sample.capture as usize)?))
     }
 
     /// Numbers of the rows whose capture and label pass.

@@ -12,10 +12,8 @@ use smartcore::ensemble::random_forest_classifier::{
 };
 use smartcore::linalg::basic::matrix::DenseMatrix;
 
-use super::dataset::{Dataset, Pool};
 use super::random::Random;
-use super::{Error, Progress, Watch};
-use crate::class::Class;
+use super::{Error, Progress, Task, Watch};
 use crate::model::{Forest, Node};
 
 type Matrix = DenseMatrix<f32>;
@@ -36,14 +34,6 @@ pub struct ForestSettings {
     pub tried: usize,
     /// Threads that grow trees; the forest is the same for any number.
     pub threads: usize,
-}
-
-/// What one fit works on.
-pub(super) struct Task<'a> {
-    pub(super) data: &'a Dataset,
-    pub(super) pool: &'a Pool,
-    pub(super) classes: &'a [Class],
-    pub(super) seed: u64,
 }
 
 /// The parts of smartcore's fitted forest that are copied; the rest of its serial form is skipped.
@@ -71,8 +61,8 @@ impl Default for ForestSettings {
     fn default() -> Self {
         Self {
             trees: 100,
-            rows_per_tree: 20_000,
-            min_leaf: 2,
+            rows_per_tree: 8_000,
+            min_leaf: 5,
             max_depth: 24,
             tried: 0,
             threads: 2,
@@ -127,7 +117,8 @@ fn grow(
     settings: &ForestSettings,
     number: usize,
 ) -> Result<(Grown, Vec<Node>), Error> {
-    let rows = draw(task, settings.rows_per_tree, number);
+    let mut random = Random::new(task.seed, 0x10_0000 + number as u64);
+    let rows = task.draw(settings.rows_per_tree, &mut random);
     let (x, y) = table(task, &rows)?;
     let mut parameters = RandomForestClassifierParameters::default()
         .with_n_trees(1)
@@ -149,22 +140,6 @@ fn grow(
     Ok((grown, tree))
 }
 
-/// A weighted draw that holds every class, because smartcore numbers only the classes it sees.
-fn draw(task: &Task<'_>, count: usize, number: usize) -> Vec<u32> {
-    let mut random = Random::new(task.seed, 0x10_0000 + number as u64);
-    let mut rows = task.pool.draw(count, &mut random);
-    for (slot, class) in task.classes.iter().enumerate() {
-        let is_class = |row: &u32| task.data.sample(*row).is_some_and(|s| s.class == *class);
-        if !rows.iter().any(is_class)
-            && let Some(row) = task.pool.rows().iter().copied().find(is_class)
-            && let Some(place) = rows.get_mut(slot)
-        {
-            *place = row;
-        }
-    }
-    rows
-}
-
 /// Rows as smartcore takes them: features by column, classes by their position.
 fn table(task: &Task<'_>, rows: &[u32]) -> Result<(Matrix, Vec<u32>), Error> {
     let width = task.data.width();
@@ -176,12 +151,7 @@ fn table(task: &Task<'_>, rows: &[u32]) -> Result<(Matrix, Vec<u32>), Error> {
         );
     }
     let x = Matrix::new(rows.len(), width, values, true).map_err(Error::Fit)?;
-    let position = |row: &u32| {
-        let class = task.data.sample(*row).map(|sample| sample.class);
-        let at = task.classes.iter().position(|c| Some(*c) == class);
-        at.unwrap_or(0) as u32
-    };
-    Ok((x, rows.iter().map(position).collect()))
+    Ok((x, rows.iter().map(|&row| task.position(row)).collect()))
 }
 
 /// smartcore's single tree in pre-order, left child next.
@@ -286,7 +256,7 @@ mod tests {
             let next = Value::serialized(&forest).unwrap();
             match &mut all {
                 None => all = Some(next),
-                Some(all) => trees(all).extend(trees(&mut next.clone()).drain(..)),
+                Some(all) => trees(all).append(trees(&mut next.clone())),
             }
         }
         all.unwrap().deserialized().unwrap()

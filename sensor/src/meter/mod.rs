@@ -1,14 +1,14 @@
 //! The meter in user space: bounded tables behind the shared accounting, and the sweeps that time brings.
 //! It counts what the frames say and decides nothing.
 
-mod table;
+pub(crate) mod table;
 
 use std::collections::{HashSet, VecDeque};
 
 use ebpf::account::{Limits, Loss, Tables, Work, account};
 use ebpf::flow::{FlowKey, FlowStats, state};
 use ebpf::host::{HostKey, HostStats};
-use ebpf::packet::{HEAD, Packet, Refusal, parse};
+use ebpf::packet::{Address, HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
 use ebpf::snapshot::{Snapshot, reason};
 
@@ -79,8 +79,8 @@ impl Meter {
         }
     }
 
-    /// Parses and accounts for one packet; what it makes due waits in [`Meter::take_snapshots`].
-    pub fn meter(&mut self, datagram: &Datagram<'_>) {
+    /// Parses and accounts for one packet, and returns what it was; what it makes due waits in [`Meter::take_snapshots`].
+    pub fn meter(&mut self, datagram: &Datagram<'_>) -> Option<&Packet> {
         let mut head = [0; HEAD];
         let captured = datagram.bytes.len().min(HEAD);
         head[..captured].copy_from_slice(&datagram.bytes[..captured]);
@@ -95,8 +95,12 @@ impl Meter {
             Ok(()) => {
                 self.packets += 1;
                 account(&mut self.tables, &mut self.work);
+                Some(&self.work.packet)
             }
-            Err(refusal) => self.refusals[refusal as usize] += 1,
+            Err(refusal) => {
+                self.refusals[refusal as usize] += 1;
+                None
+            }
         }
     }
 
@@ -119,11 +123,6 @@ impl Meter {
         into.append(&mut self.tables.snapshots);
     }
 
-    /// Whether snapshots wait to be taken.
-    pub fn has_snapshots(&self) -> bool {
-        !self.tables.snapshots.is_empty()
-    }
-
     /// Puts a host under suspicion, or relieves it.
     pub fn suspect(&mut self, host: HostKey, suspected: bool) {
         if suspected {
@@ -133,11 +132,10 @@ impl Meter {
         }
     }
 
-    /// Forgets what a host did: its windows start anew.
-    pub fn forget(&mut self, host: &HostKey) {
-        if let Some(found) = self.tables.hosts.find(host) {
-            self.tables.hosts.remove(found);
-        }
+    /// Forgets what an address did, on every interface: its windows and pairs start anew.
+    pub fn forget(&mut self, address: Address) {
+        self.tables.hosts.retain(|host| host.address != address);
+        self.tables.pairs.retain(|pair| pair.initiator != address);
     }
 
     /// Packets accounted for.

@@ -141,6 +141,23 @@ impl<K: Copy + Eq + Hash, V: Copy, const LISTS: usize> Table<K, V, LISTS> {
         (oldest != NONE).then_some(oldest)
     }
 
+    /// Whether the next entry on `list` evicts another.
+    pub fn is_full(&self, list: u8) -> bool {
+        let recency = &self.lists[list as usize];
+        recency.len >= recency.cap
+    }
+
+    /// Removes every entry whose key fails `keep`; looks at all of them.
+    pub fn retain(&mut self, keep: impl Fn(&K) -> bool) {
+        let gone: Vec<Handle> = self
+            .index
+            .iter()
+            .copied()
+            .filter(|&handle| !keep(&self.entries[handle as usize].key))
+            .collect();
+        gone.into_iter().for_each(|handle| self.remove(handle));
+    }
+
     /// The key of an entry.
     pub fn key(&self, handle: Handle) -> &K {
         &self.entries[handle as usize].key

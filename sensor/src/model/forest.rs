@@ -4,7 +4,9 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::packed::Bytes;
+use super::scorer::Shares;
 use super::{Error, MAX_FEATURES};
+use crate::class::Class;
 
 /// Bytes of one stored node.
 const NODE_BYTES: usize = 8;
@@ -88,6 +90,17 @@ impl Forest {
     pub fn votes<'a>(&'a self, row: &'a [f32]) -> impl Iterator<Item = u16> + 'a {
         self.walks()
             .map(|tree| walk(tree, row, |_, _| ()).map_or(0, |leaf| leaf.right))
+    }
+
+    /// Each class position's share of the votes.
+    pub(super) fn shares(&self, row: &[f32]) -> Shares {
+        let mut votes = [0u32; Class::ALL.len()];
+        for vote in self.votes(row) {
+            if let Some(count) = votes.get_mut(usize::from(vote)) {
+                *count += 1;
+            }
+        }
+        votes.map(|count| count as f32 / self.trees() as f32)
     }
 
     /// Adds to `weights` what each feature did to the attack share, averaged over the trees

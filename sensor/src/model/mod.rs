@@ -2,10 +2,16 @@
 //! It never trains, never reads a clock, and a model that fails any check is not used in part.
 
 mod calibration;
+mod error;
 mod file;
 mod forest;
+mod linear;
+mod machines;
+mod neighbours;
 mod packed;
 mod scaler;
+mod score;
+mod scorer;
 
 use std::fmt;
 
@@ -13,9 +19,15 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use calibration::Calibration;
+pub use error::Error;
 pub use file::{FORMAT, MAX_BYTES};
 pub use forest::{Forest, Node};
+pub use linear::Linear;
+pub use machines::{Machine, Machines};
+pub use neighbours::{MAX_ASKED, Neighbours};
 pub use scaler::{Scaled, Scaler};
+pub use score::{Contribution, Score};
+pub use scorer::Scorer;
 
 use crate::class::Class;
 
@@ -24,68 +36,6 @@ pub const MAX_FEATURES: usize = 128;
 
 /// How far a self-test may drift: exponentials differ in the last places between machines, votes do not.
 const SELF_TEST_TOLERANCE: f32 = 1e-3;
-
-/// Why a model was refused or could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// More bytes than any model of ours.
-    #[error("the model has {found} bytes, more than the {MAX_BYTES} allowed")]
-    TooLarge {
-        /// Bytes given.
-        found: usize,
-    },
-    /// The first bytes are not ours.
-    #[error("this is not a Garita model")]
-    NotAModel,
-    /// Written by a newer or older program.
-    #[error("the model has file format {found}, this program reads {FORMAT}")]
-    Format {
-        /// Format in the file.
-        found: u16,
-    },
-    /// The hash in the file is not that of its content.
-    #[error("the model was changed or damaged: its SHA-256 does not match its content")]
-    Tampered,
-    /// The content is not what the format says.
-    #[error("the model's content cannot be read: {0}")]
-    Decode(#[source] ciborium::de::Error<std::io::Error>),
-    /// The model could not be written.
-    #[error("the model cannot be written: {0}")]
-    Encode(#[source] ciborium::ser::Error<std::io::Error>),
-    /// The first feature that differs from this program's list.
-    #[error("feature {position} of the model is {found}, of this program {expected}")]
-    Feature {
-        /// Position in the list, from 0.
-        position: usize,
-        /// Name in the model.
-        found: String,
-        /// Name in this program.
-        expected: String,
-    },
-    /// Same names, other meaning.
-    #[error("the model was trained with feature schema {found}, this program has {expected}")]
-    Schema {
-        /// Hash in the model.
-        found: String,
-        /// Hash in this program.
-        expected: String,
-    },
-    /// The classes are not in order, or benign is missing.
-    #[error("the model's classes are not benign and attacks in their fixed order")]
-    Classes,
-    /// The calibration holds a number out of range.
-    #[error("the model's calibration holds a number that is out of range")]
-    Calibration,
-    /// The scorer is not well formed.
-    #[error("the model is not well formed: {0}")]
-    Structure(String),
-    /// The model does not answer its own test vectors as it did when it was written.
-    #[error("the model's self-test {number} gives another answer than when it was trained")]
-    SelfTest {
-        /// Which test, from 0.
-        number: usize,
-    },
-}
 
 /// The features a program computes, as a model must have been trained on them.
 #[derive(Clone, Copy, Debug)]
@@ -138,15 +88,6 @@ pub struct SelfTest {
     pub shares: Vec<f32>,
 }
 
-/// What votes, by algorithm.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Scorer {
-    /// Trees.
-    Forest(Forest),
-}
-
 /// A model that passed every check.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
@@ -175,23 +116,6 @@ pub struct Content {
     pub self_tests: Vec<SelfTest>,
 }
 
-/// Share of each class in one answer; sums to one.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Score {
-    shares: [f32; Class::ALL.len()],
-}
-
-/// What one feature did to the attack share of one answer.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Contribution {
-    /// Position in the feature list.
-    pub feature: usize,
-    /// The feature's value.
-    pub value: f32,
-    /// Change of the attack share; positive speaks for an attack.
-    pub weight: f32,
-}
-
 impl Schema<'_> {
     /// Hash of names and revision, 16 hexadecimal digits.
     pub fn hash(&self) -> String {
@@ -200,46 +124,6 @@ impl Schema<'_> {
             .chars()
             .take(16)
             .collect()
-    }
-}
-
-impl Score {
-    /// All of it on one class.
-    pub fn sure(class: Class) -> Self {
-        let mut shares = [0.0; Class::ALL.len()];
-        shares[class.index()] = 1.0;
-        Self { shares }
-    }
-
-    /// Share of one class, 0 to 1.
-    pub fn share(&self, class: Class) -> f32 {
-        self.shares[class.index()]
-    }
-
-    /// Share of everything but benign.
-    pub fn attack(&self) -> f32 {
-        1.0 - self.share(Class::Benign)
-    }
-
-    /// The class with the largest share, the earlier one on a tie.
-    pub fn top(&self) -> Class {
-        self.best(&Class::ALL)
-    }
-
-    /// The attack with the largest share, the earlier one on a tie.
-    pub fn top_attack(&self) -> Class {
-        self.best(&Class::ALL[1..])
-    }
-
-    fn best(&self, classes: &[Class]) -> Class {
-        let first = classes.first().copied().unwrap_or(Class::Benign);
-        classes.iter().fold(first, |best, &class| {
-            if self.share(class) > self.share(best) {
-                class
-            } else {
-                best
-            }
-        })
     }
 }
 
@@ -340,45 +224,6 @@ impl Model {
             && (self.content.classes.iter().zip(&test.shares)).all(|(class, expected)| {
                 (score.share(*class) - expected).abs() <= SELF_TEST_TOLERANCE
             })
-    }
-}
-
-impl Scorer {
-    /// Share of each of `classes` for one row.
-    pub fn score(&self, row: &[f32], classes: &[Class]) -> Score {
-        let mut shares = [0.0; Class::ALL.len()];
-        match self {
-            Self::Forest(forest) => {
-                let mut votes = [0u32; Class::ALL.len()];
-                for vote in forest.votes(row) {
-                    if let Some(count) = votes.get_mut(usize::from(vote)) {
-                        *count += 1;
-                    }
-                }
-                for (class, count) in classes.iter().zip(votes) {
-                    shares[class.index()] = count as f32 / forest.trees() as f32;
-                }
-            }
-        }
-        Score { shares }
-    }
-
-    fn contribute(&self, row: &[f32], classes: &[Class], weights: &mut [f32]) {
-        match self {
-            Self::Forest(forest) => {
-                let mut attack = [false; Class::ALL.len()];
-                for (flag, class) in attack.iter_mut().zip(classes) {
-                    *flag = class.is_attack();
-                }
-                forest.contribute(row, &attack, weights);
-            }
-        }
-    }
-
-    fn verify(&self, features: usize, classes: usize) -> Result<(), Error> {
-        match self {
-            Self::Forest(forest) => forest.verify(features, classes),
-        }
     }
 }
 

@@ -109,6 +109,63 @@ fn well_sealed_nonsense_is_refused() {
     ));
 }
 
+#[test]
+fn scorers_whose_arrays_do_not_fit_are_refused() {
+    let scaler = || {
+        Scaler::fit(
+            [[1.0, 2.0], [3.0, 5.0]].iter().map(|r| &r[..]),
+            vec![false; 2],
+        )
+    };
+    let curve = |slope| Machine {
+        intercept: 0.0,
+        slope,
+        offset: 0.0,
+    };
+    let machines = |slope, weights: &[f32]| {
+        let mut machines = Machines::new(2, 0.5, vec![curve(1.0), curve(1.0), curve(slope)]);
+        machines.support(&[0.0, 1.0], weights);
+        Scorer::Svm(scaler(), machines)
+    };
+    let neighbours = |asked, class| {
+        let mut neighbours = Neighbours::new(2, asked);
+        neighbours.add(&[0.0, 1.0], class);
+        Scorer::Knn(scaler(), neighbours)
+    };
+    let linear = |weights| Scorer::Logistic(scaler(), Linear::new(2, weights, vec![0.0; 3]));
+    let load = |scorer| {
+        let mut content = content();
+        (content.scorer, content.self_tests) = (scorer, Vec::new());
+        let bytes = file::seal(&file::encode(&content).unwrap()).unwrap();
+        Model::load(&bytes, &SCHEMA)
+    };
+    for sound in [
+        linear(vec![0.1; 6]),
+        machines(1.0, &[0.1; 3]),
+        neighbours(1, 2),
+    ] {
+        let score = load(sound).unwrap().score(&[1.0, 2.0]);
+        let sum: f32 = content().classes.iter().map(|c| score.share(*c)).sum();
+        assert!((sum - 1.0).abs() < 1e-5);
+    }
+    let unsound = [
+        linear(vec![0.1; 5]),
+        linear(vec![f32::NAN; 6]),
+        machines(f32::INFINITY, &[0.1; 3]),
+        machines(1.0, &[0.1; 2]),
+        neighbours(1, 3),
+        neighbours(2, 2),
+        neighbours(0, 2),
+        Scorer::Knn(
+            Scaler::fit([].into_iter(), vec![false; 3]),
+            Neighbours::new(2, 1),
+        ),
+    ];
+    for (number, scorer) in unsound.into_iter().enumerate() {
+        assert!(matches!(load(scorer), Err(Error::Structure(_))), "{number}");
+    }
+}
+
 /// Two trees that ask the first feature and disagree about the attack.
 fn content() -> Content {
     let tree = |class| vec![Node::split(0, 10.0, 2), Node::leaf(0), Node::leaf(class)];

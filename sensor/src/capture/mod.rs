@@ -1,0 +1,168 @@
+//! Where frames come from: one shape for a capture file and for a live interface.
+//! It does not look inside a frame; [`crate::decode`] does.
+
+mod block;
+pub mod file;
+
+#[cfg(test)]
+mod tests;
+
+use std::{io, path::PathBuf};
+
+/// A moment on the clock of the capturing machine, in nanoseconds since the Unix epoch.
+///
+/// It only labels what happened; durations come from [`crate::timeline::Timeline`].
+/// The range is years 1677 to 2262; a capture that claims another year is held at the border.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The moment `nanoseconds` after (or before) the Unix epoch.
+    pub const fn from_nanoseconds(nanoseconds: i64) -> Timestamp {
+        Timestamp(nanoseconds)
+    }
+
+    /// Nanoseconds since the Unix epoch, negative before it.
+    pub const fn nanoseconds(self) -> i64 {
+        self.0
+    }
+}
+
+/// What the first bytes of a frame are, after the registry at <https://www.tcpdump.org/linktypes.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkType {
+    /// An Ethernet II or IEEE 802.3 header.
+    Ethernet,
+    /// The IP header itself.
+    RawIp,
+    /// Linux "any" device, 16 bytes of header.
+    LinuxCooked,
+    /// Linux "any" device, 20 bytes of header.
+    LinuxCooked2,
+    /// BSD loopback: the address family as four bytes of either order.
+    Loopback,
+    /// PPP, with or without the HDLC address and control bytes.
+    Ppp,
+    /// Cisco HDLC, or PPP in the same framing.
+    CiscoHdlc,
+    /// A PPPoE session header without the Ethernet before it.
+    PppoE,
+    /// Anything else, by its number: opened beside others, but never decoded.
+    Other(u32),
+}
+
+impl LinkType {
+    /// The link type of a LINKTYPE number as files carry it, or a DLT number as Linux libpcap reports it.
+    pub const fn from_number(number: u32) -> LinkType {
+        match number {
+            1 => LinkType::Ethernet,
+            // 12 and 14 are the DLT values of BSD systems, seen in files of old tools.
+            12 | 14 | 101 | 228 | 229 => LinkType::RawIp,
+            113 => LinkType::LinuxCooked,
+            276 => LinkType::LinuxCooked2,
+            0 | 108 => LinkType::Loopback,
+            9 | 50 => LinkType::Ppp,
+            104 => LinkType::CiscoHdlc,
+            51 => LinkType::PppoE,
+            other => LinkType::Other(other),
+        }
+    }
+
+    /// Whether the decoder knows where IP begins behind this link type.
+    pub const fn is_supported(self) -> bool {
+        !matches!(self, LinkType::Other(_))
+    }
+}
+
+/// Bytes as captured, on loan until the next frame is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// When the capturing machine saw it.
+    pub time: Timestamp,
+    /// Length on the wire in bytes, at least the captured length.
+    pub wire_len: u32,
+    /// The captured bytes, from the link layer on.
+    pub bytes: &'a [u8],
+    /// How the bytes begin.
+    pub link_type: LinkType,
+    /// The interface, as the source numbers them from 0.
+    pub interface: u32,
+}
+
+/// Something that hands out frames one at a time.
+pub trait Source {
+    /// Returns the next frame, or `None` when there is none now: a file is then at its end,
+    /// a live interface has nothing waiting.
+    fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError>;
+}
+
+/// Why a capture cannot be read, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptureError {
+    /// The file is missing or not ours to read.
+    #[error("cannot open capture {}", path.display())]
+    Open {
+        /// The file named by the user.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The file opens but does not yield its first bytes.
+    #[error("cannot read capture {}", path.display())]
+    Read {
+        /// The file named by the user.
+        path: PathBuf,
+        /// What the system, or the decompressor, said.
+        #[source]
+        source: io::Error,
+    },
+    /// No byte at all.
+    #[error("capture {} is empty", path.display())]
+    Empty {
+        /// The file named by the user.
+        path: PathBuf,
+    },
+    /// Neither of the two formats, compressed or not.
+    #[error("{} is not a capture: neither pcap nor pcapng", path.display())]
+    NotCapture {
+        /// The file named by the user.
+        path: PathBuf,
+    },
+    /// No interface of the capture has a link type that leads to IP.
+    #[error("capture {} has link type {number}{}, from which no IP packet can be read", path.display(), link_name(*number))]
+    LinkType {
+        /// The file named by the user.
+        path: PathBuf,
+        /// The LINKTYPE number.
+        number: u32,
+    },
+    /// The file ends inside a record; the frames before it were good.
+    #[error("capture {} is cut in the middle; {frames} frames before the cut were used", path.display())]
+    Truncated {
+        /// The file named by the user.
+        path: PathBuf,
+        /// Complete frames before the cut.
+        frames: u64,
+    },
+    /// A record makes no sense; the frames before it were good.
+    #[error("capture {} is damaged; {frames} frames before the damage were used", path.display())]
+    Damaged {
+        /// The file named by the user.
+        path: PathBuf,
+        /// Complete frames before the damage.
+        frames: u64,
+    },
+}
+
+/// The common name of a refused link type, with its leading space, so that the message explains itself.
+fn link_name(number: u32) -> &'static str {
+    match number {
+        105 | 119 | 127 | 163 | 192 => " (Wi-Fi)",
+        187 | 201 | 251 | 254 | 255 | 256 => " (Bluetooth)",
+        186 | 189 | 220 | 249 => " (USB)",
+        195 | 215 | 230 | 283 => " (IEEE 802.15.4)",
+        190 | 210 | 227 => " (vehicle bus)",
+        _ => "",
+    }
+}

@@ -1,0 +1,204 @@
+//! Labelled captures on disk, metered into labelled rows.
+//! It sees what the engine would see and adds nothing but the labels.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ebpf::snapshot::Snapshot;
+
+use crate::capture::file::File;
+use crate::capture::{CaptureError, Frame, Source, Timestamp};
+use crate::class::Class;
+use crate::dataplane::DataPlane;
+use crate::evidence::Grounds;
+use crate::features::{self, Features, features};
+use crate::learn::labels::{CaptureLabels, Labels};
+use crate::learn::{Capture, Dataset, Progress, Sample, Watch};
+use crate::replay::Setup;
+
+/// One snapshot of a labelled capture.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its label.
+    pub sample: Sample,
+    /// The initiator charged with it.
+    pub address: IpAddr,
+    /// What a model sees of it.
+    pub features: Features,
+}
+
+/// How much slower than life a training scan or brute force is metered again: an attacker in no hurry does the same,
+/// only later, and few captures are long enough to show one.
+const PACES: [u32; 2] = [8, 64];
+
+/// Labelled rows, and the captures that hold no IP.
+#[derive(Debug)]
+pub struct Corpus {
+    /// The rows of all captures that could be metered.
+    pub dataset: Dataset,
+    /// Why the others could not.
+    pub skipped: Vec<CaptureError>,
+}
+
+/// Meters one capture into rows; a capture cut in the middle gives what came before the cut. Its clock is slowed by `pace`.
+///
+/// # Errors
+/// When the capture cannot be opened.
+pub fn rows(labels: &CaptureLabels, setup: &Setup, pace: u32) -> Result<Vec<Row>, CaptureError> {
+    let mut file = File::open(&labels.path)?;
+    let mut first = None;
+    let mut plane = DataPlane::new(setup.caps, setup.limits);
+    let mut rows = Rows {
+        labels,
+        setup,
+        addresses: BTreeMap::new(),
+        rows: Vec::new(),
+    };
+    let mut snapshots = Vec::new();
+    while let Some(frame) = file.next_frame()? {
+        let begin = *first.get_or_insert(frame.time.nanoseconds());
+        let since = frame.time.nanoseconds().saturating_sub(begin);
+        let slowed = begin.saturating_add(since.saturating_mul(i64::from(pace)));
+        plane.take(
+            &Frame {
+                time: Timestamp::from_nanoseconds(slowed),
+                ..frame
+            },
+            &mut snapshots,
+        );
+        snapshots
+            .drain(..)
+            .for_each(|snapshot| rows.push(&snapshot));
+    }
+    plane.finish(&mut snapshots);
+    snapshots
+        .drain(..)
+        .for_each(|snapshot| rows.push(&snapshot));
+    Ok(rows.rows)
+}
+
+/// Meters the captures of `labels` whose split is in `splits` into one corpus to learn from, on as many threads as the
+/// machine has. Scans and brute forces are metered at several paces.
+///
+/// # Errors
+/// The first capture, in the order of the labels, that cannot be read; one whose link type carries no IP is skipped.
+pub fn corpus(
+    labels: &[Labels],
+    splits: &[&str],
+    setup: &Setup,
+    watch: &Watch<'_>,
+) -> Result<Corpus, CaptureError> {
+    let mut tasks = Vec::new();
+    for capture in labels
+        .iter()
+        .flat_map(Labels::captures)
+        .filter(|capture| splits.contains(&capture.split.as_str()))
+    {
+        tasks.push((capture, 1));
+        if matches!(capture.class(), Class::Scan | Class::BruteForce) {
+            tasks.extend(PACES.map(|pace| (capture, pace)));
+        }
+    }
+    let metered = parallel(&tasks, watch, |(capture, pace)| rows(capture, setup, *pace));
+    let mut corpus = Corpus {
+        dataset: Dataset::new(features::COUNT),
+        skipped: Vec::new(),
+    };
+    for ((capture, pace), rows) in tasks.iter().zip(metered) {
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error @ CaptureError::LinkType { .. }) => {
+                corpus.skipped.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let name = if *pace == 1 {
+            capture.name.clone()
+        } else {
+            format!("{} ×{pace}", capture.name)
+        };
+        let (source, split) = (capture.source.clone(), capture.split.clone());
+        let number = corpus.dataset.add_capture(Capture {
+            name,
+            source,
+            split,
+        });
+        for row in rows {
+            corpus.dataset.push(
+                Sample {
+                    capture: number,
+                    ..row.sample
+                },
+                &row.features,
+            );
+        }
+    }
+    Ok(corpus)
+}
+
+/// Does `work` on every item, on as many threads as the machine has, and returns the results in the items' order.
+pub fn parallel<T: Sync, R: Send>(
+    items: &[T],
+    watch: &Watch<'_>,
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(items.len().max(1));
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let worker = || {
+        let mut results = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else {
+                return results;
+            };
+            results.push((at, work(item)));
+            watch(Progress {
+                done: done.fetch_add(1, Ordering::Relaxed) + 1,
+                total: items.len(),
+            });
+        }
+    };
+    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
+        handles
+            .into_iter()
+            .filter_map(|handle| handle.join().ok())
+            .flatten()
+            .collect()
+    });
+    results.sort_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+struct Rows<'a> {
+    labels: &'a CaptureLabels,
+    setup: &'a Setup,
+    addresses: BTreeMap<IpAddr, u32>,
+    rows: Vec<Row>,
+}
+
+impl Rows<'_> {
+    fn push(&mut self, snapshot: &Snapshot) {
+        let [(initiator, _), (responder, _)] = snapshot.charged();
+        let (address, other) = (IpAddr::from(initiator), IpAddr::from(responder));
+        let next = self.addresses.len() as u32;
+        let number = *self.addresses.entry(address).or_insert(next);
+        let sample = Sample {
+            capture: 0,
+            address: number,
+            time: snapshot.time,
+            class: self.labels.class_of(address, other),
+            attacker: self.labels.is_attacker(address),
+            active: !Grounds::of(snapshot, &self.setup.auth_ports).is_empty(),
+        };
+        self.rows.push(Row {
+            sample,
+            address,
+            features: features(snapshot),
+        });
+    }
+}

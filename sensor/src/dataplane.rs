@@ -1,0 +1,165 @@
+//! The data plane in user space: frames in, snapshots out, in the order of capture time.
+//! One thread, no allocation per packet, no decision.
+
+use std::net::IpAddr;
+
+use ebpf::account::Limits;
+use ebpf::host::HostKey;
+use ebpf::packet::{Packet, TUNNELLED};
+use ebpf::snapshot::Snapshot;
+
+use crate::capture::Frame;
+use crate::decode::{DecodeCounters, Outer, decode};
+use crate::meter::table::Table;
+use crate::meter::{Caps, Datagram, Meter};
+use crate::timeline::Timeline;
+
+/// How often idle and silent flows are looked for, microseconds of capture time.
+const SWEEP: u64 = 1_000_000;
+
+/// Inner addresses whose tunnel is remembered, for the incident's words.
+const MAX_TUNNELLED: usize = 4_096;
+
+/// After the last frame, the moments at which silence makes snapshots due, microseconds: no answer, no retry, no end.
+const SILENCE: [u64; 3] = [
+    3 * SWEEP,
+    ebpf::flow::UNANSWERED_IDLE + 2 * SWEEP,
+    ebpf::flow::ANSWERED_IDLE + ebpf::flow::UNANSWERED_IDLE,
+];
+
+/// What a frame was, for whoever counts along.
+#[derive(Clone, Copy, Debug)]
+pub struct Metered {
+    /// Monotonic capture time, microseconds.
+    pub time: u64,
+    /// Sender and receiver; `None` if the frame held no packet that could be metered.
+    pub ends: Option<(IpAddr, IpAddr)>,
+}
+
+/// Timeline, decoder and meter in a row.
+#[derive(Debug)]
+pub struct DataPlane {
+    timeline: Timeline,
+    meter: Meter,
+    undecodable: DecodeCounters,
+    tunnels: Table<HostKey, Option<Outer>, 1>,
+    next_sweep: u64,
+    now: u64,
+    frames: u64,
+}
+
+impl DataPlane {
+    /// A data plane with empty tables.
+    pub fn new(caps: Caps, limits: Limits) -> Self {
+        Self {
+            timeline: Timeline::new(),
+            meter: Meter::new(caps, limits),
+            undecodable: DecodeCounters::default(),
+            tunnels: Table::new([MAX_TUNNELLED]),
+            next_sweep: 0,
+            now: 0,
+            frames: 0,
+        }
+    }
+
+    /// Meters one frame; snapshots it makes due, and those time made due before it, are appended to `snapshots`.
+    pub fn take(&mut self, frame: &Frame<'_>, snapshots: &mut Vec<Snapshot>) -> Metered {
+        let time = self.timeline.advance(frame.time);
+        self.frames += 1;
+        self.now = time;
+        if time >= self.next_sweep {
+            self.meter.sweep(time);
+            self.next_sweep = time + SWEEP;
+        }
+        let mut ends = None;
+        match decode(frame) {
+            Ok(peeled) => {
+                let inside = if peeled.tunnel.is_some() {
+                    TUNNELLED
+                } else {
+                    0
+                };
+                let datagram = Datagram {
+                    bytes: peeled.ip,
+                    wire_len: peeled.wire_len,
+                    time,
+                    link: frame.interface & !TUNNELLED | inside,
+                    tag: peeled.tag.get(),
+                };
+                if let Some(&packet) = self.meter.meter(&datagram) {
+                    ends = Some((
+                        packet.endpoints.source.into(),
+                        packet.endpoints.destination.into(),
+                    ));
+                    if peeled.tunnel.is_some() {
+                        self.remember_tunnel(&packet, peeled.tunnel);
+                    }
+                }
+            }
+            Err(cause) => self.undecodable.count(cause),
+        }
+        self.meter.take_snapshots(snapshots);
+        Metered { time, ends }
+    }
+
+    /// What the silence after the last frame makes due: what the daemon would see if nothing more came.
+    pub fn finish(&mut self, snapshots: &mut Vec<Snapshot>) -> u64 {
+        let last = self.now;
+        for silence in SILENCE {
+            self.now = last + silence;
+            self.meter.sweep(self.now);
+        }
+        self.meter.take_snapshots(snapshots);
+        self.now
+    }
+
+    /// What makes wall time out of the meter's.
+    pub fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// The tunnel an inner address was last seen in.
+    pub fn tunnel(&self, host: &HostKey) -> Option<Outer> {
+        self.tunnels
+            .find(host)
+            .and_then(|found| *self.tunnels.value(found))
+    }
+
+    /// The meter, to be asked and to be told.
+    pub fn meter(&mut self) -> &mut Meter {
+        &mut self.meter
+    }
+
+    /// Frames taken.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Frames and packets that could not be metered as they should, by cause.
+    pub fn losses(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let undecodable = self
+            .undecodable
+            .iter()
+            .map(|(cause, count)| (cause.name(), count));
+        undecodable.chain(self.meter.losses())
+    }
+
+    fn remember_tunnel(&mut self, packet: &Packet, outer: Option<Outer>) {
+        for address in [packet.endpoints.source, packet.endpoints.destination] {
+            let key = HostKey {
+                address,
+                link: packet.link,
+                reserved: 0,
+            };
+            match self.tunnels.find(&key) {
+                Some(found) => {
+                    self.tunnels.touch(found);
+                    *self.tunnels.value_mut(found) = outer;
+                }
+                None => {
+                    self.tunnels.insert(key, outer, 0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! The engine: snapshots in, orders out. It scores, weighs, and asks policy.
+//! It does no IO and never reads a clock; time comes with the snapshots.
+
+mod custody;
+mod findings;
+mod victims;
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ebpf::host::HostKey;
+use ebpf::packet::TUNNELLED;
+use ebpf::snapshot::Snapshot;
+
+use crate::class::Class;
+use crate::evidence::{Evidence, Grounds, Testimony};
+use crate::features::features;
+use crate::meter::table::Table;
+use crate::model::{Model, Score};
+use crate::policy::{Block, Decision, Policy, Proof, Suspect};
+use crate::statistics::{Alarm, alarms};
+use crate::verdict::{Contribution, Subject, Verdict};
+
+use custody::Custody;
+use victims::Victims;
+
+/// How long an address is left alone after a review or an alert, microseconds: the incident is revised once a minute.
+const PAUSE: u64 = 60_000_000;
+/// Evidence not heard of for this long is dropped, microseconds: five half-lives leave nothing that matters.
+const FORGET: u64 = 600_000_000;
+/// A proof of the address counts for this long, microseconds.
+const PROOF: u64 = 1_800_000_000;
+/// Features named in an explanation.
+const REASONS: usize = 5;
+
+/// What the engine wants done.
+#[derive(Debug)]
+pub enum Order {
+    /// Take snapshots of this host more often, or no longer.
+    Suspect(HostKey, bool),
+    /// Enforce the verdict's block, if it has one, then report it.
+    Conclude(Box<Verdict>),
+    /// A block ran out: forget what the address did.
+    Release(IpAddr),
+}
+
+/// What the engine depends on besides the model and policy.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Addresses with evidence against them that are remembered at once.
+    pub max_addresses: usize,
+    /// Ports at which passwords can be tried, beside the known ones.
+    pub auth_ports: Vec<u16>,
+}
+
+/// Evidence against every address under suspicion, and who is in custody.
+#[derive(Debug)]
+pub struct Engine {
+    model: Arc<Model>,
+    policy: Policy,
+    auth_ports: Vec<u16>,
+    evidence: Table<HostKey, Evidence, 1>,
+    custody: Custody,
+    victims: Victims,
+    orders: VecDeque<Order>,
+    scored: u64,
+}
+
+impl Engine {
+    /// An engine that suspects nobody.
+    pub fn new(model: Arc<Model>, policy: Policy, settings: &Settings) -> Self {
+        Self {
+            model,
+            policy,
+            auth_ports: settings.auth_ports.clone(),
+            evidence: Table::new([settings.max_addresses]),
+            custody: Custody::new(settings.max_addresses),
+            victims: Victims::default(),
+            orders: VecDeque::new(),
+            scored: 0,
+        }
+    }
+
+    /// Judges one snapshot; what follows from it waits in [`Engine::next_order`].
+    pub fn hear(&mut self, snapshot: &Snapshot) {
+        self.victims.note(snapshot);
+        for alarm in alarms(snapshot) {
+            self.raise(snapshot, &alarm);
+        }
+        let [(initiator, _), _] = snapshot.charged();
+        if !self.custody.holds(initiator.into(), snapshot.time) {
+            self.weigh(
+                snapshot,
+                HostKey {
+                    address: initiator,
+                    link: snapshot.key.link,
+                    reserved: 0,
+                },
+            );
+        }
+    }
+
+    /// Lets time pass: blocks run out, evidence is forgotten.
+    pub fn tick(&mut self, now: u64) {
+        while let Some((address, blocked)) = self.custody.next_released(now) {
+            if blocked {
+                self.orders.push_back(Order::Release(address));
+            }
+        }
+        while let Some(oldest) = self.evidence.oldest(0) {
+            if now.saturating_sub(self.evidence.value(oldest).last_seen) < FORGET {
+                break;
+            }
+            let host = *self.evidence.key(oldest);
+            self.drop_evidence(&host);
+        }
+    }
+
+    /// The next thing to be done.
+    pub fn next_order(&mut self) -> Option<Order> {
+        self.orders.pop_front()
+    }
+
+    /// Snapshots the model has scored.
+    pub fn scored(&self) -> u64 {
+        self.scored
+    }
+
+    /// The policy, for whoever enforces.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Adds what the model says of a snapshot to the evidence, and decides if that is enough.
+    fn weigh(&mut self, snapshot: &Snapshot, host: HostKey) {
+        let grounds = Grounds::of(snapshot, &self.auth_ports);
+        let known = self.evidence.find(&host);
+        if grounds.is_empty() && known.is_none() {
+            return;
+        }
+        let row = features(snapshot);
+        let score = self.model.score(&row);
+        self.scored += 1;
+        let calibration = *self.model.calibration();
+        let testimony = Testimony::new(snapshot, &score, grounds, &calibration);
+        let record = match known {
+            Some(record) => {
+                self.evidence.touch(record);
+                record
+            }
+            None if testimony.weight > 0.0 => {
+                self.make_room();
+                self.orders.push_back(Order::Suspect(host, true));
+                self.evidence.insert(host, Evidence::default(), 0)
+            }
+            None => return,
+        };
+        let evidence = self.evidence.value_mut(record);
+        evidence.hear(&testimony, &calibration);
+        let evidence = *evidence;
+        if evidence.suffices(&calibration) {
+            self.convict(snapshot, host, (&evidence, &score));
+        } else if evidence.is_forgotten(snapshot.time, &calibration) {
+            self.drop_evidence(&host);
+        }
+    }
+
+    /// Evidence suffices: policy decides, the address goes into custody, and the evidence is spent.
+    fn convict(
+        &mut self,
+        snapshot: &Snapshot,
+        host: HostKey,
+        (evidence, score): (&Evidence, &Score),
+    ) {
+        let address = IpAddr::from(host.address);
+        let class = evidence.class();
+        let proof = if evidence.is_proven() {
+            Proof::Proven
+        } else {
+            earlier_proof(snapshot)
+        };
+        let decision = self.decide(address, class, (proof, snapshot));
+        let row = features(snapshot);
+        let contributions = findings::contributions(&self.model.explain(&row, REASONS));
+        let scores = findings::scores(score, self.model.content());
+        self.drop_evidence(&host);
+        let mut verdict =
+            findings::verdict(snapshot, class, (Subject::Offender(address), decision));
+        verdict.evidence = findings::evidence(evidence, snapshot);
+        verdict.scores = scores;
+        verdict.contributions = contributions;
+        self.conclude(address, verdict);
+    }
+
+    /// A statistic crossed its threshold.
+    fn raise(&mut self, snapshot: &Snapshot, alarm: &Alarm) {
+        let [(initiator, _), (responder, _)] = snapshot
+            .charged()
+            .map(|(end, port)| (IpAddr::from(end), port));
+        let (subject, address) = match alarm.class {
+            Class::Ddos => {
+                let sources = self.victims.sources(responder);
+                (
+                    Subject::Victim {
+                        address: responder,
+                        sources,
+                    },
+                    responder,
+                )
+            }
+            Class::C2 | Class::Tunnel => {
+                let inward = self.policy.guard().is_home(responder)
+                    && !self.policy.guard().is_home(initiator);
+                let offender = if inward { initiator } else { responder };
+                (Subject::Offender(offender), offender)
+            }
+            _ => (Subject::Offender(initiator), initiator),
+        };
+        if self.custody.holds(address, snapshot.time)
+            || self.custody.is_paused(address, alarm.class, snapshot.time)
+        {
+            return;
+        }
+        let decision = self.decide(address, alarm.class, (earlier_proof(snapshot), snapshot));
+        let mut verdict = findings::verdict(snapshot, alarm.class, (subject, decision));
+        verdict.contributions = vec![Contribution::from(alarm)];
+        self.conclude(address, verdict);
+    }
+
+    fn decide(
+        &mut self,
+        address: IpAddr,
+        class: Class,
+        (proof, snapshot): (Proof, &Snapshot),
+    ) -> Decision {
+        let tunnelled = snapshot.key.link & TUNNELLED != 0;
+        let suspect = Suspect {
+            address,
+            class,
+            convincing: true,
+            proof,
+            tunnelled,
+        };
+        self.policy.decide(&suspect, snapshot.time)
+    }
+
+    fn conclude(&mut self, address: IpAddr, verdict: Verdict) {
+        match &verdict.decision {
+            Decision::Watch => return,
+            Decision::Block(Block { expires, .. }) => self.custody.block(address, *expires),
+            Decision::Review(_) | Decision::Alert => {
+                self.custody
+                    .pause(address, verdict.class, verdict.time + PAUSE);
+            }
+        }
+        self.orders.push_back(Order::Conclude(Box::new(verdict)));
+    }
+
+    /// Drops the evidence unheard of for longest if there is no room for more.
+    fn make_room(&mut self) {
+        if self.evidence.is_full(0)
+            && let Some(oldest) = self.evidence.oldest(0)
+        {
+            let host = *self.evidence.key(oldest);
+            self.drop_evidence(&host);
+        }
+    }
+
+    fn drop_evidence(&mut self, host: &HostKey) {
+        if let Some(found) = self.evidence.find(host) {
+            self.evidence.remove(found);
+            self.orders.push_back(Order::Suspect(*host, false));
+        }
+    }
+}
+
+/// What the address proved apart from the traffic that speaks against it.
+fn earlier_proof(snapshot: &Snapshot) -> Proof {
+    let proven = snapshot.initiator.proven;
+    if proven != 0 && snapshot.time.saturating_sub(proven) < PROOF {
+        Proof::ProvenBefore
+    } else {
+        Proof::Unproven
+    }
+}

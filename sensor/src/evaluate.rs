@@ -1,0 +1,269 @@
+//! What a model is worth on labelled captures: snapshots called right, addresses blocked, and how soon.
+//! It judges with no exempt and no home networks, and counts the short blocks of unproven addresses as blocks.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::capture::file::File;
+use crate::capture::{CaptureError, Source};
+use crate::class::Class;
+use crate::config;
+use crate::corpus::{self, Row};
+use crate::engine::{Engine, Settings};
+use crate::learn::labels::CaptureLabels;
+use crate::learn::{ClassMetrics, Metrics};
+use crate::model::{Calibration, Model, Score};
+use crate::policy::{Decision, Guard, Policy, Surroundings};
+use crate::replay::{Replay, Setup};
+use crate::verdict::Verdict;
+
+/// The figures, in the form `garita evaluate --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// Snapshots of the classes the model claims, and benign ones.
+    pub snapshots: Snapshots,
+    /// Addresses over all captures.
+    pub addresses: Addresses,
+    /// Each capture.
+    pub captures: Vec<Capture>,
+}
+
+/// How snapshots were called.
+#[derive(Clone, Debug, Serialize)]
+pub struct Snapshots {
+    /// How many.
+    pub total: usize,
+    /// Share called right, attack against benign.
+    pub accuracy: f64,
+    /// Mean F1 of the classes that occur.
+    pub macro_f1: f64,
+    /// Precision, recall and support of each class that occurs.
+    pub per_class: BTreeMap<Class, ClassMetrics>,
+}
+
+/// What became of addresses.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Addresses {
+    /// Attackers of claimed classes.
+    pub attackers: usize,
+    /// Of these, blocked.
+    pub attackers_blocked: usize,
+    /// Other addresses.
+    pub benign: usize,
+    /// Of these, blocked.
+    pub benign_blocked: usize,
+    /// Of these, put before a person.
+    pub benign_reviewed: usize,
+}
+
+/// What became of one capture.
+#[derive(Clone, Debug, Serialize)]
+pub struct Capture {
+    /// Its name in the labels file.
+    pub capture: String,
+    /// The attack in it, or benign.
+    pub class: Class,
+    /// Attackers seen, of a claimed class.
+    pub attackers: usize,
+    /// Of these, blocked; for other classes 1 if an incident of that class was raised.
+    pub blocked: usize,
+    /// From an attacker's first packet to its block, the median of those blocked.
+    pub seconds_to_block: Option<f64>,
+    /// Packets an attacker had sent by then, the median of those blocked.
+    pub packets_to_block: Option<u64>,
+    /// Other addresses seen.
+    pub benign: usize,
+    /// Of these, blocked.
+    pub benign_blocked: usize,
+}
+
+/// One capture after judgement.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    figures: Capture,
+    reviewed: usize,
+    calls: Vec<(Class, Score)>,
+}
+
+/// Replays one capture under `model` and holds the outcome against its labels.
+///
+/// # Errors
+/// When the capture cannot be opened; one cut in the middle is judged up to the cut.
+pub fn judge(
+    labels: &CaptureLabels,
+    model: &Arc<Model>,
+    setup: &Setup,
+) -> Result<Judged, CaptureError> {
+    let calls = corpus::rows(labels, setup, 1)?
+        .iter()
+        .filter_map(|row| call(row, model))
+        .collect();
+    let mut file = File::open(&labels.path)?;
+    let mut replay = Replay::new(setup, engine(model, setup));
+    let mut suspects = Suspects {
+        labels,
+        seen: BTreeMap::new(),
+        raised: false,
+    };
+    let mut verdicts = Vec::new();
+    while let Some(frame) = file.next_frame()? {
+        let metered = replay.take(&frame, &mut verdicts);
+        if let Some((source, _)) = metered.ends {
+            suspects.note(source, metered.time);
+        }
+        verdicts
+            .drain(..)
+            .for_each(|verdict| suspects.convict(&verdict));
+    }
+    replay.finish(&mut verdicts);
+    verdicts
+        .drain(..)
+        .for_each(|verdict| suspects.convict(&verdict));
+    let (figures, reviewed) = suspects.figures();
+    Ok(Judged {
+        figures,
+        reviewed,
+        calls,
+    })
+}
+
+/// Adds up judged captures.
+pub fn sum(judged: &[Judged]) -> Evaluation {
+    let calls: Vec<(Class, Score)> = judged
+        .iter()
+        .flat_map(|one| one.calls.iter().copied())
+        .collect();
+    let metrics = Metrics::of(&calls, &Calibration::UNFITTED);
+    let mut addresses = Addresses::default();
+    for Judged {
+        figures, reviewed, ..
+    } in judged
+    {
+        if figures.class.is_claimed() {
+            addresses.attackers += figures.attackers;
+            addresses.attackers_blocked += figures.blocked;
+        }
+        addresses.benign += figures.benign;
+        addresses.benign_blocked += figures.benign_blocked;
+        addresses.benign_reviewed += reviewed;
+    }
+    Evaluation {
+        snapshots: Snapshots {
+            total: metrics.total,
+            accuracy: metrics.accuracy,
+            macro_f1: metrics.macro_f1,
+            per_class: metrics.per_class,
+        },
+        addresses,
+        captures: judged.iter().map(|one| one.figures.clone()).collect(),
+    }
+}
+
+/// The score of a row that counts: benign, or of a class the model claims. Without grounds nobody is accused.
+fn call(row: &Row, model: &Model) -> Option<(Class, Score)> {
+    let class = row.sample.class;
+    if class.is_attack() && !class.is_claimed() {
+        return None;
+    }
+    let score = if row.sample.active {
+        model.score(&row.features)
+    } else {
+        Score::sure(Class::Benign)
+    };
+    Some((class, score))
+}
+
+fn engine(model: &Arc<Model>, setup: &Setup) -> Engine {
+    let settings = config::Policy {
+        exempt: Default::default(),
+        ..config::Policy::default()
+    };
+    let policy = Policy::new(&settings, Guard::new(&settings, Surroundings::default()));
+    let settings = Settings {
+        max_addresses: setup.max_addresses,
+        auth_ports: setup.auth_ports.clone(),
+    };
+    Engine::new(Arc::clone(model), policy, &settings)
+}
+
+/// What was seen of one address.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    first: u64,
+    packets: u64,
+    /// When it was blocked first, and the packets it had sent by then.
+    blocked: Option<(u64, u64)>,
+    reviewed: bool,
+}
+
+struct Suspects<'a> {
+    labels: &'a CaptureLabels,
+    seen: BTreeMap<IpAddr, Seen>,
+    raised: bool,
+}
+
+impl Suspects<'_> {
+    fn note(&mut self, source: IpAddr, time: u64) {
+        let seen = self.seen.entry(source).or_insert(Seen {
+            first: time,
+            ..Seen::default()
+        });
+        seen.packets += 1;
+    }
+
+    fn convict(&mut self, verdict: &Verdict) {
+        self.raised |= verdict.class == self.labels.class();
+        let Some(seen) = self.seen.get_mut(&verdict.subject.address()) else {
+            return;
+        };
+        match verdict.decision {
+            Decision::Block(_) => {
+                seen.blocked.get_or_insert((verdict.time, seen.packets));
+            }
+            Decision::Review(_) => seen.reviewed = true,
+            Decision::Alert | Decision::Watch => {}
+        }
+    }
+
+    fn figures(&self) -> (Capture, usize) {
+        let class = self.labels.class();
+        let (attackers, benign): (Vec<_>, Vec<_>) = self
+            .seen
+            .iter()
+            .partition(|(address, _)| self.labels.is_attacker(**address));
+        let mut blocks: Vec<(u64, u64)> = attackers
+            .iter()
+            .filter_map(|(_, seen)| {
+                seen.blocked
+                    .map(|(time, packets)| (time.saturating_sub(seen.first), packets))
+            })
+            .collect();
+        blocks.sort_unstable();
+        let median = blocks.get(blocks.len().saturating_sub(1) / 2);
+        let claimed = class.is_claimed();
+        let figures = Capture {
+            capture: self.labels.name.clone(),
+            class,
+            attackers: if claimed { attackers.len() } else { 0 },
+            blocked: if claimed {
+                blocks.len()
+            } else {
+                usize::from(self.raised && class.is_attack())
+            },
+            seconds_to_block: median.map(|(micros, _)| *micros as f64 / 1e6),
+            packets_to_block: median.map(|(_, packets)| *packets),
+            benign: benign.len(),
+            benign_blocked: benign
+                .iter()
+                .filter(|(_, seen)| seen.blocked.is_some())
+                .count(),
+        };
+        (
+            figures,
+            benign.iter().filter(|(_, seen)| seen.reviewed).count(),
+        )
+    }
+}

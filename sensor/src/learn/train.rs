@@ -1,0 +1,396 @@
+//! Makes a whole model: folds, calibration, bias, the final fit and its self-tests.
+//! Everything that leads to bytes is here, and depends on nothing but rows, settings and schema.
+
+use serde::{Deserialize, Serialize};
+
+use super::calibrate::logistic_curve;
+use super::dataset::{Dataset, Sampling};
+use super::folds::{Grouping, folds};
+use super::forest::{self, ForestSettings};
+use super::random::Random;
+use super::scaled::{self, ScaledSettings};
+use super::simulate::{Blocked, Rule, choose_bias, tracks};
+use super::smote::Smote;
+use super::task::Task;
+use super::{Error, Progress, Watch};
+use crate::class::Class;
+use crate::model::{
+    Algorithm, Calibration, Content, Model, Provenance, Schema, Score, Scorer, SelfTest,
+};
+
+/// Snapshots drawn to fit the curve from shares to log-odds.
+const CURVE_ROWS: usize = 40_000;
+
+/// Self-tests of each class.
+const SELF_TESTS: usize = 2;
+
+/// Everything a fit depends on but its rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// What is fitted.
+    pub algorithm: Algorithm,
+    /// How much each capture may say.
+    pub sampling: Sampling,
+    /// For the forest.
+    pub forest: ForestSettings,
+    /// For the other algorithms.
+    pub scaled: ScaledSettings,
+    /// Whether rare attacks are filled with made-up rows.
+    pub smote: Option<Smote>,
+    /// Groups of sources left out in turn for calibration; at least 2.
+    pub folds: usize,
+    /// Seed of every random choice.
+    pub seed: u64,
+    /// Date for the provenance, as the caller has it.
+    pub date: String,
+}
+
+/// Rows with the settings to learn from them.
+pub struct Trainer<'a> {
+    /// Labelled snapshots.
+    pub data: &'a Dataset,
+    /// How to learn.
+    pub settings: &'a Settings,
+    /// Told how far it has come.
+    pub watch: &'a Watch<'a>,
+}
+
+/// A fitted algorithm and the classes its shares stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fitted {
+    /// What votes.
+    pub scorer: Scorer,
+    /// By position.
+    pub classes: Vec<Class>,
+}
+
+/// A model and what is known of it without a test set.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The model.
+    pub model: Model,
+    /// Score of each row by a model that has not seen its source; `None` for rows not trained on.
+    pub out_of_fold: Vec<Option<Score>>,
+    /// What those scores would have blocked.
+    pub blocked: Blocked,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Forest,
+            sampling: Sampling::default(),
+            forest: ForestSettings::default(),
+            scaled: ScaledSettings::default(),
+            smote: None,
+            folds: 5,
+            seed: 1,
+            date: String::new(),
+        }
+    }
+}
+
+impl Fitted {
+    /// Share of each class for one row.
+    pub fn score(&self, row: &[f32]) -> Score {
+        self.scorer.score(row, &self.classes)
+    }
+}
+
+impl Trainer<'_> {
+    /// Fits the algorithm on these rows and nothing else.
+    ///
+    /// # Errors
+    /// When the rows hold no attack or nothing benign, or smartcore refuses them.
+    pub fn fit(&self, rows: &[u32]) -> Result<Fitted, Error> {
+        self.fit_part(rows, self.watch)
+    }
+
+    /// Scores every one of `rows` by a model fitted without its group.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`].
+    pub fn out_of_fold(
+        &self,
+        rows: &[u32],
+        grouping: Grouping,
+        count: usize,
+    ) -> Result<Vec<Option<Score>>, Error> {
+        let mut scores = vec![None; self.data.len()];
+        let folds = folds(self.data, rows, grouping, count);
+        let parts = folds.len();
+        for (part, fold) in folds.into_iter().enumerate() {
+            let watch = |progress: Progress| (self.watch)(progress.part(part, 1, parts));
+            let fitted = self.fit_part(&fold.fit, &watch)?;
+            for row in fold.judge {
+                if let Some(score) = scores.get_mut(row as usize) {
+                    *score = Some(fitted.score(self.data.row(row)));
+                }
+            }
+        }
+        Ok(scores)
+    }
+
+    /// Calibrates out of fold by source under `rule`, then fits on all `rows`.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`], and when the finished model fails its own checks.
+    pub fn train(
+        &self,
+        rows: &[u32],
+        schema: &Schema<'_>,
+        rule: &Rule<'_>,
+    ) -> Result<Trained, Error> {
+        let count = self.settings.folds.max(2);
+        // The final fit costs about as much as one fold.
+        let folds = |progress: Progress| (self.watch)(progress.part(0, count, count + 1));
+        let last = |progress: Progress| (self.watch)(progress.part(count, 1, count + 1));
+        let trainer = Trainer {
+            watch: &folds,
+            ..*self
+        };
+        let out_of_fold = trainer.out_of_fold(rows, Grouping::Source, count)?;
+        let curve = self.curve(rows, &out_of_fold);
+        let (calibration, blocked) = choose_bias(&tracks(self.data, &out_of_fold), &curve, rule);
+        let fitted = self.fit_part(rows, &last)?;
+        let content = Content {
+            algorithm: self.settings.algorithm,
+            features: schema.names.iter().map(|&name| name.to_owned()).collect(),
+            schema: schema.hash(),
+            calibration,
+            provenance: self.provenance(rows),
+            self_tests: self.self_tests(rows, &fitted),
+            classes: fitted.classes,
+            scorer: fitted.scorer,
+        };
+        Ok(Trained {
+            model: Model::new(content, schema).map_err(Error::Model)?,
+            out_of_fold,
+            blocked,
+        })
+    }
+
+    fn fit_part(&self, rows: &[u32], watch: &Watch<'_>) -> Result<Fitted, Error> {
+        let settings = self.settings;
+        let classes = self.data.classes(rows);
+        let mut pool = self.data.pool(rows, &settings.sampling, settings.seed);
+        let grown = (settings.smote).map(|smote| smote.apply(self.data, &pool, settings.seed));
+        let data = grown.as_ref().unwrap_or(self.data);
+        if let Some(grown) = &grown {
+            let all = grown.rows(|_, _| true);
+            pool = grown.pool(&all, &settings.sampling, settings.seed);
+        }
+        let benign = |row: &u32| data.sample(*row).is_some_and(|s| !s.class.is_attack());
+        if classes.len() < 2 || !pool.rows().iter().any(benign) {
+            return Err(Error::OneClass);
+        }
+        let task = Task {
+            data,
+            pool: &pool,
+            classes: &classes,
+            seed: settings.seed,
+        };
+        let scorer = match settings.algorithm {
+            Algorithm::Forest => Scorer::Forest(forest::fit(&task, &settings.forest, watch)?),
+            Algorithm::Logistic => scaled::logistic(&task, &settings.scaled)?,
+            Algorithm::Svm => scaled::machines(&task, &settings.scaled, watch)?,
+            Algorithm::Knn => scaled::neighbours(&task, &settings.scaled),
+        };
+        Ok(Fitted { scorer, classes })
+    }
+
+    /// The curve from shares to log-odds, on rows drawn as they are for a fit.
+    fn curve(&self, rows: &[u32], scores: &[Option<Score>]) -> Calibration {
+        let settings = self.settings;
+        let pool = self.data.pool(rows, &settings.sampling, settings.seed);
+        let drawn = pool.draw(CURVE_ROWS, &mut Random::new(settings.seed, 0x40_0000));
+        let points = drawn.into_iter().filter_map(|row| {
+            let score = scores.get(row as usize).copied().flatten()?;
+            let sample = self.data.sample(row)?;
+            Some((Calibration::logit(score.attack()), sample.class.is_attack()))
+        });
+        let (slope, intercept) = logistic_curve(points);
+        Calibration {
+            // A model worse than chance out of fold must not turn evidence round.
+            slope: slope.max(0.05),
+            intercept,
+            ..Calibration::UNFITTED
+        }
+    }
+
+    fn provenance(&self, rows: &[u32]) -> Provenance {
+        let settings = self.settings;
+        let pool = self.data.pool(rows, &settings.sampling, settings.seed);
+        let labelled = pool
+            .rows()
+            .iter()
+            .filter_map(|&row| self.data.labelled(row));
+        let (mut sources, mut captures): (Vec<String>, Vec<u32>) = labelled
+            .map(|(sample, capture)| (capture.source.clone(), sample.capture))
+            .unzip();
+        sources.sort_unstable();
+        sources.dedup();
+        captures.sort_unstable();
+        captures.dedup();
+        Provenance {
+            date: settings.date.clone(),
+            sources,
+            captures: captures.len() as u32,
+            rows: pool.rows().len() as u32,
+            seed: settings.seed,
+            notes: String::new(),
+        }
+    }
+
+    fn self_tests(&self, rows: &[u32], fitted: &Fitted) -> Vec<SelfTest> {
+        let mut random = Random::new(self.settings.seed, 0x50_0000);
+        let mut tests = Vec::new();
+        for class in &fitted.classes {
+            let of = |row: &&u32| self.data.sample(**row).is_some_and(|s| s.class == *class);
+            let held: Vec<u32> = rows.iter().filter(of).copied().collect();
+            for _ in 0..SELF_TESTS {
+                let Some(&row) = held.get(random.below(held.len())) else {
+                    continue;
+                };
+                let score = fitted.score(self.data.row(row));
+                tests.push(SelfTest {
+                    row: self.data.row(row).to_vec(),
+                    shares: fitted
+                        .classes
+                        .iter()
+                        .map(|class| score.share(*class))
+                        .collect(),
+                });
+            }
+        }
+        tests
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::{evidence_rule, synthetic};
+    use std::sync::Mutex;
+
+    const SCHEMA: Schema<'static> = Schema {
+        names: &["a", "b", "c", "d", "e", "f"],
+        revision: 1,
+    };
+
+    #[test]
+    fn every_algorithm_trains_to_the_same_bytes_and_loads_again() {
+        let data = synthetic::overlapping(900, 7);
+        for algorithm in [
+            Algorithm::Forest,
+            Algorithm::Svm,
+            Algorithm::Knn,
+            Algorithm::Logistic,
+        ] {
+            let settings = Settings {
+                algorithm,
+                ..small()
+            };
+            let trained = train(&data, &settings).unwrap();
+            let bytes = trained.model.save().unwrap();
+            assert_eq!(
+                bytes,
+                train(&data, &settings).unwrap().model.save().unwrap()
+            );
+            let loaded = Model::load(&bytes, &SCHEMA).unwrap();
+            let content = loaded.content();
+            assert_eq!(content.self_tests.len(), 2 * content.classes.len());
+            assert_eq!(content.provenance.sources.len(), 3);
+            let right = data.rows(|_, s| s.class == Class::Flood);
+            let attack: f32 = right
+                .iter()
+                .map(|&row| loaded.score(data.row(row)).attack())
+                .sum();
+            assert!(attack / right.len() as f32 > 0.9, "{algorithm}");
+            let why = loaded.explain(data.row(right[0]), 3);
+            // One feature at its mean seldom changes who the neighbours are.
+            if algorithm != Algorithm::Knn {
+                assert!(why.len() == 3 && why[0].weight > 0.0, "{algorithm}");
+            }
+        }
+    }
+
+    #[test]
+    fn out_of_fold_scores_cover_the_rows_and_calibrate_the_rule() {
+        let data = synthetic::overlapping(900, 7);
+        let trained = train(&data, &small()).unwrap();
+        assert!(trained.out_of_fold.iter().all(Option::is_some));
+        let calibration = trained.model.calibration();
+        assert!(calibration.slope > 0.2 && calibration.slope < 3.0);
+        assert_eq!(trained.blocked.benign_blocked, 0);
+        assert!(trained.blocked.attackers_blocked > 0);
+    }
+
+    #[test]
+    fn rows_of_one_kind_are_refused() {
+        let data = synthetic::overlapping(300, 7);
+        let settings = small();
+        let trainer = Trainer {
+            data: &data,
+            settings: &settings,
+            watch: &|_| (),
+        };
+        for attack in [true, false] {
+            let rows = data.rows(|_, s| s.class.is_attack() == attack);
+            assert!(matches!(trainer.fit(&rows), Err(Error::OneClass)));
+        }
+        assert!(matches!(trainer.fit(&[]), Err(Error::OneClass)));
+    }
+
+    #[test]
+    fn progress_runs_up_to_the_end() {
+        let data = synthetic::overlapping(300, 7);
+        let seen = Mutex::new(Vec::new());
+        let settings = Settings {
+            forest: ForestSettings {
+                threads: 1,
+                ..small().forest
+            },
+            ..small()
+        };
+        let watch = |progress: Progress| seen.lock().unwrap().push(progress);
+        let trainer = Trainer {
+            data: &data,
+            settings: &settings,
+            watch: &watch,
+        };
+        trainer
+            .train(&data.rows(|_, _| true), &SCHEMA, &evidence_rule)
+            .unwrap();
+        let seen = seen.into_inner().unwrap();
+        let parts = |p: &Progress| p.done as f64 / p.total as f64;
+        assert!(seen.is_sorted_by(|a, b| parts(a) <= parts(b)));
+        assert_eq!(seen.last().map(parts), Some(1.0));
+    }
+
+    fn train(data: &Dataset, settings: &Settings) -> Result<Trained, Error> {
+        let trainer = Trainer {
+            data,
+            settings,
+            watch: &|_| (),
+        };
+        trainer.train(&data.rows(|_, _| true), &SCHEMA, &evidence_rule)
+    }
+
+    fn small() -> Settings {
+        Settings {
+            forest: ForestSettings {
+                trees: 20,
+                rows_per_tree: 400,
+                ..ForestSettings::default()
+            },
+            scaled: ScaledSettings {
+                rows: 300,
+                ..ScaledSettings::default()
+            },
+            smote: Some(Smote::default()),
+            folds: 3,
+            ..Settings::default()
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Replay: captures through the whole pipeline, in capture time.
+//! What it concludes is what the daemon would; only the firewall is one that touches nothing.
+
+use ebpf::account::Limits;
+use ebpf::packet::Address;
+use ebpf::snapshot::Snapshot;
+
+use crate::capture::Frame;
+use crate::config::Config;
+use crate::dataplane::{DataPlane, Metered};
+use crate::engine::{Engine, Order};
+use crate::firewall::Observe;
+use crate::meter::Caps;
+use crate::verdict::Verdict;
+
+/// What replaying depends on besides the capture and the model.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Table sizes.
+    pub caps: Caps,
+    /// Settings of the meter.
+    pub limits: Limits,
+    /// Ports at which passwords can be tried, beside the known ones.
+    pub auth_ports: Vec<u16>,
+    /// Addresses with evidence against them that are remembered at once.
+    pub max_addresses: usize,
+}
+
+/// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
+pub const REPLAY_SEED: u64 = 0x6761_7269_7461_2131;
+
+/// Unanswered flows a minute to one responder above which no new initiator gets an entry.
+pub const FLOOD_GUARD: u32 = 4_096;
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            caps: Caps {
+                flows: 65_536,
+                unanswered: 65_536,
+                hosts: 16_384,
+                pairs: 32_768,
+            },
+            limits: Limits {
+                seed: REPLAY_SEED,
+                flood_guard: FLOOD_GUARD,
+                reserved: 0,
+            },
+            auth_ports: Vec::new(),
+            max_addresses: 16_384,
+        }
+    }
+}
+
+impl From<&Config> for Setup {
+    fn from(config: &Config) -> Self {
+        let meter = &config.meter;
+        Self {
+            caps: Caps {
+                flows: meter.max_flows.size(),
+                unanswered: meter.max_unanswered_flows.size(),
+                hosts: meter.max_hosts.size(),
+                pairs: meter.max_pairs.size(),
+            },
+            auth_ports: config.evidence.auth_ports.to_vec(),
+            max_addresses: config.evidence.max_addresses.size(),
+            ..Self::default()
+        }
+    }
+}
+
+/// How often time passes for the engine, microseconds of capture time.
+const TICK: u64 = 1_000_000;
+
+/// Data plane, engine and an observing firewall in a row.
+#[derive(Debug)]
+pub struct Replay {
+    plane: DataPlane,
+    engine: Engine,
+    firewall: Observe,
+    snapshots: Vec<Snapshot>,
+    next_tick: u64,
+    heard: u64,
+}
+
+impl Replay {
+    /// A replay that has seen nothing.
+    pub fn new(setup: &Setup, engine: Engine) -> Self {
+        let firewall = Observe::new(engine.policy().guard().clone());
+        Self {
+            plane: DataPlane::new(setup.caps, setup.limits),
+            engine,
+            firewall,
+            snapshots: Vec::new(),
+            next_tick: 0,
+            heard: 0,
+        }
+    }
+
+    /// Takes one frame through to the firewall; verdicts it leads to are appended to `verdicts`.
+    pub fn take(&mut self, frame: &Frame<'_>, verdicts: &mut Vec<Verdict>) -> Metered {
+        let metered = self.plane.take(frame, &mut self.snapshots);
+        self.judge(metered.time, verdicts);
+        metered
+    }
+
+    /// Lets silence follow the last frame, and returns the time it ends at, monotonic microseconds.
+    pub fn finish(&mut self, verdicts: &mut Vec<Verdict>) -> u64 {
+        let end = self.plane.finish(&mut self.snapshots);
+        self.judge(end, verdicts);
+        end
+    }
+
+    /// The data plane, for its counters and its clock.
+    pub fn plane(&mut self) -> &mut DataPlane {
+        &mut self.plane
+    }
+
+    /// Snapshots the meter took and, of these, the model scored.
+    pub fn snapshots(&self) -> (u64, u64) {
+        (self.heard, self.engine.scored())
+    }
+
+    fn judge(&mut self, time: u64, verdicts: &mut Vec<Verdict>) {
+        if time >= self.next_tick {
+            self.engine.tick(time);
+            self.firewall.expire(time);
+            self.next_tick = time + TICK;
+            self.obey(verdicts);
+        }
+        if self.snapshots.is_empty() {
+            return;
+        }
+        self.heard += self.snapshots.len() as u64;
+        for snapshot in &self.snapshots {
+            self.engine.hear(snapshot);
+        }
+        self.snapshots.clear();
+        self.obey(verdicts);
+    }
+
+    fn obey(&mut self, verdicts: &mut Vec<Verdict>) {
+        while let Some(order) = self.engine.next_order() {
+            match order {
+                Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
+                Order::Release(address) => self.plane.meter().forget(Address::from(address)),
+                Order::Conclude(mut verdict) => {
+                    verdict.outcome = verdict
+                        .decision
+                        .block()
+                        .map(|block| self.firewall.block(block));
+                    verdicts.push(*verdict);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Real captures through both homes of the meter: the program's test run, and the sensor's decoder and tables.
+//! What only the sensor peels (tunnels, MPLS, PPPoE) is left out on both sides.
+
+use std::path::{Path, PathBuf};
+
+use ebpf::account::Work;
+use ebpf::program::Count;
+use sensor::capture::{LinkType, Source, file::File};
+use sensor::decode::decode;
+use sensor::meter::{Caps, Datagram, Meter};
+use sensor::timeline::Timeline;
+
+use super::frames::{Frame, ethernet};
+use super::oracle::{self, State};
+use super::program::{self, Program};
+use super::{LIMITS, assert_alike, built};
+
+/// More entries than any capture here makes: nothing is evicted.
+const ROOM: usize = 1 << 20;
+
+#[test]
+fn captures_meter_alike() {
+    let Some(object) = built("captures_meter_alike") else {
+        return;
+    };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .expect("the test captures are there")
+        .map(|entry| entry.expect("a case").path().join("input.pcap"))
+        .filter(|path| path.is_file())
+        .collect();
+    paths.sort();
+    let (mut frames, mut snapshots) = (0, 0);
+    for path in &paths {
+        println!("{}", path.display());
+        let state = compare(&object, path);
+        frames += state.counters[Count::Frame.index()];
+        snapshots += state.snapshots.len();
+    }
+    println!(
+        "{} captures, {frames} frames, {snapshots} snapshots alike",
+        paths.len()
+    );
+    assert!(paths.len() >= 10 && snapshots > 1000, "too little to judge");
+}
+
+/// Meters a capture thrice: in the kernel, in the sensor, and in the simplest tables; all must agree.
+fn compare(object: &[u8], path: &Path) -> State {
+    let frames = read(path);
+    let mut expected = State::default();
+    let mut work = Work::new(LIMITS);
+    let mut meter = Meter::new(
+        Caps {
+            flows: ROOM,
+            unanswered: ROOM,
+            hosts: ROOM,
+            pairs: ROOM,
+        },
+        LIMITS,
+    );
+    for frame in &frames {
+        oracle::meter(&mut expected, &mut work, frame);
+        if let Some((at, _, tag)) = oracle::find_ip(&frame.bytes) {
+            meter.meter(&Datagram {
+                bytes: &frame.bytes[at..],
+                wire_len: frame.wire - at as u32,
+                time: frame.time,
+                link: 0,
+                tag,
+            });
+        }
+    }
+    let mut program = Program::load(object, LIMITS, expected.entries()).expect("the program loads");
+    for frame in &frames {
+        program.run(frame).expect("the program runs");
+    }
+    let found = program.finish().expect("the maps can be read");
+    assert_alike(&found, &expected);
+
+    let mut snapshots = Vec::new();
+    meter.take_snapshots(&mut snapshots);
+    assert_eq!(found.snapshots, snapshots, "the sensor's snapshots");
+    let copy = |(key, value): (&_, &_)| (*key, *value);
+    assert_eq!(found.flows, meter.flows().map(copy).collect(), "flows");
+    let copy = |(key, value): (&_, &_)| (*key, *value);
+    assert_eq!(found.hosts, meter.hosts().map(copy).collect(), "hosts");
+    let copy = |(key, value): (&_, &_)| (*key, *value);
+    assert_eq!(found.pairs, meter.pairs().map(copy).collect(), "pairs");
+    let losses = meter.losses().map(|(_, count)| count).sum::<u64>();
+    let counted = Count::ALL
+        .iter()
+        .filter(|count| !matches!(count, Count::Frame | Count::NotIp));
+    let counted = counted
+        .map(|count| found.counters[count.index()])
+        .sum::<u64>();
+    assert_eq!(counted, losses, "what was refused or lost");
+    found
+}
+
+/// The frames of a capture that the kernel program peels as the sensor does, all of them as Ethernet.
+fn read(path: &Path) -> Vec<Frame> {
+    let mut file = File::open(path).expect("the capture opens");
+    let mut timeline = Timeline::new();
+    let mut frames = Vec::new();
+    while let Some(frame) = file.next_frame().expect("the capture can be read") {
+        let time = timeline.advance(frame.time);
+        let Ok(peeled) = decode(&frame) else {
+            continue;
+        };
+        if peeled.tunnel.is_some() {
+            continue;
+        }
+        let (bytes, wire) = match frame.link_type {
+            LinkType::Ethernet => (frame.bytes.to_vec(), frame.wire_len),
+            _ => (ethernet(&[], peeled.ip), peeled.wire_len + 14),
+        };
+        let at = bytes.len() - peeled.ip.len();
+        let alike = oracle::find_ip(&bytes)
+            .is_some_and(|(found, _, tag)| (found, tag) == (at, peeled.tag.get()));
+        let frame = Frame {
+            wire,
+            ..Frame::new(time, bytes)
+        };
+        if alike && program::accepts(&frame) {
+            frames.push(frame);
+        }
+    }
+    frames
+}

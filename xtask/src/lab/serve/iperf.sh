@@ -1,0 +1,2 @@
+# The other end of long transfers.
+exec iperf3 -s
