@@ -118,7 +118,8 @@ fn endpoint(flow: &Flow, end: SocketAddr) -> Endpoint {
     }
 }
 
-fn transport(number: u8) -> String {
+/// The name of a transport protocol, or its IANA number where it has none here.
+pub fn transport(number: u8) -> String {
     match number {
         protocol::TCP => "tcp".to_owned(),
         protocol::UDP => "udp".to_owned(),
