@@ -54,6 +54,15 @@ impl<const WORDS: usize> Bitmap<WORDS> {
         }
     }
 
+    #[inline(always)]
+    fn contains(&self, hash: u64) -> bool {
+        let index = (hash >> 6) as usize & (WORDS - 1);
+        match self.0.get(index) {
+            Some(word) => *word & 1u64 << (hash & 63) != 0,
+            None => false,
+        }
+    }
+
     /// Bits set in either of two sets.
     #[inline(never)]
     fn union_len(&self, other: &Self) -> u16 {
@@ -317,14 +326,17 @@ impl HostStats {
     }
 
     /// Charges a flow opened to this host; returns the number of bits set for distinct initiators if this one set a new bit, else 0.
+    /// A bit of the bucket before is not new: else each returning initiator would reach the same number again.
     #[inline(always)]
     pub(crate) fn receive(&mut self, hashes: &Hashes) -> u16 {
         add!(self.minute.current.received.opened, 1);
-        if self.minute.current.initiators.insert(hashes.initiator) {
-            self.minute
+        let minute = &mut self.minute;
+        let known = minute.previous.initiators.contains(hashes.initiator);
+        if minute.current.initiators.insert(hashes.initiator) && !known {
+            minute
                 .current
                 .initiators
-                .union_len(&self.minute.previous.initiators)
+                .union_len(&minute.previous.initiators)
         } else {
             0
         }
