@@ -3,6 +3,7 @@
 
 mod flow;
 mod host;
+mod icmp;
 mod parser;
 mod properties;
 mod table;
@@ -18,7 +19,7 @@ use ebpf::pair::PairStats;
 use ebpf::snapshot::Snapshot;
 use sensor::meter::{Caps, Datagram, Meter};
 
-pub(crate) use crate::kernel::frames::{ACK, FIN, PSH, RST, SYN, address, icmp, ip, tcp, udp};
+use crate::kernel::frames::{ACK, FIN, PSH, RST, SYN, address, icmp, ip, tcp, udp};
 
 /// When the stories begin, microseconds: late enough that no window still counts from the start of time.
 const START: u64 = 10_000_000_000;
