@@ -17,6 +17,7 @@ use ebpf::flow::{FlowKey, FlowStats};
 use ebpf::host::{HostKey, HostStats, InitiatorSums, ResponderSums};
 use ebpf::pair::PairStats;
 use ebpf::snapshot::Snapshot;
+use proptest::prelude::ProptestConfig;
 use sensor::meter::{Caps, Datagram, Meter};
 
 use crate::kernel::frames::{ACK, FIN, PSH, RST, SYN, address, icmp, ip, tcp, udp};
@@ -24,6 +25,14 @@ use crate::kernel::frames::{ACK, FIN, PSH, RST, SYN, address, icmp, ip, tcp, udp
 /// When the stories begin, microseconds: late enough that no window still counts from the start of time.
 const START: u64 = 10_000_000_000;
 const SECOND: u64 = 1_000_000;
+
+/// So many cases of a property; one that fails becomes a test with a name, not a file of seeds.
+fn cases(count: u32) -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(count)
+    }
+}
 
 /// The initiator of most stories; its address sorts first.
 fn a() -> IpAddr {

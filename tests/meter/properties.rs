@@ -5,6 +5,8 @@ use etherparse::{IpHeaders, TcpOptionElement};
 use etherparse::{PacketBuilder, PacketBuilderStep, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
 
+use super::cases;
+
 /// Bytes that get further than random ones: headers in the places where they matter.
 fn plausible() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
@@ -35,7 +37,7 @@ fn packet_of(bytes: &[u8], wire: u32, segments: u32) -> Option<Packet> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(20_000))]
+    #![proptest_config(cases(20_000))]
 
     #[test]
     fn no_bytes_panic_the_parser(
@@ -74,7 +76,7 @@ fn network(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(5_000))]
+    #![proptest_config(cases(5_000))]
 
     #[test]
     fn agrees_with_etherparse(

@@ -9,7 +9,7 @@ use sensor::capture::{Frame, LinkType, Timestamp};
 use sensor::dataplane::DataPlane;
 use sensor::meter::Caps;
 
-use super::{ACK, Bench, RST, SYN, a, address, b, ip, tcp, udp};
+use super::{ACK, Bench, RST, SYN, a, address, b, cases, ip, tcp, udp};
 use crate::kernel::frames::ethernet;
 
 fn caps() -> impl Strategy<Value = Caps> {
@@ -59,7 +59,7 @@ fn assert_within(bench: &Bench, caps: &Caps) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn no_frames_grow_a_table_past_its_cap(
