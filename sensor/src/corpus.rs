@@ -9,6 +9,7 @@ use ebpf::snapshot::Snapshot;
 
 use crate::capture::file::File;
 use crate::capture::{CaptureError, Frame, Source, Timestamp};
+use crate::class::Class;
 use crate::dataplane::DataPlane;
 use crate::evidence::Grounds;
 use crate::features::{self, Features, features};
@@ -27,9 +28,20 @@ pub struct Row {
     pub features: Features,
 }
 
-/// Meters one capture into rows; a capture cut in the middle gives what came before the cut.
-///
-/// Its clock is slowed by `pace`: an attacker in no hurry does the same, only later.
+/// How much slower than life a training scan or brute force is metered again: an attacker in no hurry does the same,
+/// only later, and few captures are long enough to show one.
+const PACES: [u32; 2] = [8, 64];
+
+/// Labelled rows, and the captures that hold no IP.
+#[derive(Debug)]
+pub struct Corpus {
+    /// The rows of all captures that could be metered.
+    pub dataset: Dataset,
+    /// Why the others could not.
+    pub skipped: Vec<CaptureError>,
+}
+
+/// Meters one capture into rows; a capture cut in the middle gives what came before the cut. Its clock is slowed by `pace`.
 ///
 /// # Errors
 /// When the capture cannot be opened.
@@ -44,26 +56,20 @@ pub fn rows(labels: &CaptureLabels, setup: &Setup, pace: u32) -> Result<Vec<Row>
         rows: Vec::new(),
     };
     let mut snapshots = Vec::new();
-    loop {
-        match file.next_frame() {
-            Ok(Some(frame)) => {
-                let begin = *first.get_or_insert(frame.time.nanoseconds());
-                let since = frame.time.nanoseconds().saturating_sub(begin);
-                let slowed = begin.saturating_add(since.saturating_mul(i64::from(pace)));
-                plane.take(
-                    &Frame {
-                        time: Timestamp::from_nanoseconds(slowed),
-                        ..frame
-                    },
-                    &mut snapshots,
-                );
-                snapshots
-                    .drain(..)
-                    .for_each(|snapshot| rows.push(&snapshot));
-            }
-            Ok(None) | Err(CaptureError::Truncated { .. } | CaptureError::Damaged { .. }) => break,
-            Err(error) => return Err(error),
-        }
+    while let Some(frame) = file.next_frame()? {
+        let begin = *first.get_or_insert(frame.time.nanoseconds());
+        let since = frame.time.nanoseconds().saturating_sub(begin);
+        let slowed = begin.saturating_add(since.saturating_mul(i64::from(pace)));
+        plane.take(
+            &Frame {
+                time: Timestamp::from_nanoseconds(slowed),
+                ..frame
+            },
+            &mut snapshots,
+        );
+        snapshots
+            .drain(..)
+            .for_each(|snapshot| rows.push(&snapshot));
     }
     plane.finish(&mut snapshots);
     snapshots
@@ -72,26 +78,55 @@ pub fn rows(labels: &CaptureLabels, setup: &Setup, pace: u32) -> Result<Vec<Row>
     Ok(rows.rows)
 }
 
-/// Meters every capture of `labels` into one dataset, on as many threads as the machine has.
+/// Meters the captures of `labels` whose split is in `splits` into one corpus to learn from, on as many threads as the
+/// machine has. Scans and brute forces are metered at several paces.
 ///
 /// # Errors
-/// The first capture, in the order of the labels, that cannot be opened.
-pub fn dataset(
+/// The first capture, in the order of the labels, that cannot be read; one whose link type carries no IP is skipped.
+pub fn corpus(
     labels: &[Labels],
+    splits: &[&str],
     setup: &Setup,
     watch: &Watch<'_>,
-) -> Result<Dataset, CaptureError> {
-    let captures: Vec<&CaptureLabels> = labels.iter().flat_map(Labels::captures).collect();
-    let metered = parallel(&captures, watch, |capture| rows(capture, setup, 1));
-    let mut dataset = Dataset::new(features::COUNT);
-    for (capture, rows) in captures.iter().zip(metered) {
-        let number = dataset.add_capture(Capture {
-            name: capture.name.clone(),
-            source: capture.source.clone(),
-            split: capture.split.clone(),
+) -> Result<Corpus, CaptureError> {
+    let mut tasks = Vec::new();
+    for capture in labels
+        .iter()
+        .flat_map(Labels::captures)
+        .filter(|capture| splits.contains(&capture.split.as_str()))
+    {
+        tasks.push((capture, 1));
+        if matches!(capture.class(), Class::Scan | Class::BruteForce) {
+            tasks.extend(PACES.map(|pace| (capture, pace)));
+        }
+    }
+    let metered = parallel(&tasks, watch, |(capture, pace)| rows(capture, setup, *pace));
+    let mut corpus = Corpus {
+        dataset: Dataset::new(features::COUNT),
+        skipped: Vec::new(),
+    };
+    for ((capture, pace), rows) in tasks.iter().zip(metered) {
+        let rows = match rows {
+            Ok(rows) => rows,
+            Err(error @ CaptureError::LinkType { .. }) => {
+                corpus.skipped.push(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let name = if *pace == 1 {
+            capture.name.clone()
+        } else {
+            format!("{} ×{pace}", capture.name)
+        };
+        let (source, split) = (capture.source.clone(), capture.split.clone());
+        let number = corpus.dataset.add_capture(Capture {
+            name,
+            source,
+            split,
         });
-        for row in rows? {
-            dataset.push(
+        for row in rows {
+            corpus.dataset.push(
                 Sample {
                     capture: number,
                     ..row.sample
@@ -100,7 +135,7 @@ pub fn dataset(
             );
         }
     }
-    Ok(dataset)
+    Ok(corpus)
 }
 
 /// Does `work` on every item, on as many threads as the machine has, and returns the results in the items' order.

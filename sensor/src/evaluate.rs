@@ -109,20 +109,14 @@ pub fn judge(
         raised: false,
     };
     let mut verdicts = Vec::new();
-    loop {
-        match file.next_frame() {
-            Ok(Some(frame)) => {
-                let metered = replay.take(&frame, &mut verdicts);
-                if let Some((source, _)) = metered.ends {
-                    suspects.note(source, metered.time);
-                }
-                verdicts
-                    .drain(..)
-                    .for_each(|verdict| suspects.convict(&verdict));
-            }
-            Ok(None) | Err(CaptureError::Truncated { .. } | CaptureError::Damaged { .. }) => break,
-            Err(error) => return Err(error),
+    while let Some(frame) = file.next_frame()? {
+        let metered = replay.take(&frame, &mut verdicts);
+        if let Some((source, _)) = metered.ends {
+            suspects.note(source, metered.time);
         }
+        verdicts
+            .drain(..)
+            .for_each(|verdict| suspects.convict(&verdict));
     }
     replay.finish(&mut verdicts);
     verdicts

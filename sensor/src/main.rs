@@ -1,2 +1,78 @@
-//! cli
-fn main() {}
+//! The command line and exit codes of `garita`; what each command does stands in its file of [`cli`].
+//! No command is carried out here, and an error is told once, in one sentence.
+
+mod cli;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sensor::config;
+
+/// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
+const BAD_CONFIGURATION: u8 = 78;
+
+/// Watches the traffic of a gateway, recognises attackers by how they behave, and shuts them out.
+#[derive(Parser)]
+#[command(name = "garita", version, arg_required_else_help = true)]
+struct Arguments {
+    /// Configuration file, instead of /etc/garita/garita.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Report what the sensor would in captures: incidents, and the addresses it would block
+    Replay(cli::replay::Arguments),
+    /// Write what a model sees of captures as CSV, one row a snapshot
+    Flows(cli::flows::Arguments),
+    /// Train a model from labelled captures
+    Train(cli::train::Arguments),
+    /// Measure what a model is worth on labelled captures
+    Evaluate(cli::evaluate::Arguments),
+    /// Check the configuration and the model
+    Check,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(error) if cli::is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            cli::say(&cli::sentence(&error));
+            exit_code(&error)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let file = arguments.config.as_deref();
+    if let Command::Check = arguments.command {
+        return cli::check::run(file);
+    }
+    let config = config::Config::load(file)?;
+    match &arguments.command {
+        Command::Replay(arguments) => cli::replay::run(&config, arguments),
+        Command::Flows(arguments) => cli::flows::run(&config, arguments),
+        Command::Train(arguments) => cli::train::run(&config, arguments),
+        Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
+        Command::Check => Ok(()),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let is_configuration = error.is::<config::Error>()
+        || error
+            .downcast_ref::<cli::check::Failed>()
+            .is_some_and(|failed| failed.configuration);
+    if is_configuration {
+        ExitCode::from(BAD_CONFIGURATION)
+    } else {
+        ExitCode::FAILURE
+    }
+}

@@ -376,7 +376,10 @@ mod tests {
     #[test]
     fn live_times_are_labelled_with_wall_time() {
         let observer = Observer {
-            timeline: Timeline::anchored(0, crate::capture::Timestamp::from_nanoseconds(1_000_000_000)),
+            timeline: Timeline::anchored(
+                0,
+                crate::capture::Timestamp::from_nanoseconds(1_000_000_000),
+            ),
             ..observer()
         };
         assert_eq!(observer.label(START).micros() as u64, START + SECOND);

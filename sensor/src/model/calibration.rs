@@ -36,7 +36,8 @@ impl Calibration {
         least: -1.0,
         most: 2.0,
         half_life: 120.0,
-        block_at: 8.0,
+        // Four unanimous snapshots in a row, less what fades between them.
+        block_at: 7.5,
         min_positive: 4,
     };
 

@@ -1,0 +1,209 @@
+//! `garita flows`: what a model sees of captures, one row a snapshot.
+//! Nothing is scored, so a row does not depend on a model.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow};
+use ebpf::snapshot::{Snapshot, reason};
+use sensor::config::Config;
+use sensor::dataplane::DataPlane;
+use sensor::features::{self, features};
+use sensor::incident::{self, Timestamp};
+use sensor::learn::labels::{CaptureLabels, Labels};
+use sensor::replay::Setup;
+use sensor::timeline::Timeline;
+
+use super::progress::Bytes;
+use super::read;
+use super::table::Table;
+
+/// What stands before the features in a row.
+const COLUMNS: [&str; 8] = [
+    "capture",
+    "time",
+    "initiator",
+    "initiator_port",
+    "responder",
+    "responder_port",
+    "protocol",
+    "reason",
+];
+
+/// Why a snapshot was taken, in a word.
+const REASONS: [(u32, &str); 9] = [
+    (reason::PACKETS, "packets"),
+    (reason::CLOSED, "closed"),
+    (reason::IDLE, "idle"),
+    (reason::FLOWS, "flows"),
+    (reason::UNANSWERED, "unanswered"),
+    (reason::ATTEMPTS, "attempts"),
+    (reason::INITIATORS, "initiators"),
+    (reason::SUSPECT, "suspect"),
+    (reason::SILENT, "silent"),
+];
+
+/// `garita flows`
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Captures (pcap or pcapng, gzip'd or not), each metered by itself
+    #[arg(required_unless_present = "describe", value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+    /// Add the class and whether the initiator is an attacker, from this labels file
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    /// Write here, instead of stdout
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Print name, unit and meaning of every feature
+    #[arg(long)]
+    describe: bool,
+}
+
+/// Writes the rows of the captures, or describes their columns.
+pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
+    if arguments.describe {
+        return describe();
+    }
+    let labels = (arguments.labels.as_deref())
+        .map(Labels::read)
+        .transpose()?;
+    let labelled: Vec<Option<&CaptureLabels>> = match (&labels, &arguments.labels) {
+        (Some(labels), Some(file)) => (arguments.captures.iter())
+            .map(|path| {
+                find(labels, path)
+                    .map(Some)
+                    .ok_or_else(|| unlabelled(file, path))
+            })
+            .collect::<Result<_>>()?,
+        _ => vec![None; arguments.captures.len()],
+    };
+    let to_file = arguments.output.is_some();
+    let out: Box<dyn Write> = match &arguments.output {
+        Some(path) => {
+            let file = File::create(path);
+            Box::new(file.with_context(|| format!("cannot write {}", path.display()))?)
+        }
+        None => Box::new(io::stdout().lock()),
+    };
+    let mut rows = Rows {
+        csv: csv::Writer::from_writer(BufWriter::new(out)),
+        cells: Vec::new(),
+    };
+    rows.header(labels.is_some())?;
+    let mut progress = Bytes::new(arguments.captures.iter().map(PathBuf::as_path), to_file);
+    for (path, labels) in arguments.captures.iter().zip(labelled) {
+        meter(
+            &Setup::from(config),
+            (path, labels),
+            (&mut rows, &mut progress),
+        )?;
+    }
+    Ok(rows.csv.flush()?)
+}
+
+fn describe() -> Result<()> {
+    let mut table = Table::new(["FEATURE", "UNIT", "MEANING"]);
+    for feature in &features::LIST {
+        table.push([feature.name, feature.unit, feature.meaning].map(str::to_owned));
+    }
+    Ok(write!(io::stdout().lock(), "{table}")?)
+}
+
+fn find<'a>(labels: &'a Labels, path: &Path) -> Option<&'a CaptureLabels> {
+    let wanted = fs::canonicalize(path).ok()?;
+    let is_wanted = |one: &&CaptureLabels| fs::canonicalize(&one.path).is_ok_and(|p| p == wanted);
+    labels.captures().iter().find(is_wanted)
+}
+
+fn unlabelled(file: &Path, path: &Path) -> anyhow::Error {
+    match fs::metadata(path) {
+        Ok(_) => anyhow!("labels {} do not name {}", file.display(), path.display()),
+        Err(error) => anyhow!(error).context(format!("cannot open capture {}", path.display())),
+    }
+}
+
+fn meter(
+    setup: &Setup,
+    (path, labels): (&Path, Option<&CaptureLabels>),
+    (rows, progress): (&mut Rows, &mut Bytes),
+) -> Result<()> {
+    let mut plane = DataPlane::new(setup.caps, setup.limits);
+    let mut snapshots = Vec::new();
+    let name = path.to_string_lossy();
+    read::frames(path, progress, |frame| {
+        plane.take(frame, &mut snapshots);
+        for snapshot in snapshots.drain(..) {
+            rows.push(&name, (&snapshot, plane.timeline()), labels)?;
+        }
+        Ok(())
+    })?;
+    plane.finish(&mut snapshots);
+    for snapshot in snapshots.drain(..) {
+        rows.push(&name, (&snapshot, plane.timeline()), labels)?;
+    }
+    Ok(())
+}
+
+struct Rows {
+    csv: csv::Writer<BufWriter<Box<dyn Write>>>,
+    cells: Vec<String>,
+}
+
+impl Rows {
+    fn header(&mut self, labelled: bool) -> io::Result<()> {
+        let label: &[&str] = if labelled {
+            &["class", "attacker"]
+        } else {
+            &[]
+        };
+        let names = COLUMNS.iter().chain(&features::NAMES).chain(label);
+        Ok(self.csv.write_record(names)?)
+    }
+
+    fn push(
+        &mut self,
+        capture: &str,
+        (snapshot, timeline): (&Snapshot, &Timeline),
+        labels: Option<&CaptureLabels>,
+    ) -> io::Result<()> {
+        let wall = timeline.wall(snapshot.time).nanoseconds() / 1_000;
+        let [(initiator, initiator_port), (responder, responder_port)] = snapshot.charged();
+        let ends = [initiator, responder].map(IpAddr::from);
+        self.cells.clear();
+        self.cells.extend([
+            harmless(capture),
+            Timestamp::from_micros(wall).to_string(),
+            ends[0].to_string(),
+            initiator_port.to_string(),
+            ends[1].to_string(),
+            responder_port.to_string(),
+            incident::transport(snapshot.key.protocol),
+            reasons(snapshot.reason),
+        ]);
+        let values = features(snapshot);
+        self.cells.extend(values.iter().map(f32::to_string));
+        if let Some(labels) = labels {
+            let attacker = u8::from(labels.is_attacker(ends[0]));
+            let class = labels.class_of(ends[0], ends[1]);
+            self.cells.extend([class.to_string(), attacker.to_string()]);
+        }
+        Ok(self.csv.write_record(&self.cells)?)
+    }
+}
+
+fn reasons(bits: u32) -> String {
+    let due = REASONS.iter().filter(|(bit, _)| bits & bit != 0);
+    due.map(|(_, word)| *word).collect::<Vec<_>>().join(" ")
+}
+
+/// Text that a spreadsheet will not take for a formula.
+fn harmless(text: &str) -> String {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}

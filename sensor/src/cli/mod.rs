@@ -1,0 +1,43 @@
+//! The commands, one file each, and what they share: how they speak to a person.
+//! Nothing about traffic is decided here.
+
+pub mod check;
+pub mod evaluate;
+pub mod flows;
+mod progress;
+mod read;
+pub mod replay;
+mod report;
+mod table;
+pub mod train;
+
+use std::io::{self, Write};
+
+use sensor::printable::printable;
+
+/// Tells a person something, in one line on stderr. Nobody is left to tell if that fails.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "garita: {}", printable(text));
+}
+
+/// An error with its causes, except those it already names.
+pub fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if sentence.is_empty() {
+            sentence = cause;
+        } else if !sentence.ends_with(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
+    sentence
+}
+
+/// Whether the error is only that our reader went away, as `head` does.
+pub fn is_closed(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let cause = cause.downcast_ref::<io::Error>();
+        cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

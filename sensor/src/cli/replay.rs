@@ -1,0 +1,151 @@
+//! `garita replay`: what the sensor would report and block in captures, in capture time.
+//! The firewall only observes, and nothing but the captures, the configuration and the model has a say.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use sensor::capture::file::File;
+use sensor::config::Config;
+use sensor::engine::{Engine, Settings};
+use sensor::features::SCHEMA;
+use sensor::incident::{Book, Incident, Observer, Revision, Stage};
+use sensor::model::Named;
+use sensor::policy::{Guard, Policy, Surroundings};
+use sensor::replay::{Replay, Setup};
+use sensor::timeline::Timeline;
+
+use super::progress::Bytes;
+use super::{read, report};
+
+/// What the sensor is called in a replay whose configuration does not name it.
+const NAME: &str = "replay";
+
+/// `garita replay`
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Captures (pcap or pcapng, gzip'd or not); several are one stream in this order
+    #[arg(required = true, value_name = "CAPTURE")]
+    captures: Vec<PathBuf>,
+    /// Score with this model, instead of model.path or the one inside the program
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// Print one ECS document a line, the last revision of each incident
+    #[arg(long)]
+    json: bool,
+    /// Print where this model would decide otherwise
+    #[arg(long, value_name = "MODEL", conflicts_with = "json")]
+    compare: Option<PathBuf>,
+}
+
+/// What a replay came to.
+pub struct Outcome {
+    /// Last revisions, by time and id.
+    pub incidents: Vec<Incident>,
+    /// Frames read.
+    pub frames: u64,
+    /// Frames that were metered.
+    pub packets: u64,
+    /// Snapshots taken, and of these scored.
+    pub snapshots: (u64, u64),
+    /// What could not be metered as it should, by cause.
+    pub losses: Vec<(&'static str, u64)>,
+}
+
+/// Replays the captures and prints what follows.
+pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
+    let configured = config.model.path.get().map(|path| &**path);
+    let path = arguments.model.as_deref().or(configured);
+    let model = Named::load(path, &SCHEMA)?;
+    let other = (arguments.compare.as_deref())
+        .map(|path| Named::load(Some(path), &SCHEMA))
+        .transpose()?;
+    // A name mistyped is better said before the work than after half of it.
+    if arguments.captures.len() > 1 {
+        for path in &arguments.captures {
+            File::open(path)?;
+        }
+    }
+    let outcome = replay(config, &arguments.captures, &model)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    if arguments.json {
+        for incident in &outcome.incidents {
+            serde_json::to_writer(&mut out, incident).map_err(io::Error::from)?;
+            out.write_all(b"\n")?;
+        }
+    } else if let Some(other) = other {
+        let otherwise = replay(config, &arguments.captures, &other)?;
+        let models = [(&model, &outcome), (&other, &otherwise)];
+        out.write_all(report::comparison(models).as_bytes())?;
+    } else {
+        out.write_all(report::incidents(&outcome).as_bytes())?;
+    }
+    Ok(out.flush()?)
+}
+
+fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcome> {
+    let mut replay = Replay::new(&Setup::from(config), engine(config, model));
+    let mut book = Book::new(&config.incident, observer(config, model));
+    let mut incidents = Vec::new();
+    let mut verdicts = Vec::new();
+    let mut packets = 0;
+    let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
+    for path in captures {
+        read::frames(path, &mut progress, |frame| {
+            let metered = replay.take(frame, &mut verdicts);
+            packets += u64::from(metered.ends.is_some());
+            if !verdicts.is_empty() {
+                book.set_timeline(replay.plane().timeline().clone());
+                for verdict in verdicts.drain(..) {
+                    keep_last(&mut incidents, book.record(&verdict));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    replay.finish(&mut verdicts);
+    book.set_timeline(replay.plane().timeline().clone());
+    for verdict in verdicts.drain(..) {
+        keep_last(&mut incidents, book.record(&verdict));
+    }
+    keep_last(&mut incidents, book.end_all());
+    incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
+    Ok(Outcome {
+        incidents,
+        frames: replay.plane().frames(),
+        packets,
+        snapshots: replay.snapshots(),
+        losses: replay.plane().losses().filter(|(_, n)| *n > 0).collect(),
+    })
+}
+
+fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
+    let last = told.into_iter().filter(|one| one.stage == Stage::Ended);
+    incidents.extend(last.map(|revision| revision.incident));
+}
+
+fn engine(config: &Config, model: &Named) -> Engine {
+    // A replay has no surroundings: the machine it runs on is not the one that captured.
+    let guard = Guard::new(&config.policy, Surroundings::default());
+    let setup = Setup::from(config);
+    let settings = Settings {
+        max_addresses: setup.max_addresses,
+        auth_ports: setup.auth_ports,
+    };
+    Engine::new(
+        model.model.clone(),
+        Policy::new(&config.policy, guard),
+        &settings,
+    )
+}
+
+fn observer(config: &Config, model: &Named) -> Observer {
+    let name = config.sensor.name.get();
+    Observer {
+        name: name.map_or(NAME, |name| name.as_str()).to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        model_name: model.name.clone(),
+        model_sha256: model.model.sha256().to_owned(),
+        timeline: Timeline::new(),
+    }
+}
