@@ -170,6 +170,8 @@ fn the_state_says_who_began_and_how_it_went() {
 fn datagrams_and_pings_know_their_initiator() {
     let query = udp((40_000, 53), &[1; 30]);
     let reply = udp((53, 40_000), &[1; 30]);
+    let stream = udp((8554, 40_000), &[1; 30]);
+    let call = udp((50_000, 40_000), &[1; 30]);
     let ping = icmp((8, 0), [0, 7, 0, 1], &[]);
     let pong = icmp((0, 0), [0, 7, 0, 1], &[]);
     let high = state::INITIATOR_HIGH;
@@ -190,6 +192,14 @@ fn datagrams_and_pings_know_their_initiator() {
             &reply,
             state::REVERSED | high,
         ),
+        (
+            "to a client's port, from an unprivileged service",
+            17,
+            false,
+            &stream,
+            state::REVERSED,
+        ),
+        ("between clients' ports", 17, false, &call, high),
         ("ping", 1, true, &ping, 0),
         ("pong first", 1, true, &pong, state::REVERSED | high),
         ("another protocol", 47, false, &ping, high),
