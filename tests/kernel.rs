@@ -3,17 +3,17 @@
 
 mod captures;
 mod cases;
-mod frames;
+pub(crate) mod frames;
 mod object;
 mod oracle;
 mod program;
 
-use std::io::Write;
 use std::time::Instant;
 
 use ebpf::account::Limits;
 use ebpf::program::Count;
 
+use crate::skip::skip;
 use oracle::State;
 use program::Program;
 
@@ -34,16 +34,7 @@ fn built(test: &str) -> Option<Vec<u8>> {
             std::fs::read(&path).expect("the object GARITA_METER_OBJECT names is readable"),
         );
     }
-    let line = format!("{test}: GARITA_METER_OBJECT names no kernel program");
-    eprintln!("SKIPPED {line}");
-    if let Some(path) = std::env::var_os("GARITA_SKIPS") {
-        let mut skips = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .expect("the file GARITA_SKIPS names can be written");
-        writeln!(skips, "{line}").expect("the file GARITA_SKIPS names can be written");
-    }
+    skip(test, "GARITA_METER_OBJECT names no kernel program");
     None
 }
 

@@ -2,3 +2,9 @@
 
 #[cfg(test)]
 mod kernel;
+#[cfg(test)]
+mod meter;
+#[cfg(test)]
+mod skip;
+#[cfg(test)]
+mod tshark;

@@ -263,10 +263,14 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     };
     let host = tables.host(responder);
     host.advance(time);
-    let initiators = u32::from(host.receive(&work.hashes));
+    let is_new = host.receive(&work.hashes);
     host.respond(&work.packet, false);
-    if initiators >= FIRST_INITIATORS && initiators.is_power_of_two() {
-        work.reasons |= reason::INITIATORS;
+    // As many flows at least, before the bits are worth counting.
+    if is_new && host.received_and_unanswered().0 >= FIRST_INITIATORS {
+        let initiators = u32::from(host.initiators());
+        if initiators >= FIRST_INITIATORS && initiators.is_power_of_two() {
+            work.reasons |= reason::INITIATORS;
+        }
     }
     let Some(initiator) = open_initiator(tables, work, responder) else {
         if work.reasons != 0 {
@@ -371,7 +375,8 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
 /// The initiator's entry; a new one only where the flood guard of `responder` lets it be.
 #[inline(always)]
 fn open_initiator<T: Tables>(tables: &mut T, work: &Work, responder: T::Host) -> Option<T::Host> {
-    if tables.host(responder).unanswered_to() > work.limits.flood_guard {
+    let (_, unanswered) = tables.host(responder).received_and_unanswered();
+    if unanswered > work.limits.flood_guard {
         let Some(initiator) = tables.find_host(&work.initiator) else {
             tables.lose(Loss::FloodGuard);
             return None;

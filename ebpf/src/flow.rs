@@ -8,6 +8,9 @@ pub const ANSWERED_IDLE: u64 = 300_000_000;
 /// A flow without an answer ends after this long without a packet, microseconds: above TCP's third retry.
 pub const UNANSWERED_IDLE: u64 = 60_000_000;
 
+/// Ports from here on are taken by clients (Linux's default range begins here, IANA's and Windows' lies above).
+const EPHEMERAL: u16 = 32_768;
+
 /// Payload lengths kept from the start of a flow; the first exchange of most protocols is done by then.
 pub const OPENING: usize = 4;
 
@@ -432,10 +435,12 @@ impl FlowStats {
 fn comes_from_responder(packet: &Packet) -> bool {
     let ends = &packet.endpoints;
     let from_service = ends.source_port < 1024 && ends.destination_port >= 1024;
+    let to_client = ends.source_port < EPHEMERAL && ends.destination_port >= EPHEMERAL;
     match ends.protocol {
         protocol::TCP if packet.flags & flag::RST != 0 => true,
         protocol::TCP if packet.flags & flag::SYN != 0 => packet.flags & flag::ACK != 0,
-        protocol::TCP | protocol::UDP => from_service,
+        protocol::TCP => from_service,
+        protocol::UDP => from_service || to_client,
         protocol::ICMP | protocol::ICMPV6 => packet.icmp_reply != 0,
         _ => false,
     }

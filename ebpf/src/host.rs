@@ -316,18 +316,18 @@ impl HostStats {
         add!(self.second.current.opened, 1);
     }
 
-    /// Charges a flow opened to this host; returns the number of bits set for distinct initiators if this one set a new bit, else 0.
+    /// Charges a flow opened to this host; returns whether it set a new bit for distinct initiators.
     #[inline(always)]
-    pub(crate) fn receive(&mut self, hashes: &Hashes) -> u16 {
+    pub(crate) fn receive(&mut self, hashes: &Hashes) -> bool {
         add!(self.minute.current.received.opened, 1);
-        if self.minute.current.initiators.insert(hashes.initiator) {
-            self.minute
-                .current
-                .initiators
-                .union_len(&self.minute.previous.initiators)
-        } else {
-            0
-        }
+        self.minute.current.initiators.insert(hashes.initiator)
+    }
+
+    /// Bits set for distinct initiators in the minute window: a count too dear for every packet.
+    #[inline(always)]
+    pub(crate) fn initiators(&self) -> u16 {
+        let (now, before) = (&self.minute.current, &self.minute.previous);
+        now.initiators.union_len(&before.initiators)
     }
 
     /// Charges the first answer to a flow this host opened.
@@ -409,15 +409,18 @@ impl HostStats {
         }
     }
 
-    /// Flows opened to this host in the minute window that got no answer.
+    /// Flows opened to this host in the minute window, and how many of them got no answer.
     #[inline(always)]
-    pub(crate) fn unanswered_to(&self) -> u32 {
+    pub(crate) fn received_and_unanswered(&self) -> (u32, u32) {
         let (now, before) = (
             &self.minute.current.received,
             &self.minute.previous.received,
         );
         let opened = now.opened.saturating_add(before.opened);
-        opened.saturating_sub(now.answered.saturating_add(before.answered))
+        (
+            opened,
+            opened.saturating_sub(now.answered.saturating_add(before.answered)),
+        )
     }
 
     /// Flows this host opened in the minute window, and how many of them got no answer.
@@ -493,8 +496,8 @@ pub struct InitiatorSums {
     pub habit_peers: u16,
     /// Bits set for distinct services in the half hour, of 512.
     pub habit_services: u16,
-    /// Always 0.
-    pub reserved: [u16; 3],
+    /// Always 0: padding the compiler would leave unwritten.
+    pub reserved: [u16; 5],
 }
 
 /// A host as responder at one moment: its windows summed.
@@ -520,7 +523,7 @@ impl InitiatorSums {
     #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         self.proven = host.proven;
-        self.reserved = [0; 3];
+        self.reserved = [0; 5];
         self.write_second(&host.second, time);
         self.write_minute(&host.minute, time);
         self.write_half_hour(&host.half_hour, time);

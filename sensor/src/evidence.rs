@@ -20,9 +20,11 @@ const ACTIVE_PACKETS: u32 = 1_000;
 /// Distinct services a minute, or twice as many in half an hour, that look like searching.
 const SEARCHED_SERVICES: f64 = 4.0;
 /// Answered flows at one service within the hour that look like guessing.
-const GUESSES: u32 = 3;
-/// Flows to one service in a minute, or packets, that look like a flood.
-const FLOOD_FLOWS: u32 = 64;
+const GUESSES: u32 = 5;
+/// Flows to one service in a minute that look like a flood; a busy page or a poller makes half as many.
+const FLOOD_FLOWS: u32 = 256;
+/// Packets sent for each one sent back, from which on a stream of packets looks like a flood.
+const FLOOD_ONE_SIDED: u32 = 4;
 /// Answered flows left open that look like holding a server's connections.
 const HELD_FLOWS: u32 = 8;
 /// Log-odds at which a record is as good as none.
@@ -48,7 +50,10 @@ impl Grounds {
         let mut grounds = Self::default();
         let services = distinct(snapshot.initiator.services, Bitmap::<8>::BITS);
         let habit_services = distinct(snapshot.initiator.habit_services, Bitmap::<8>::BITS);
-        if services >= SEARCHED_SERVICES || habit_services >= 2.0 * SEARCHED_SERVICES {
+        // Who answers a broadcast or a forged question sends datagrams nobody asked him for, as far as we saw.
+        let answers = snapshot.key.protocol == protocol::UDP && snapshot.flow.is(state::REVERSED);
+        if !answers && (services >= SEARCHED_SERVICES || habit_services >= 2.0 * SEARCHED_SERVICES)
+        {
             grounds.add(Class::Scan);
         }
         let tcp = snapshot.key.protocol == protocol::TCP;
@@ -56,9 +61,11 @@ impl Grounds {
         if password && snapshot.pair.attempts >= GUESSES {
             grounds.add(Class::BruteForce);
         }
-        if minute.packets_out >= ACTIVE_PACKETS
-            || f64::from(minute.opened) >= f64::from(FLOOD_FLOWS) * services.max(1.0)
-        {
+        let crowded = f64::from(minute.opened) >= f64::from(FLOOD_FLOWS) * services.max(1.0);
+        let icmp = matches!(snapshot.key.protocol, protocol::ICMP | protocol::ICMPV6);
+        let one_sided =
+            icmp || minute.packets_in.saturating_mul(FLOOD_ONE_SIDED) <= minute.packets_out;
+        if crowded || (minute.packets_out >= ACTIVE_PACKETS && one_sided) {
             grounds.add(Class::Flood);
         }
         let held = habits.answered.saturating_sub(habits.closed);

@@ -1,5 +1,10 @@
 //! `cargo xtask lab`: captures of real tools against real servers, recorded in network namespaces.
 //! Its traffic never leaves them, and it leaves nothing behind on the machine.
+//!
+//! A `scenario` says which hosts of a `topology` serve (`service`, scripts under `serve/`) and act (`play`, scripts under
+//! `play/`). `director` performs it on a `stage`, whose namespaces a `lease` gives back whatever happens. `golden` makes the
+//! small `cases`, `training` the large set of `attacks` and `ambience`; labels follow from who acts. What no tool sends is
+//! `written` from `frames`.
 
 mod ambience;
 mod attacks;
@@ -22,16 +27,18 @@ mod written;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+
+use scenario::Scenario;
 
 /// Records captures in network namespaces (as root, on Debian).
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// The golden cases to record again; none lists them.
     cases: Vec<String>,
-    /// Where golden cases live.
-    #[arg(long, default_value = "tests/captures")]
-    captures: PathBuf,
+    /// Where golden cases live, if not in this repository.
+    #[arg(long)]
+    captures: Option<PathBuf>,
     /// Only writes the READMEs of recorded cases again.
     #[arg(long, requires = "cases")]
     readme: bool,
@@ -57,6 +64,13 @@ pub(crate) struct Args {
 
 /// Does what the command line asks for.
 pub(crate) fn run(args: &Args) -> Result<()> {
+    if args.cases.is_empty() && args.training.is_none() && !args.clean {
+        return list();
+    }
+    ensure!(
+        rustix::process::geteuid().is_root(),
+        "network namespaces need root: run the lab as root"
+    );
     running::listen_for_interrupts()?;
     let reclaimed = lease::reclaim_stale()?;
     if reclaimed > 0 {
@@ -65,36 +79,34 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if args.clean {
         return Ok(());
     }
+    packages::provision()?;
     if let Some(dir) = &args.training {
-        packages::provision()?;
         let Args {
             rounds, jobs, seed, ..
         } = *args;
+        let only = args.only.clone();
         return training::make(
             dir,
             &training::Extent {
                 rounds,
                 jobs,
                 seed,
-                only: args.only.clone(),
+                only,
             },
         );
     }
-    if args.cases.is_empty() {
-        return list();
+    let captures = args.captures.clone();
+    let captures = captures.unwrap_or_else(|| crate::root().join("tests/captures"));
+    let record = if args.readme {
+        golden::explain
+    } else {
+        golden::record
+    };
+    for name in &args.cases {
+        make(name, &captures, record)?;
+        say(&format!("made {name}"));
     }
-    if args.readme {
-        let named = cases::all()
-            .into_iter()
-            .filter(|case| args.cases.contains(&case.name));
-        return named
-            .into_iter()
-            .try_for_each(|case| golden::explain(&case, &args.captures));
-    }
-    packages::provision()?;
-    args.cases
-        .iter()
-        .try_for_each(|name| make(name, &args.captures))
+    golden::write_labels(&captures)
 }
 
 fn list() -> Result<()> {
@@ -105,25 +117,22 @@ fn list() -> Result<()> {
         .iter()
         .map(|case| (case.name.to_owned(), case.purpose.to_owned()));
     for (name, purpose) in recorded.chain(written) {
-        say(&format!("{name:22} {purpose}"));
+        println!("{name:22} {purpose}");
     }
     Ok(())
 }
 
-fn make(name: &str, captures: &Path) -> Result<()> {
+fn make(name: &str, captures: &Path, record: fn(&Scenario, &Path) -> Result<()>) -> Result<()> {
     if let Some(case) = cases::all().iter().find(|case| case.name == name) {
-        golden::record(case, captures)?;
+        record(case, captures)
     } else if let Some(case) = written::CASES.iter().find(|case| case.name == name) {
-        golden::write(case, captures)?;
+        golden::write(case, captures)
     } else {
-        bail!("there is no case {name}; `cargo xtask lab` lists them");
+        bail!("there is no case {name}; `cargo xtask lab` lists them")
     }
-    say(&format!("made {name}"));
-    golden::write_labels(captures)
 }
 
 /// Tells the person at the terminal what happens.
-#[expect(clippy::print_stderr, reason = "progress of a command line tool")]
 pub(crate) fn say(line: &str) {
     eprintln!("{line}");
 }

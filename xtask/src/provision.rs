@@ -7,12 +7,14 @@ use xshell::{Shell, cmd};
 use crate::target;
 
 /// A Debian package and the reason to have it.
+#[derive(Clone, Copy)]
 pub(crate) struct Package {
-    name: &'static str,
+    pub(crate) name: &'static str,
     why: &'static str,
 }
 
-const fn package(name: &'static str, why: &'static str) -> Package {
+/// A package and why.
+pub(crate) const fn package(name: &'static str, why: &'static str) -> Package {
     Package { name, why }
 }
 

@@ -68,7 +68,7 @@ impl Default for Sampling {
     fn default() -> Self {
         Self {
             per_capture: 2_000,
-            exponent: 0.0,
+            exponent: 0.5,
             attack_share: 0.5,
         }
     }

@@ -61,8 +61,8 @@ impl Default for ForestSettings {
     fn default() -> Self {
         Self {
             trees: 100,
-            rows_per_tree: 8_000,
-            min_leaf: 5,
+            rows_per_tree: 16_000,
+            min_leaf: 2,
             max_depth: 24,
             tried: 0,
             threads: 2,

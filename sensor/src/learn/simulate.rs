@@ -15,8 +15,8 @@ const BIASES: std::ops::RangeInclusive<i32> = -8..=24;
 /// Steps of the bias in one unit of log-odds.
 const STEPS: f32 = 4.0;
 
-/// Missed attackers, in shares of all, that one benign share is worth: 0.05 % of benign addresses outweigh 5 % of the attackers.
-const BENIGN_PRICE: f64 = 100.0;
+/// Missed attackers, in shares of all, that one benign share is worth: a block of 0.1 % of benign addresses outweighs 4 % of the attackers.
+const BENIGN_PRICE: f64 = 40.0;
 
 /// What is true of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

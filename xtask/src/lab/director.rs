@@ -1,6 +1,7 @@
 //! Performs a scenario on a stage and leaves its capture.
 //! A capture whose attack did not run, or that lost packets, is an error, never a file.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -67,16 +68,25 @@ pub(crate) fn perform(scenario: &Scenario, capture: &Path) -> Result<()> {
     frames::write(capture, &recorded)
 }
 
-/// A tool may end content without having sent anything; forged floods are checked by their sender.
+/// A tool may end content without having sent anything.
 fn check_attacked(scenario: &Scenario, recorded: &[Frame]) -> Result<()> {
     for act in scenario
         .acts
         .iter()
         .filter(|act| act.play.class != Class::Benign)
     {
-        let sent = |frame: &&Frame| frame.is_from(act.host.address(scenario.family));
-        let sent = recorded.iter().filter(sent).count();
-        if sent < FEW && scenario.flood.is_none() {
+        let host = act.host.address(scenario.family);
+        let is_its = |from: &IpAddr| {
+            scenario
+                .flood
+                .map_or(*from == host, |flood| flood.pretends(*from))
+        };
+        let sent = recorded
+            .iter()
+            .filter_map(Frame::source)
+            .filter(is_its)
+            .count();
+        if sent < FEW {
             bail!(
                 "the attack {} of {} sent {sent} packets",
                 act.play.name,

@@ -87,6 +87,17 @@ impl Flood {
         }
     }
 
+    /// Whether `address` is one of its sources.
+    pub(crate) fn pretends(self, address: IpAddr) -> bool {
+        match address {
+            IpAddr::V4(v4) if self.sources <= FEW => {
+                v4.octets()[..3] == [203, 0, 113] && v4.octets()[3] >= FIRST
+            }
+            IpAddr::V4(v4) => v4.octets()[..2] == [198, 18],
+            IpAddr::V6(v6) => v6.segments()[..3] == [0x2001, 0xdb8, 0xf],
+        }
+    }
+
     fn source(self, family: Family, number: u16) -> IpAddr {
         let [high, low] = number.to_be_bytes();
         match family {
@@ -112,11 +123,9 @@ mod tests {
         let last = flood.source(Family::V4, FEW - 1);
         assert_eq!(last, IpAddr::from([203, 0, 113, 253]));
         let frames = flood.frames(IpAddr::from([192, 0, 2, 11]), 7);
-        assert!(
-            frames
-                .iter()
-                .all(|frame| frame.bytes[26..29] == [203, 0, 113])
-        );
+        let sources: Vec<_> = frames.iter().filter_map(Frame::source).collect();
+        assert_eq!(sources.len(), 4_000);
+        assert!(sources.iter().all(|source| flood.pretends(*source)));
         assert!(frames.is_sorted_by_key(|frame| frame.at));
     }
 }

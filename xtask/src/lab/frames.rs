@@ -40,11 +40,13 @@ impl Frame {
         Self { at, bytes, wire }
     }
 
-    /// Whether it carries an IP packet from `address` and no tag.
-    pub(crate) fn is_from(&self, address: IpAddr) -> bool {
-        match address {
-            IpAddr::V4(address) => self.bytes.get(26..30) == Some(&address.octets()),
-            IpAddr::V6(address) => self.bytes.get(22..38) == Some(&address.octets()),
+    /// The source of the IP packet it carries, if there is no tag before it.
+    pub(crate) fn source(&self) -> Option<IpAddr> {
+        let kind = self.bytes.get(12..14)?;
+        match u16::from_be_bytes(*kind.first_chunk()?) {
+            0x0800 => Some(IpAddr::from(*self.bytes.get(26..30)?.first_chunk::<4>()?)),
+            0x86dd => Some(IpAddr::from(*self.bytes.get(22..38)?.first_chunk::<16>()?)),
+            _ => None,
         }
     }
 
@@ -64,7 +66,7 @@ pub(crate) fn tag(kind: u16, vlan: u16) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// An Ethernet frame between two made-up neighbours.
+/// An Ethernet frame from a made-up neighbour to the link address that a stage's routers have.
 pub(crate) fn ethernet(kind: u16, payload: &[u8]) -> Vec<u8> {
     let neighbours = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
     [&neighbours[..], &kind.to_be_bytes(), payload].concat()

@@ -174,3 +174,17 @@ fn pids(name: &str) -> Result<Vec<Pid>> {
     let numbers = text.lines().filter_map(|line| line.trim().parse().ok());
     Ok(numbers.filter_map(Pid::from_raw).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reused_process_id_is_not_the_owner() {
+        let pid = process::id();
+        let started = start_time(pid).unwrap_or_default();
+        assert!(owner_lives(&format!("owner {pid} {started}\ndir /x\n")));
+        assert!(!owner_lives(&format!("owner {pid} 1{started}\n")));
+        assert!(!owner_lives(""));
+    }
+}

@@ -1,94 +1,108 @@
 //! The tools and servers of the lab: Debian package → what needs it.
-//! It installs what is missing, says so, and starts no service on the machine.
+//! What is missing is installed and said, and starts no service on the machine.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use xshell::Shell;
 
-/// Package, the program that shows it is there, and what the lab needs it for.
-const NEEDED: &[(&str, &str, &str)] = &[
-    ("iproute2", "ip", "namespaces and links"),
-    ("ethtool", "ethtool", "links that do not merge segments"),
-    ("tcpdump", "tcpdump", "recording"),
-    ("tcpreplay", "tcpreplay", "sending frames written by hand"),
-    ("nftables", "nft", "masquerading"),
-    (
-        "openssl",
-        "openssl",
-        "passwords and certificates of the servers",
+use crate::provision::{self, Package, package};
+
+/// A program that scripts name, and where it comes from.
+struct Tool {
+    program: &'static str,
+    package: Package,
+}
+
+const fn tool(program: &'static str, package: Package) -> Tool {
+    Tool { program, package }
+}
+
+static NEEDED: &[Tool] = &[
+    tool("ip", package("iproute2", "namespaces and links")),
+    tool(
+        "ethtool",
+        package("ethtool", "links that do not merge segments"),
     ),
-    ("openssh-server", "sshd", "server: ssh, scp, rsync, git"),
-    ("openssh-client", "ssh", "clients with keys"),
-    ("sshpass", "sshpass", "clients that mistype passwords"),
-    ("nginx-light", "nginx", "server: http, https"),
-    ("vsftpd", "vsftpd", "server: ftp"),
-    ("dnsmasq-base", "dnsmasq", "server: dns"),
-    ("chrony", "chronyd", "server and client: ntp"),
-    ("mosquitto", "mosquitto", "server: mqtt"),
-    ("mosquitto-clients", "mosquitto_pub", "mqtt devices"),
-    (
-        "redis-server",
-        "redis-server",
-        "server: redis with a password",
+    tool("tcpdump", package("tcpdump", "recording")),
+    tool(
+        "tcpreplay",
+        package("tcpreplay", "sending frames written by hand"),
     ),
-    ("redis-tools", "redis-cli", "redis clients"),
-    ("dovecot-imapd", "dovecot", "server: imap"),
-    ("inetutils-telnetd", "telnetd", "server: telnet"),
-    ("openbsd-inetd", "inetd", "server: starts telnetd"),
-    ("git", "git", "git clients and daemon"),
-    ("rsync", "rsync", "rsync clients and daemon"),
-    ("curl", "curl", "web clients"),
-    ("lftp", "lftp", "ftp clients"),
-    ("aria2", "aria2c", "parallel downloads"),
-    ("bind9-dnsutils", "dig", "dns clients"),
-    ("dnsperf", "dnsperf", "busy resolvers"),
-    ("iputils-ping", "ping", "monitoring"),
-    ("iperf3", "iperf3", "bulk transfers"),
-    ("socat", "socat", "small servers, datagrams, multicast"),
-    ("netcat-openbsd", "nc", "health checks"),
-    ("nmap", "nmap", "scan; nping for floods"),
-    ("zmap", "zmap", "scan"),
-    ("masscan", "masscan", "scan, kept for tests"),
-    ("hydra", "hydra", "brute force"),
-    ("patator", "patator", "brute force"),
-    ("medusa", "medusa", "brute force, kept for tests"),
-    ("ncrack", "ncrack", "brute force, kept for tests"),
-    ("hping3", "hping3", "floods"),
-    ("nghttp2-client", "h2load", "http flood"),
-    ("siege", "siege", "http flood"),
-    ("apache2-utils", "ab", "http flood, kept for tests"),
-    ("wrk", "wrk", "load test (benign), kept for tests"),
-    ("slowhttptest", "slowhttptest", "slow-dos"),
-    ("iodine", "iodine", "dns tunnel"),
-    ("dns2tcp", "dns2tcpc", "dns tunnel, kept for tests"),
+    tool("nft", package("nftables", "masquerading")),
+    tool(
+        "openssl",
+        package("openssl", "passwords and certificates of the servers"),
+    ),
+    tool(
+        "sshd",
+        package("openssh-server", "server: ssh, scp, rsync, git"),
+    ),
+    tool("ssh", package("openssh-client", "clients with keys")),
+    tool(
+        "sshpass",
+        package("sshpass", "clients that mistype passwords"),
+    ),
+    tool("nginx", package("nginx-light", "server: http, https")),
+    tool("vsftpd", package("vsftpd", "server: ftp")),
+    tool("dnsmasq", package("dnsmasq-base", "server: dns")),
+    tool("chronyd", package("chrony", "server and client: ntp")),
+    tool("mosquitto", package("mosquitto", "server: mqtt")),
+    tool(
+        "mosquitto_pub",
+        package("mosquitto-clients", "mqtt devices"),
+    ),
+    tool(
+        "redis-server",
+        package("redis-server", "server: redis with a password"),
+    ),
+    tool("redis-cli", package("redis-tools", "redis clients")),
+    tool("dovecot", package("dovecot-imapd", "server: imap")),
+    tool("telnetd", package("inetutils-telnetd", "server: telnet")),
+    tool("inetd", package("openbsd-inetd", "server: starts telnetd")),
+    tool("git", package("git", "git clients and daemon")),
+    tool("rsync", package("rsync", "rsync clients and daemon")),
+    tool("curl", package("curl", "web clients")),
+    tool("lftp", package("lftp", "ftp clients")),
+    tool("aria2c", package("aria2", "parallel downloads")),
+    tool("dig", package("bind9-dnsutils", "dns clients")),
+    tool("dnsperf", package("dnsperf", "busy resolvers")),
+    tool("ping", package("iputils-ping", "monitoring")),
+    tool("iperf3", package("iperf3", "bulk transfers")),
+    tool(
+        "socat",
+        package("socat", "small servers, datagrams, multicast"),
+    ),
+    tool("nc", package("netcat-openbsd", "health checks")),
+    tool("nmap", package("nmap", "scan; nping for floods")),
+    tool("zmap", package("zmap", "scan")),
+    tool("masscan", package("masscan", "scan, kept for tests")),
+    tool("hydra", package("hydra", "brute force")),
+    tool("patator", package("patator", "brute force")),
+    tool("medusa", package("medusa", "brute force, kept for tests")),
+    tool("ncrack", package("ncrack", "brute force, kept for tests")),
+    tool("hping3", package("hping3", "floods")),
+    tool("h2load", package("nghttp2-client", "http flood")),
+    tool("siege", package("siege", "http flood")),
+    tool("ab", package("apache2-utils", "http flood, kept for tests")),
+    tool("wrk", package("wrk", "load test (benign), kept for tests")),
+    tool("slowhttptest", package("slowhttptest", "slow-dos")),
+    tool("iodine", package("iodine", "dns tunnel")),
+    tool("dns2tcpc", package("dns2tcp", "dns tunnel, kept for tests")),
 ];
 
 /// Debian asks this file before a package starts its service (invoke-rc.d(8)).
 const START_POLICY: &str = "/usr/sbin/policy-rc.d";
 
-/// Installs the packages whose program is not found.
+/// Installs what this machine lacks.
 pub(crate) fn provision() -> Result<()> {
-    let missing: Vec<_> = NEEDED
-        .iter()
-        .filter(|(_, program, _)| !is_found(program))
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    for (package, _, purpose) in &missing {
-        crate::lab::say(&format!("installing {package}: {purpose}"));
-    }
-    let names: Vec<_> = missing.iter().map(|(package, ..)| *package).collect();
+    let shell = Shell::new().context("the current folder cannot be read")?;
+    let packages: Vec<_> = NEEDED.iter().map(|tool| tool.package).collect();
     let _quiet = NoServices::declare()?;
-    apt(&["update"])?;
-    apt(&[
-        &["install", "-y", "--no-install-recommends"],
-        names.as_slice(),
-    ]
-    .concat())
+    provision::packages(&shell, &packages)
 }
 
 /// The lab's programs that `script` names outside comments.
@@ -97,14 +111,14 @@ pub(crate) fn programs(script: &'static str) -> Vec<&'static str> {
     let words = code
         .flat_map(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c))));
     words
-        .filter(|word| NEEDED.iter().any(|(_, program, _)| program == word))
+        .filter(|word| NEEDED.iter().any(|tool| tool.program == *word))
         .collect()
 }
 
 /// The package `program` is from, with its version.
 pub(crate) fn version(program: &str) -> String {
-    let package = NEEDED.iter().find(|(_, name, _)| *name == program);
-    let package = package.map_or(program, |(package, ..)| package);
+    let tool = NEEDED.iter().find(|tool| tool.program == program);
+    let package = tool.map_or(program, |tool| tool.package.name);
     let shown = Command::new("dpkg-query")
         .args(["-W", "-f", "${Package} ${Version}", package])
         .output();
@@ -112,30 +126,6 @@ pub(crate) fn version(program: &str) -> String {
         Ok(shown) if shown.status.success() => String::from_utf8_lossy(&shown.stdout).into_owned(),
         _ => format!("{package} (not installed)"),
     }
-}
-
-fn apt(arguments: &[&str]) -> Result<()> {
-    let mut apt = Command::new("apt-get");
-    apt.args(["-q", "-o", "DPkg::Lock::Timeout=600"])
-        .args(arguments);
-    apt.env("DEBIAN_FRONTEND", "noninteractive");
-    let done = apt
-        .output()
-        .context("cannot run apt-get; the lab runs on Debian")?;
-    if !done.status.success() {
-        bail!(
-            "apt-get {}: {}",
-            arguments.join(" "),
-            String::from_utf8_lossy(&done.stderr).trim()
-        );
-    }
-    Ok(())
-}
-
-fn is_found(program: &str) -> bool {
-    ["/usr/sbin", "/usr/bin", "/sbin", "/bin"]
-        .iter()
-        .any(|dir| Path::new(dir).join(program).exists())
 }
 
 /// While it lives, packages start no service; a policy the machine has already is left as it is.

@@ -17,8 +17,13 @@ use super::topology::{Family, Host, INSIDE, MASQUERADE, Stray, Topology, Transla
 /// Enough for every header the lab sends; lengths stay honest because IP carries its own.
 const SNAP_LEN: &str = "128";
 
-/// Inside each namespace's own mount namespace: the lab's users and resolver, then the program.
-const ENTER: &str = r#"for f in "$LAB"/etc/*; do mount --bind "$f" "/etc/${f##*/}" || exit; done
+/// The link address of every router towards its hosts: where frames written by hand are sent.
+const ROUTER: &str = "02:00:00:00:00:01";
+
+/// Inside each namespace's own mount namespace: the lab's users and resolver, and no way to the machine's logs and
+/// sockets; then the program.
+const ENTER: &str = r#"mount -t tmpfs run /run && mount -t tmpfs log /var/log || exit
+for f in "$LAB"/etc/*; do mount --bind "$f" "/etc/${f##*/}" || exit; done
 for f in "$LAB"/pam/*; do mount --bind "$f" "/etc/pam.d/${f##*/}" || exit; done
 exec bash "$@""#;
 
@@ -170,7 +175,7 @@ impl Stage {
         ip(
             &["-n", router],
             &format!(
-                "link set {host} up\naddress add fe80::1/64 dev {host} nodad\n\
+                "link set {host} address {ROUTER}\nlink set {host} up\naddress add fe80::1/64 dev {host} nodad\n\
              route add {v4} dev {host} src {gateway}\nroute add {v6} dev {host}"
             ),
         )?;

@@ -11,7 +11,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use super::ambience::{self, THEMES};
-use super::attacks::ATTACKS;
+use super::attacks::{ATTACKS, Pace};
 use super::director::perform;
 use super::frames;
 use super::running::check_interrupted;
@@ -96,6 +96,10 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
             let name = format!("{:?}-{}-{round}", pace, word(family)).to_lowercase();
             let mut random = draw(extent.seed, attack.folder, round);
             let mut scenario = blank(&name, family, &mut random);
+            // A password costs a server's delay of seconds, and a slow attack takes its time.
+            if pace == Pace::Slow || attack.folder.starts_with("brute-force") {
+                scenario.seconds += 80;
+            }
             (attack.join)(&mut scenario, pace, &mut random);
             ambience::surround(&mut scenario, random.u8(5..=9), &mut random);
             jobs.push_back(Job {
@@ -243,16 +247,18 @@ impl<'a> Set<'a> {
         }
         let hours =
             fs::read_to_string(self.dir.join("hours.csv")).context("cannot read hours.csv")?;
-        let seconds = hours.lines().skip(1).filter_map(|row| {
+        let minutes = hours.lines().skip(1).filter_map(|row| {
             let mut cells = row
                 .split(',')
                 .skip(1)
                 .filter_map(|cell| cell.parse::<u64>().ok());
-            Some(cells.next()? * cells.next()?)
+            Some(cells.next()? * cells.next()? / 60)
         });
+        let minutes: u64 = minutes.sum();
         crate::lab::say(&format!(
-            "{} hours of benign addresses",
-            seconds.sum::<u64>() / 3_600
+            "{} h {} min of benign addresses",
+            minutes / 60,
+            minutes % 60
         ));
         Ok(())
     }

@@ -3,10 +3,10 @@ cat > "$HOME/dns2tcpd.conf" <<EOF
 listen = 0.0.0.0
 port = 53
 user = root
-chroot = /var/empty
+chroot = $HOME/empty
 domain = t.example.net
 key = lab
 resources = ssh:127.0.0.1:22
 EOF
-mkdir -p /var/empty
+mkdir -p "$HOME/empty"
 exec dns2tcpd -F -d 1 -f "$HOME/dns2tcpd.conf"
