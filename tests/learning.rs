@@ -31,7 +31,7 @@ fn a_model_is_trained_to_the_same_bytes_and_judged() {
     let labels = path("labels.csv");
     fs::write(&labels, lines).expect("labels can be written");
     let train = |model: &str, seed: &str| {
-        let common = ["train", "--labels", &labels, "--algorithm", "logistic"];
+        let common = ["train", "--labels", &labels, "--algorithm", "knn"];
         done(garita(
             &[&common[..], &["-o", &path(model), "--seed", seed]].concat(),
         ))
