@@ -69,7 +69,9 @@ impl Grounds {
             grounds.add(Class::Flood);
         }
         let held = habits.answered.saturating_sub(habits.closed);
+        // A forged first packet holds nothing: only who completes the handshake does.
         if tcp
+            && snapshot.flow.is(state::PROVEN)
             && held >= HELD_FLOWS
             && snapshot.pair.attempts.saturating_sub(snapshot.pair.closed) >= HELD_FLOWS
         {

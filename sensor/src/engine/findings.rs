@@ -141,6 +141,24 @@ fn packets(snapshot: &Snapshot) -> u64 {
 }
 
 fn facts(snapshot: &Snapshot, class: Class) -> Facts {
+    match class {
+        Class::Ddos => victim_facts(snapshot),
+        _ => initiator_facts(snapshot, class),
+    }
+}
+
+fn victim_facts(snapshot: &Snapshot) -> Facts {
+    let received = &snapshot.responder.minute;
+    Facts {
+        opened: received.opened,
+        unanswered: received.opened.saturating_sub(received.answered),
+        packets: u64::from(received.packets_in),
+        initiators: distinct(snapshot.responder.initiators, Bitmap::<16>::BITS) as u32,
+        ..Facts::default()
+    }
+}
+
+fn initiator_facts(snapshot: &Snapshot, class: Class) -> Facts {
     let (minute, habits, pair) = (
         &snapshot.initiator.minute,
         &snapshot.initiator.habits,
@@ -149,24 +167,26 @@ fn facts(snapshot: &Snapshot, class: Class) -> Facts {
     let [_, (_, port)] = snapshot.charged();
     let set = |ones| distinct(ones, Bitmap::<8>::BITS) as u32;
     let tunnel = class == Class::Tunnel && minute.dns_queries > 0;
-    let attempts = if tunnel {
-        minute.dns_queries
-    } else {
-        pair.attempts
-    };
     let gaps = f64::from(pair.attempts.saturating_sub(1).max(1));
-    let gap = pair.last.saturating_sub(pair.first) as f64 / 1e6 / gaps;
+    let together = pair.last.saturating_sub(pair.first) as f64 / 1e6;
+    let gap = together / gaps;
     let gap_squares = pair.gap_squares as f64 / 1e6 / gaps;
-    let attempt_bytes = if tunnel {
-        f64::from(minute.dns_query_payload) / f64::from(minute.dns_queries)
+    let (attempts, attempt_bytes) = if tunnel {
+        (
+            minute.dns_queries,
+            f64::from(minute.dns_query_payload) / f64::from(minute.dns_queries),
+        )
     } else {
-        pair.payload_sum as f64 / f64::from(pair.closed.max(1))
+        (
+            pair.attempts,
+            pair.payload_sum as f64 / f64::from(pair.closed.max(1)),
+        )
     };
+    let openings = f64::from(minute.gap_sum) / 1e6;
     let seconds = match class {
-        Class::BruteForce | Class::SlowDos | Class::C2 => {
-            pair.last.saturating_sub(pair.first) as f64 / 1e6
-        }
-        _ => f64::from(minute.gap_sum) / 1e6,
+        Class::BruteForce | Class::SlowDos | Class::C2 => together,
+        Class::Flood => openings.max(snapshot.flow.duration() as f64 / 1e6),
+        _ => openings,
     };
     Facts {
         seconds,
@@ -182,7 +202,7 @@ fn facts(snapshot: &Snapshot, class: Class) -> Facts {
         attempt_gap_deviation: (gap_squares - gap * gap).max(0.0).sqrt(),
         service: password_service(port).filter(|_| snapshot.key.protocol == protocol::TCP),
         packets: packets(snapshot),
-        packets_per_second: f64::from(snapshot.initiator.second.packets_out) / 2.0,
-        initiators: distinct(snapshot.responder.initiators, Bitmap::<16>::BITS) as u32,
+        packets_per_second: packets(snapshot) as f64 / seconds.max(1.0),
+        initiators: 0,
     }
 }

@@ -11,6 +11,9 @@ use crate::verdict::{Contribution, Facts, Flow, Subject, Verdict};
 /// Sources of a distributed attack that a sentence names.
 const NAMED_SOURCES: usize = 3;
 
+/// A shorter time, in seconds, is not told: counts from a single moment have none.
+const SHORTEST: f64 = 0.001;
+
 /// The sentence, without a full stop.
 pub(super) fn message(verdict: &Verdict) -> String {
     let facts = &verdict.facts;
@@ -19,55 +22,47 @@ pub(super) fn message(verdict: &Verdict) -> String {
     let opener = flow.initiator.ip().to_canonical();
     match verdict.class {
         Class::Benign => format!("{who} does nothing unusual"),
-        Class::Scan => format!(
-            "{who} scanned: {} in {}; {}",
-            probes(flow, facts),
-            seconds(facts.seconds),
-            answers(facts)
-        ),
+        Class::Scan => format!("{who} scanned{}", probes(flow, facts)),
         Class::BruteForce => format!(
-            "{who} tried to log in: {} at {} in {}, each about {}",
+            "{who} tried to log in: {} at {}{}{}",
             count(facts.attempts, "login attempt"),
             place(flow, facts),
-            seconds(facts.seconds),
-            bytes(facts.attempt_bytes)
+            within(facts),
+            each(facts)
         ),
         Class::Flood => format!(
-            "{who} flooded {}: {} in {}, up to {} a second",
+            "{who} flooded {}: {}{}{}",
             place(flow, facts),
             count(facts.packets, "packet"),
-            seconds(facts.seconds),
-            number(facts.packets_per_second)
+            within(facts),
+            rate(facts)
         ),
         Class::SlowDos => format!(
-            "{who} ties up {}: {} held open for {}, about {} in each",
+            "{who} ties up {}: {} opened{} and held{}",
             place(flow, facts),
             count(facts.open, "connection"),
-            seconds(facts.seconds),
-            bytes(facts.attempt_bytes)
+            within(facts),
+            each(facts)
         ),
         Class::Ddos => format!(
-            "{who} is attacked by {}: {} in {}; {}{}",
+            "{who} is attacked by {}{}",
             count(facts.initiators, "address"),
-            count(facts.opened, flows(flow)),
-            seconds(facts.seconds),
-            answers(facts),
             sources(&verdict.subject)
         ),
         Class::C2 => format!(
-            "{opener} keeps calling {}: {}, one every {} ± {}, each about {}",
+            "{opener} keeps calling {}: {}, one every {} ± {}{}",
             place(flow, facts),
             count(facts.attempts, "time"),
             seconds(facts.attempt_gap),
             seconds(facts.attempt_gap_deviation),
-            bytes(facts.attempt_bytes)
+            each(facts)
         ),
         Class::Tunnel => format!(
-            "{opener} carries data through {}: {} in {}, each about {}",
+            "{opener} carries data through {}: {}{}{}",
             place(flow, facts),
             count(facts.attempts, if is_icmp(flow) { "ping" } else { "query" }),
-            seconds(facts.seconds),
-            bytes(facts.attempt_bytes)
+            within(facts),
+            each(facts)
         ),
         Class::Exploit => format!(
             "{who} sent what looks like an exploit to {}",
@@ -88,17 +83,47 @@ pub(super) fn contribution(part: &Contribution) -> String {
     format!("{}: {value}", part.meaning.trim_end_matches('.'))
 }
 
+/// What was probed. A scan that is judged after its minute has nothing left to count but its last probe.
 fn probes(flow: &Flow, facts: &Facts) -> String {
-    if is_icmp(flow) {
-        let pings = count(facts.opened, "ping");
-        return format!("sent {pings} to {}", hosts(facts.hosts));
+    if facts.opened == 0 {
+        return format!(", at last {}", place(flow, facts));
     }
-    let opened = count(facts.opened, flows(flow));
-    let ports = match facts.ports {
-        0 | 1 => format!("port {}", flow.responder.port()),
-        several => count(several, "port"),
+    let what = if is_icmp(flow) {
+        let pings = count(facts.opened, "ping");
+        format!("sent {pings} to {}", hosts(facts.hosts))
+    } else {
+        let opened = count(facts.opened, flows(flow));
+        let ports = match facts.ports {
+            0 | 1 => format!("port {}", flow.responder.port()),
+            several => count(several, "port"),
+        };
+        format!("opened {opened} to {ports} of {}", hosts(facts.hosts))
     };
-    format!("opened {opened} to {ports} of {}", hosts(facts.hosts))
+    format!(": {what}{}; {}", within(facts), answers(facts))
+}
+
+/// The time it took, where that is more than a moment.
+fn within(facts: &Facts) -> String {
+    match facts.seconds {
+        moment if moment < SHORTEST => String::new(),
+        some => format!(" in {}", seconds(some)),
+    }
+}
+
+/// The payload of each, where there was any.
+fn each(facts: &Facts) -> String {
+    match facts.attempt_bytes {
+        nothing if nothing < 1.0 => String::new(),
+        some => format!(", each about {}", bytes(some)),
+    }
+}
+
+/// The rate of packets, where it says more than the count.
+fn rate(facts: &Facts) -> String {
+    match facts.packets_per_second {
+        slow if slow < 1.0 => String::new(),
+        rate => format!(", up to {} a second", number(rate)),
+    }
 }
 
 fn answers(facts: &Facts) -> String {
@@ -299,7 +324,7 @@ mod tests {
             ),
             (
                 Class::SlowDos,
-                "203.0.113.7 ties up ssh of 192.0.2.10: 150 connections held open for 41 s, about 2.1 kB in each",
+                "203.0.113.7 ties up ssh of 192.0.2.10: 150 connections opened in 41 s and held, each about 2.1 kB",
             ),
             (
                 Class::C2,
@@ -315,10 +340,30 @@ mod tests {
             ),
             (
                 Class::Ddos,
-                "192.0.2.10 is attacked by 2048 addresses: 3000 connections in 41 s; 50 % unanswered; most by 198.51.100.1, 198.51.100.2",
+                "192.0.2.10 is attacked by 2048 addresses; most by 198.51.100.1, 198.51.100.2",
             ),
         ] {
             assert_eq!(said(class, facts), sentence);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_said() {
+        for (class, sentence) in [
+            (
+                Class::Scan,
+                "203.0.113.7 scanned, at last port 22 of 192.0.2.10",
+            ),
+            (
+                Class::BruteForce,
+                "203.0.113.7 tried to log in: 0 login attempts at port 22 of 192.0.2.10",
+            ),
+            (
+                Class::Flood,
+                "203.0.113.7 flooded port 22 of 192.0.2.10: 0 packets",
+            ),
+        ] {
+            assert_eq!(said(class, Facts::default()), sentence);
         }
     }
 

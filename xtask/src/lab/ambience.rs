@@ -105,7 +105,7 @@ static HABITS: &[Habit] = &[
 /// A wholly benign capture: its folder and what all its hosts do.
 pub(crate) struct Theme {
     pub(crate) folder: &'static str,
-    plays: &'static [&'static Play],
+    pub(crate) plays: &'static [&'static Play],
     hosts: u8,
 }
 

