@@ -1,9 +1,19 @@
 //! Tests at the boundary; each module is one way a user meets the program.
 
 #[cfg(test)]
+mod errors;
+#[cfg(test)]
+mod garita;
+#[cfg(test)]
 mod kernel;
 #[cfg(test)]
+mod learning;
+#[cfg(test)]
 mod meter;
+#[cfg(test)]
+mod recording;
+#[cfg(test)]
+mod replay;
 #[cfg(test)]
 mod skip;
 #[cfg(test)]

@@ -6,11 +6,15 @@ mod cli;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use sensor::config;
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;
+
+/// What clap itself ends with when the command line makes no sense.
+const USAGE: u8 = 2;
 
 /// Watches the traffic of a gateway, recognises attackers by how they behave, and shuts them out.
 #[derive(Parser)]
@@ -38,7 +42,14 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if asks_for_help(&error) => error.exit(),
+        Err(error) => {
+            cli::say(&misuse(&error));
+            return ExitCode::from(USAGE);
+        }
+    };
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
@@ -63,6 +74,28 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
         Command::Check => Ok(()),
     }
+}
+
+fn asks_for_help(error: &clap::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
+}
+
+/// What is wrong with the command line in one sentence; clap says it in paragraphs.
+fn misuse(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let paragraphs = text.trim_start_matches("error: ").split("\n\n");
+    let said = paragraphs
+        .filter(|paragraph| !paragraph.starts_with("Usage:") && !paragraph.starts_with("For more"));
+    let mut said: Vec<String> = said
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    said.push("--help says more".to_owned());
+    said.join("; ")
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {

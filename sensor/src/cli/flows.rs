@@ -28,7 +28,7 @@ const COLUMNS: [&str; 8] = [
     "initiator_port",
     "responder",
     "responder_port",
-    "protocol",
+    "transport",
     "reason",
 ];
 
@@ -160,7 +160,7 @@ impl Rows {
             &[]
         };
         let names = COLUMNS.iter().chain(&features::NAMES).chain(label);
-        Ok(self.csv.write_record(names)?)
+        self.csv.write_record(names).map_err(broken)
     }
 
     fn push(
@@ -190,7 +190,15 @@ impl Rows {
             let class = labels.class_of(ends[0], ends[1]);
             self.cells.extend([class.to_string(), attacker.to_string()]);
         }
-        Ok(self.csv.write_record(&self.cells)?)
+        self.csv.write_record(&self.cells).map_err(broken)
+    }
+}
+
+/// The system's own error where there is one: it tells a reader that went away from a full disk.
+fn broken(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

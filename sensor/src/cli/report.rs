@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use sensor::class::Class;
 use sensor::incident::{BlockSummary, Incident, Timestamp};
 use sensor::model::Named;
@@ -37,7 +38,7 @@ pub fn incidents(outcome: &Outcome) -> String {
         ]);
         if let Some(block) = block {
             blocks.push([
-                block.target.clone(),
+                target(block),
                 ttl(block),
                 seconds(block.expires),
                 why(incident),
@@ -148,6 +149,15 @@ fn why(incident: &Incident) -> String {
         class.to_string()
     } else {
         format!("{class}, by an address that may be spoofed")
+    }
+}
+
+/// The prefix, or the address where it holds only one.
+fn target(block: &BlockSummary) -> String {
+    let net: Option<IpNet> = block.target.parse().ok();
+    match net.filter(|net| net.prefix_len() == net.max_prefix_len()) {
+        Some(host) => host.addr().to_string(),
+        None => block.target.clone(),
     }
 }
 

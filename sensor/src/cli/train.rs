@@ -28,7 +28,7 @@ use super::table::Table;
 pub const SPLIT: &str = "train";
 
 /// Rows that the importance of features is measured on; more do not change the order.
-const EXPLAINED: usize = 5_000;
+const EXPLAINED: usize = 1_000;
 
 /// `garita train`
 #[derive(clap::Args)]
