@@ -415,7 +415,9 @@ impl FlowStats {
 
     #[inline(always)]
     fn note_opening(&mut self, packet: &Packet, from_initiator: bool) {
-        let length = (packet.segment_len.min(packet.payload)).min(i16::MAX as u32) as i16;
+        // One segment's share: a merged frame opens a flow as its segments would have done.
+        let share = packet.payload.div_ceil(packet.segments.max(1));
+        let length = share.min(i16::MAX as u32) as i16;
         let length = if from_initiator { length } else { -length };
         let mut before = self.first;
         for (slot, gap) in self.opening_lengths.iter_mut().zip(&mut self.opening_gaps) {

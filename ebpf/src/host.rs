@@ -54,6 +54,15 @@ impl<const WORDS: usize> Bitmap<WORDS> {
         }
     }
 
+    #[inline(always)]
+    fn contains(&self, hash: u64) -> bool {
+        let index = (hash >> 6) as usize & (WORDS - 1);
+        match self.0.get(index) {
+            Some(word) => *word & 1u64 << (hash & 63) != 0,
+            None => false,
+        }
+    }
+
     /// Bits set in either of two sets.
     #[inline(never)]
     fn union_len(&self, other: &Self) -> u16 {
@@ -317,10 +326,13 @@ impl HostStats {
     }
 
     /// Charges a flow opened to this host; returns whether it set a new bit for distinct initiators.
+    /// A bit of the bucket before is not new: else each returning initiator would reach the same number again.
     #[inline(always)]
     pub(crate) fn receive(&mut self, hashes: &Hashes) -> bool {
-        add!(self.minute.current.received.opened, 1);
-        self.minute.current.initiators.insert(hashes.initiator)
+        let minute = &mut self.minute;
+        add!(minute.current.received.opened, 1);
+        let known = minute.previous.initiators.contains(hashes.initiator);
+        minute.current.initiators.insert(hashes.initiator) && !known
     }
 
     /// Bits set for distinct initiators in the minute window: a count too dear for every packet.

@@ -348,7 +348,8 @@ fn ipv6(head: Head<'_>, packet: &mut Packet) -> Parsed<Transport> {
     let mut next = head.u8(6)?;
     let mut at = 40;
     let mut first_fragment = true;
-    for _ in 0..MAX_EXTENSIONS {
+    // Once more than there may be extensions: the last round finds the transport header.
+    for _ in 0..=MAX_EXTENSIONS {
         let length = match next {
             // Hop-by-hop, routing, destination options, mobility, HIP, shim6: in units of eight, less the first.
             0 | 43 | 60 | 135 | 139 | 140 => (u32::from(head.u8(at + 1)?) + 1) * 8,
@@ -409,7 +410,8 @@ fn tcp(head: Head<'_>, transport: &Transport, packet: &mut Packet) -> Parsed {
         };
     }
     packet.segment_len = headers + packet.payload.div_ceil(packet.segments.max(1));
-    packet.bytes += headers.saturating_mul(packet.segments - 1);
+    let repeated = headers.saturating_mul(packet.segments - 1);
+    packet.bytes = packet.bytes.saturating_add(repeated);
     Ok(())
 }
 

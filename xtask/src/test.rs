@@ -5,7 +5,7 @@ use xshell::{Shell, cmd};
 
 use crate::{ebpf, provision, target};
 
-/// Names the file that a skipping test appends `SKIPPED <name>: <reason>` to: cargo hides what a passing test prints.
+/// Names the file that a skipping test appends `<name>: <reason>` to: cargo hides what a passing test prints.
 const SKIPS: &str = "GARITA_SKIPS";
 
 /// Names the kernel program for the tests that load it.
@@ -26,29 +26,29 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
     .run();
     let skipped = shell.read_file(&skips)?;
     let skipped = skipped_tests(&skipped);
-    for line in &skipped {
-        println!("{line}");
+    for test in &skipped {
+        println!("SKIPPED {test}");
     }
-    println!("{} tests skipped", skipped.len());
+    println!("Skipped: {}", skipped.len());
     outcome.context("tests failed: their names stand above")?;
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
     ensure!(
         !strict || skipped.is_empty(),
-        "{} tests were skipped, and CI=true allows none",
-        skipped.len()
+        "a test was skipped, and CI=true allows none"
     );
     Ok(())
 }
 
-/// A test that runs in several binaries skips once.
+/// A test may skip in several binaries and counts once; one that also writes the word `SKIPPED` itself is understood.
 fn skipped_tests(file: &str) -> Vec<&str> {
-    let mut lines: Vec<_> = file
+    let mut tests: Vec<_> = file
         .lines()
-        .filter(|line| !line.trim().is_empty())
+        .map(|line| line.trim_start_matches("SKIPPED ").trim())
+        .filter(|test| !test.is_empty())
         .collect();
-    lines.sort_unstable();
-    lines.dedup();
-    lines
+    tests.sort_unstable();
+    tests.dedup();
+    tests
 }
 
 #[cfg(test)]
@@ -57,10 +57,7 @@ mod tests {
 
     #[test]
     fn a_skip_counts_once() {
-        let file = "SKIPPED live: no root\n\nSKIPPED block: no nft\nSKIPPED live: no root\n";
-        assert_eq!(
-            skipped_tests(file),
-            ["SKIPPED block: no nft", "SKIPPED live: no root"]
-        );
+        let file = "SKIPPED live: no root\n\nblock: no nft\nlive: no root\n";
+        assert_eq!(skipped_tests(file), ["block: no nft", "live: no root"]);
     }
 }
