@@ -75,6 +75,14 @@ fn labels_that_make_no_sense_are_refused() {
     let labels = bench.labels(&["x.pcap,-,-,benign,test"]);
     garita(&["evaluate", "--labels", &labels, "--split", "exam"])
         .assert_refused(FAILED, &["\"exam\""]);
+    garita(&[
+        "train",
+        "--labels",
+        &labels,
+        "-o",
+        &bench.path("model.garita"),
+    ])
+    .assert_refused(FAILED, &["split \"train\""]);
     garita(&["flows", "--labels", &labels, &capture("qinq")])
         .assert_refused(FAILED, &["labels.csv", "qinq"]);
 }

@@ -87,7 +87,7 @@ fn a_model_agrees_with_itself() {
     let model = model.to_str().expect("the checkout's path is UTF-8");
     let run = garita(&["replay", "--compare", model, &capture(CASE)]);
     assert_eq!((run.code, run.said.as_str()), (0, ""));
-    assert!(run.out.contains("The models agree on all"), "{}", run.out);
+    assert!(run.out.contains("They agree on everything"), "{}", run.out);
 }
 
 #[test]
@@ -118,15 +118,21 @@ fn key(line: &str) -> (String, String) {
     )
 }
 
-/// The first line that differs, for a person.
+/// The first line that differs, from a little before where it does.
 fn difference(case: &str, expected: &str, found: &str) -> String {
     let (mut expected, mut found) = (expected.lines(), found.lines());
     for line in 1.. {
         let (wanted, got) = (expected.next(), found.next());
         if wanted != got || wanted.is_none() {
-            let shown = |line: Option<&str>| line.unwrap_or("nothing").to_owned();
+            let (wanted, got) = (wanted.unwrap_or("nothing"), got.unwrap_or("nothing"));
+            let pairs = wanted.chars().zip(got.chars());
+            let alike = pairs.take_while(|(one, other)| one == other).count();
+            let shown = |line: &str| -> String {
+                let from = alike.saturating_sub(60);
+                line.chars().skip(from).take(160).collect()
+            };
             return format!(
-                "{case}, line {line}:\n  expected {}\n  found    {}",
+                "{case}, line {line}, character {alike}:\n  expected …{}\n  found    …{}",
                 shown(wanted),
                 shown(got)
             );

@@ -86,9 +86,12 @@ pub fn comparison([(one, first), (other, second)]: [(&Named, &Outcome); 2]) -> S
     let _ = writeln!(text, "First:  {} {}", one.name, one.model.sha256());
     let _ = writeln!(text, "Second: {} {}\n", other.name, other.model.sha256());
     let _ = if table.is_empty() {
-        writeln!(text, "The models agree on all {same} incidents.")
+        writeln!(text, "They agree on everything; incidents: {same}.")
     } else {
-        writeln!(text, "{table}\nThe models agree on {same} other incidents.")
+        writeln!(
+            text,
+            "{table}\nOther incidents, on which they agree: {same}."
+        )
     };
     text
 }

@@ -108,6 +108,10 @@ pub fn learnt(labels: &[Labels], setup: &Setup) -> Result<Dataset> {
     for reason in reasons {
         super::say(&format!("{reason}; it is left out"));
     }
+    ensure!(
+        !corpus.dataset.is_empty(),
+        "no capture to learn from: none has the split {SPLIT:?}"
+    );
     Ok(corpus.dataset)
 }
 
