@@ -11,3 +11,4 @@ pub mod packet;
 pub mod pair;
 pub mod program;
 pub mod snapshot;
+pub mod tables;

@@ -18,13 +18,14 @@ mod kernel {
     use aya_ebpf::macros::{classifier, map};
     use aya_ebpf::maps::{HashMap, LruHashMap, PerCpuArray, RingBuf};
     use aya_ebpf::programs::TcContext;
-    use ebpf::account::{Limits, Loss, Tables, Work, account};
+    use ebpf::account::{Limits, Work, account};
     use ebpf::flow::{FlowKey, FlowStats};
     use ebpf::host::{HostKey, HostStats};
     use ebpf::packet::{HEAD, Packet, Refusal, nest_vlan, parse};
     use ebpf::pair::{PairKey, PairStats};
     use ebpf::program::{Count, Counters};
     use ebpf::snapshot::Snapshot;
+    use ebpf::tables::{Loss, Tables};
 
     /// The loader gives every table its size: one entry here shows a loader that does not.
     const UNSIZED: u32 = 1;

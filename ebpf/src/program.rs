@@ -1,8 +1,8 @@
 //! What the kernel program and its loader agree on: the names of maps and constants, and the place of each counter.
 //! It holds no state, and neither side may name a map any other way.
 
-use crate::account::Loss;
 use crate::packet::Refusal;
+use crate::tables::Loss;
 
 /// The program, for the ingress and the egress of an Ethernet interface.
 pub const METER: &str = "meter";

@@ -1,10 +1,11 @@
 //! Frames written by hand through both homes of the meter, for what captures seldom hold.
 //! Each case says what it must have exercised: a case that meters nothing would agree with everything.
 
-use ebpf::account::{Loss, Work};
+use ebpf::account::Work;
 use ebpf::host::HostKey;
 use ebpf::packet::Refusal;
 use ebpf::program::Count;
+use ebpf::tables::Loss;
 
 use super::frames::{ACK, Chance, Frame, RST, SYN, Script};
 use super::frames::{address, ethernet, extension, icmp, ip, tcp, udp};

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ebpf::account::{Loss, Tables, Work, account};
+use ebpf::account::{Work, account};
 use ebpf::flow::{FlowKey, FlowStats};
 use ebpf::host::{HostKey, HostStats};
 use ebpf::packet::{HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
 use ebpf::program::{Count, Counters};
 use ebpf::snapshot::Snapshot;
+use ebpf::tables::{Loss, Tables};
 
 use super::frames::Frame;
 

@@ -5,12 +5,13 @@ pub(crate) mod table;
 
 use std::collections::{HashSet, VecDeque};
 
-use ebpf::account::{Limits, Loss, Tables, Work, account};
+use ebpf::account::{Limits, Work, account};
 use ebpf::flow::{FlowKey, FlowStats, state};
 use ebpf::host::{HostKey, HostStats};
 use ebpf::packet::{Address, HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
 use ebpf::snapshot::{Snapshot, reason};
+use ebpf::tables::{Loss, Tables};
 
 use table::{Handle, Table};
 
