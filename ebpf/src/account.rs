@@ -15,6 +15,9 @@ const FIRST_INITIATORS: u32 = 64;
 /// Under suspicion every opening, answer and end is a snapshot up to this many flows a minute; then powers of two again.
 const SUSPECT_FLOWS: u32 = 256;
 
+/// Under suspicion a long flow is a snapshot every 2⁶ packets: a flood in one flow opens and closes nothing.
+const SUSPECT_STRIDE: u32 = 6;
+
 /// Settings of the meter.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
@@ -238,6 +241,9 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     if packets >= FIRST_TRIGGER && (before ^ packets) > (before & packets) {
         work.reasons |= reason::PACKETS;
     }
+    if before >> SUSPECT_STRIDE != packets >> SUSPECT_STRIDE {
+        work.events |= event::STRODE;
+    }
     if work.had(event::ANSWERED) {
         tables.keep_flow(flow);
     }
@@ -280,14 +286,15 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
         host.close(&work.ending);
         work.reasons |= reason::CLOSED;
     }
-    if work.had(event::ANSWERED | event::CLOSED) {
-        let (opened, _) = host.opened_and_unanswered();
-        if work.had(event::CONVERSING) {
-            charge_pair(tables, work);
-        }
-        if opened <= SUSPECT_FLOWS && tables.is_suspect(&work.initiator) {
-            work.reasons |= reason::SUSPECT;
-        }
+    let (opened, _) = host.opened_and_unanswered();
+    if work.had(event::ANSWERED | event::CLOSED) && work.had(event::CONVERSING) {
+        charge_pair(tables, work);
+    }
+    if work.had(event::ANSWERED | event::CLOSED | event::STRODE)
+        && opened <= SUSPECT_FLOWS
+        && tables.is_suspect(&work.initiator)
+    {
+        work.reasons |= reason::SUSPECT;
     }
     if work.reasons != 0 {
         work.snapshot.flow = *tables.flow(flow);

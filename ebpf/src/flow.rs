@@ -54,6 +54,8 @@ pub mod event {
     pub const FORTH: u32 = 1 << 5;
     /// The flow has an answer, and that is no reset.
     pub const CONVERSING: u32 = 1 << 6;
+    /// The flow's packets passed a multiple of the stride at which suspects are looked at.
+    pub const STRODE: u32 = 1 << 7;
 }
 
 /// What one side of a flow sent.

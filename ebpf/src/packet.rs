@@ -70,6 +70,16 @@ impl Address {
     pub const fn is_v4(&self) -> bool {
         self.high == 0 && self.low >> 32 == MAPPED >> 32
     }
+
+    /// Whether this names a group or everybody: 224.0.0.0/4, 255.255.255.255 and ff00::/8.
+    pub const fn is_group(&self) -> bool {
+        let octets = self.low as u32;
+        if self.is_v4() {
+            octets >> 28 == 0xe || octets == u32::MAX
+        } else {
+            self.high >> 56 == 0xff
+        }
+    }
 }
 
 impl From<core::net::IpAddr> for Address {

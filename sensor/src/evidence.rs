@@ -41,10 +41,10 @@ impl Grounds {
         let active = minute.opened >= ACTIVE_FLOWS
             || habits.opened >= ACTIVE_HABIT_FLOWS
             || minute.packets_out >= ACTIVE_PACKETS;
-        let [_, (_, port)] = snapshot.charged();
+        let [_, (responder, port)] = snapshot.charged();
         let service = Service::of(port, snapshot.key.protocol);
-        // Clients cannot help how their resolver answers.
-        if !active || service == Service::Infrastructure {
+        // Clients cannot help how their resolver answers, and groups never answer those who stream to them.
+        if !active || service == Service::Infrastructure || responder.is_group() {
             return Self::default();
         }
         let mut grounds = Self::default();

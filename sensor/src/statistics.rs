@@ -86,6 +86,10 @@ pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
 /// A single source that sends much and is hardly answered.
 fn packet_rate(snapshot: &Snapshot) -> Option<Alarm> {
     let initiator = &snapshot.initiator;
+    let [_, (responder, _)] = snapshot.charged();
+    if responder.is_group() {
+        return None;
+    }
     // The second window spans up to two buckets of a second.
     let rate = f64::from(initiator.second.packets_out) / 2.0;
     let answers = 100.0 * f64::from(initiator.minute.packets_in)
