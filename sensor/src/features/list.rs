@@ -134,13 +134,16 @@ pub const LIST: [Feature; COUNT] = [
         "From the flow's first packet to its last.",
         |v| (v.snapshot.flow.duration() / 1000) as f64,
     ),
-    feature("protocol", "class", "0 other, 1 TCP, 2 UDP, 3 ICMP.", |v| {
-        protocol_class(v.snapshot.key.protocol)
-    }),
+    feature(
+        "protocol",
+        "class",
+        "Transport: 0 other, 1 TCP, 2 UDP, 3 ICMP.",
+        |v| protocol_class(v.snapshot.key.protocol),
+    ),
     feature(
         "service",
         "class",
-        "0 other, 1 web, 2 names, time and discovery, 3 a password can be tried.",
+        "Kind of service: 0 other, 1 web, 2 names, time and discovery, 3 where a password can be tried.",
         |v| f64::from(v.service as u8),
     ),
     feature(
@@ -181,19 +184,19 @@ pub const LIST: [Feature; COUNT] = [
     feature(
         "peers",
         "hosts",
-        "Distinct responders of those flows.",
+        "Distinct responders of the minute's flows.",
         |v| v.peers,
     ),
     feature(
         "ports",
         "ports",
-        "Distinct responder ports of those flows.",
+        "Distinct responder ports of the minute's flows.",
         |v| v.ports,
     ),
     feature(
         "services",
         "services",
-        "Distinct services (responder and port) of those flows.",
+        "Distinct services (responder and port) of the minute's flows.",
         |v| v.services,
     ),
     feature(
@@ -205,7 +208,7 @@ pub const LIST: [Feature; COUNT] = [
     feature(
         "settled_unanswered",
         "flows",
-        "Of these, older than a second or two: an answer is overdue.",
+        "Flows of the last minute whose answer is overdue by a second or two.",
         |v| (v.unanswered - f64::from(v.initiator.second.opened)).max(0.0),
     ),
     feature(
@@ -238,9 +241,12 @@ pub const LIST: [Feature; COUNT] = [
         "Initiator's flows that closed in the last minute.",
         |v| f64::from(v.initiator.minute.closed),
     ),
-    feature("short", "flows", "Of these, without any payload.", |v| {
-        f64::from(v.initiator.minute.short)
-    }),
+    feature(
+        "short",
+        "flows",
+        "Flows that closed in the last minute without any payload.",
+        |v| f64::from(v.initiator.minute.short),
+    ),
     feature(
         "open",
         "flows",
@@ -274,19 +280,19 @@ pub const LIST: [Feature; COUNT] = [
     feature(
         "habit_peers",
         "hosts",
-        "Distinct responders of those flows.",
+        "Distinct responders of the half hour's flows.",
         |v| v.habit_peers,
     ),
     feature(
         "habit_services",
         "services",
-        "Distinct services of those flows.",
+        "Distinct services of the half hour's flows.",
         |v| distinct(v.initiator.habit_services, Bitmap::<8>::BITS),
     ),
     feature(
         "habit_unanswered",
         "flows",
-        "Of those flows, without an answer.",
+        "Flows of the last half hour without an answer.",
         |v| v.habit_unanswered,
     ),
     feature(
@@ -298,7 +304,7 @@ pub const LIST: [Feature; COUNT] = [
     feature(
         "closed_payload_deviation",
         "bytes",
-        "Its standard deviation.",
+        "Standard deviation of the payload of the flows closed in the last half hour.",
         |v| {
             deviation(
                 v.initiator.habits.closed_payload as f64,
@@ -415,19 +421,19 @@ pub const LIST: [Feature; COUNT] = [
     feature(
         "received_initiators",
         "hosts",
-        "Distinct initiators of those flows.",
+        "Distinct initiators of the flows to the responder in the last minute.",
         |v| v.initiators,
     ),
     feature(
         "received_unanswered",
         "flows",
-        "Of those flows, without an answer.",
+        "Flows to the responder in the last minute without an answer.",
         |v| v.received_unanswered,
     ),
     feature(
         "received_unanswered_share",
         "per mille",
-        "Their share.",
+        "Share of the flows to the responder in the last minute without an answer.",
         |v| per_mille(v.received_unanswered, f64::from(v.responder.minute.opened)),
     ),
     feature(
@@ -445,25 +451,25 @@ pub const LIST: [Feature; COUNT] = [
     feature(
         "attempt_gap_mean",
         "ms",
-        "Mean gap between these attempts.",
+        "Mean gap between the initiator's attempts at this service.",
         |v| pair_gap_mean(v.pair),
     ),
     feature(
         "attempt_gap_deviation",
         "per mille",
-        "Their deviation, of the mean.",
+        "Deviation of the gaps between the attempts at this service, of their mean.",
         |v| pair_gap_deviation(v.pair),
     ),
     feature(
         "attempt_payload_mean",
         "bytes",
-        "Mean payload of the attempts that closed.",
+        "Mean payload of the attempts at this service that closed.",
         |v| mean(v.pair.payload_sum, v.pair.closed),
     ),
     feature(
         "attempt_payload_deviation",
         "per mille",
-        "Its deviation, of the mean.",
+        "Deviation of the payload of the attempts at this service, of its mean.",
         |v| {
             per_mille(
                 deviation(
