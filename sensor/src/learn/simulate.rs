@@ -203,8 +203,9 @@ mod tests {
     fn enough_sure_snapshots_in_time_block_and_fewer_or_slower_do_not() {
         let at =
             |shares: &[f32], gap: u64| evidence_rule(&track(shares, gap), &Calibration::UNFITTED);
-        assert_eq!(at(&[0.99; 5], 1), Some(4));
-        assert_eq!(at(&[0.99; 4], 1), None, "the first has faded a little");
+        assert_eq!(at(&[0.99; 4], 1), Some(3));
+        assert_eq!(at(&[0.99; 3], 1), None);
+        assert_eq!(at(&[0.99; 4], 20), None, "the first has faded too far");
         assert_eq!(at(&[0.99; 20], 400), None, "forgotten between snapshots");
         assert_eq!(at(&[0.99, 0.99, 0.1, 0.99, 0.99, 0.99], 1), Some(5));
         assert_eq!(at(&[0.7; 10], 1), Some(9), "many doubtful ones add up");
