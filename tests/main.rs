@@ -18,3 +18,5 @@ mod replay;
 mod skip;
 #[cfg(test)]
 mod tshark;
+#[cfg(test)]
+mod tunnel;

@@ -17,7 +17,7 @@ use crate::timeline::Timeline;
 /// How often idle and silent flows are looked for, microseconds of capture time.
 const SWEEP: u64 = 1_000_000;
 
-/// Inner addresses whose tunnel is remembered, for the incident's words.
+/// Inner senders whose tunnel is remembered, for the incident's words.
 const MAX_TUNNELLED: usize = 4_096;
 
 /// After the last frame, the moments at which silence makes snapshots due, microseconds: no answer, no retry, no end.
@@ -42,7 +42,7 @@ pub struct DataPlane {
     timeline: Timeline,
     meter: Meter,
     undecodable: DecodeCounters,
-    tunnels: Table<HostKey, Option<Outer>, 1>,
+    tunnels: Table<HostKey, Outer, 1>,
     next_sweep: u64,
     now: u64,
     frames: u64,
@@ -91,8 +91,8 @@ impl DataPlane {
                         packet.endpoints.source.into(),
                         packet.endpoints.destination.into(),
                     ));
-                    if peeled.tunnel.is_some() {
-                        self.remember_tunnel(&packet, peeled.tunnel);
+                    if let Some(outer) = peeled.tunnel {
+                        self.remember_tunnel(&packet, outer);
                     }
                 }
             }
@@ -118,11 +118,10 @@ impl DataPlane {
         &self.timeline
     }
 
-    /// The tunnel an inner address was last seen in.
-    pub fn tunnel(&self, host: &HostKey) -> Option<Outer> {
-        self.tunnels
-            .find(host)
-            .and_then(|found| *self.tunnels.value(found))
+    /// The tunnel that last carried a packet of this inner sender, in the direction of that packet.
+    pub fn tunnel(&self, sender: &HostKey) -> Option<Outer> {
+        let found = self.tunnels.find(sender)?;
+        Some(*self.tunnels.value(found))
     }
 
     /// The meter, to be asked and to be told.
@@ -144,21 +143,19 @@ impl DataPlane {
         undecodable.chain(self.meter.losses())
     }
 
-    fn remember_tunnel(&mut self, packet: &Packet, outer: Option<Outer>) {
-        for address in [packet.endpoints.source, packet.endpoints.destination] {
-            let key = HostKey {
-                address,
-                link: packet.link,
-                reserved: 0,
-            };
-            match self.tunnels.find(&key) {
-                Some(found) => {
-                    self.tunnels.touch(found);
-                    *self.tunnels.value_mut(found) = outer;
-                }
-                None => {
-                    self.tunnels.insert(key, outer, 0);
-                }
+    fn remember_tunnel(&mut self, packet: &Packet, outer: Outer) {
+        let sender = HostKey {
+            address: packet.endpoints.source,
+            link: packet.link,
+            reserved: 0,
+        };
+        match self.tunnels.find(&sender) {
+            Some(found) => {
+                self.tunnels.touch(found);
+                *self.tunnels.value_mut(found) = outer;
+            }
+            None => {
+                self.tunnels.insert(sender, outer, 0);
             }
         }
     }

@@ -19,8 +19,9 @@ use crate::verdict::{Flow, Subject, Verdict};
 
 pub use book::{Book, Observer, Revision, Stage};
 pub use document::{
-    BlockSummary, Ecs, Endpoint, Event, EvidenceSummary, Explanation, Garita, Incident, Ingress,
-    InterfaceName, ModelScore, Network, ObservedBy, Related, Rounded, TechniqueName, Threat,
+    BlockSummary, Carrier, Ecs, Endpoint, Event, EvidenceSummary, Explanation, Garita, Incident,
+    Ingress, InterfaceName, ModelScore, Network, ObservedBy, Related, Rounded, TechniqueName,
+    Threat,
 };
 pub use timestamp::Timestamp;
 
@@ -105,6 +106,10 @@ impl Incident {
                 }),
                 victim,
                 sources,
+                tunnel: verdict.tunnel.map(|outer| Carrier {
+                    source: outer.source.to_canonical(),
+                    destination: outer.destination.to_canonical(),
+                }),
             },
         }
     }
@@ -137,7 +142,10 @@ fn related(verdict: &Verdict) -> Related {
         Subject::Offender(_) => vec![flow.initiator.ip(), flow.responder.ip()],
         Subject::Victim { sources, .. } => sources.clone(),
     };
-    for address in others {
+    let outer = verdict
+        .tunnel
+        .map(|outer| [outer.source, outer.destination]);
+    for address in others.into_iter().chain(outer.into_iter().flatten()) {
         let address = address.to_canonical();
         if !ip.contains(&address) {
             ip.push(address);

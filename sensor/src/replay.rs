@@ -1,13 +1,17 @@
 //! Replay: captures through the whole pipeline, in capture time.
 //! What it concludes is what the daemon would; only the firewall is one that touches nothing.
 
+use std::net::SocketAddr;
+
 use ebpf::account::Limits;
+use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
 use crate::capture::Frame;
 use crate::config::Config;
 use crate::dataplane::{DataPlane, Metered};
+use crate::decode::Outer;
 use crate::engine::{Engine, Order};
 use crate::firewall::Observe;
 use crate::meter::Caps;
@@ -145,6 +149,7 @@ impl Replay {
                 Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
                 Order::Release(address) => self.plane.meter().forget(Address::from(address)),
                 Order::Conclude(mut verdict) => {
+                    verdict.tunnel = self.tunnel(&verdict);
                     verdict.outcome = verdict
                         .decision
                         .block()
@@ -153,5 +158,18 @@ impl Replay {
                 }
             }
         }
+    }
+
+    /// Who carries the verdict's initiator. Where only answers to it were seen, the way they came says so too.
+    fn tunnel(&self, verdict: &Verdict) -> Option<Outer> {
+        let carrier = |end: SocketAddr| {
+            self.plane.tunnel(&HostKey {
+                address: Address::from(end.ip()),
+                link: verdict.link,
+                reserved: 0,
+            })
+        };
+        let flow = &verdict.flow;
+        carrier(flow.initiator).or_else(|| carrier(flow.responder).map(Outer::reversed))
     }
 }

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::class::Class;
+use crate::decode::Outer;
 use crate::policy::{Decision, Outcome};
 
 /// The engine's conclusion. Times are monotonic microseconds.
@@ -21,8 +22,12 @@ pub struct Verdict {
     pub outcome: Option<Outcome>,
     /// The flow that decided.
     pub flow: Flow,
+    /// Where the flow was seen, as the data plane numbers it.
+    pub link: u32,
     /// Where it was seen; nothing where the capture does not say.
     pub interface: Option<String>,
+    /// Who carried the flow's initiator; nothing where it came through no tunnel.
+    pub tunnel: Option<Outer>,
     /// The evidence behind it.
     pub evidence: Evidence,
     /// The model's probability of each class it knows, of the deciding snapshot.

@@ -37,6 +37,16 @@ pub struct Outer {
     pub destination: IpAddr,
 }
 
+impl Outer {
+    /// The same tunnel in the other direction.
+    pub const fn reversed(self) -> Self {
+        Self {
+            source: self.destination,
+            destination: self.source,
+        }
+    }
+}
+
 /// Finds the innermost IP packet of a frame.
 ///
 /// A tunnel whose inside is not a readable IP packet is not peeled: what is on the wire is then an

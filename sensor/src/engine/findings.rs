@@ -29,7 +29,9 @@ pub(super) fn verdict(
         decision,
         outcome: None,
         flow: flow(snapshot),
+        link: snapshot.key.link,
         interface: None,
+        tunnel: None,
         evidence: Evidence {
             log_odds: 0.0,
             snapshots: 1,

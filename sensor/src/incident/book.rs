@@ -212,6 +212,8 @@ impl Record {
         } else if changed {
             known.decision = later.decision.clone();
             known.outcome = later.outcome.clone();
+            // A review because of a tunnel has to name it.
+            known.tunnel = later.tunnel.or(known.tunnel);
         }
         let evidence = &mut known.evidence;
         evidence.log_odds = extent.log_odds.max(later.evidence.log_odds);

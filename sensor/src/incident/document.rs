@@ -177,6 +177,18 @@ pub struct Garita {
     /// Some of those who send most in a `ddos`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sources: Option<Vec<IpAddr>>,
+    /// Who carried the deciding flow, where it came through a tunnel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tunnel: Option<Carrier>,
+}
+
+/// `garita.tunnel`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Carrier {
+    /// The outer address on the initiator's side.
+    pub source: IpAddr,
+    /// The outer address on the responder's side.
+    pub destination: IpAddr,
 }
 
 /// `garita.evidence`

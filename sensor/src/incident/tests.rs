@@ -35,7 +35,9 @@ pub(super) fn verdict(class: Class) -> Verdict {
             protocol: protocol::TCP,
             icmp_type: 0,
         },
+        link: 0,
         interface: Some("eth0\u{1b}[2J".to_owned()),
+        tunnel: None,
         evidence: Evidence {
             log_odds: 8.123_456,
             snapshots: 5,
