@@ -1,5 +1,7 @@
 //! Packets and bytes of every TCP and UDP conversation, as tshark counts them: the parser frame by frame, and the meter's
-//! flows at the end. Needs tshark; without it, it says that it skipped.
+//! flows at the end, also inside what carries them. Needs tshark; without it, it says that it skipped.
+
+mod carried;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -14,6 +16,7 @@ use sensor::decode::decode;
 use sensor::meter::Caps;
 
 use crate::skip::skip;
+use crate::tunnel::pcap;
 
 /// More entries than any capture here makes: nothing is evicted.
 const ROOM: usize = 1 << 20;
@@ -59,17 +62,15 @@ fn name(protocol: u8, from: (IpAddr, u16), to: (IpAddr, u16)) -> (Conversation, 
 
 #[test]
 fn conversations_are_those_of_tshark() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        return skip(
-            "conversations_are_those_of_tshark",
-            "tshark is not installed",
-        );
+    if is_skipped("conversations_are_those_of_tshark") {
+        return;
     }
     let (mut captures, mut conversations, mut flows) = (0, 0, 0);
     for path in captures_here() {
         println!("{}", path.display());
         let told = ask(&path);
         let ours = parse_frames(&path);
+        assert_eq!(ours.tunnelled, 0, "tshark's tables have tunnels, too");
         assert_eq!(ours.conversations, told.exact, "the parser's conversations");
         told.assert_table_holds(&ours.conversations);
         flows += assert_flows_alike(&path, &ours);
@@ -81,6 +82,41 @@ fn conversations_are_those_of_tshark() {
         captures >= 20 && conversations > 1000 && flows > 1000,
         "too little to judge"
     );
+}
+
+#[test]
+fn conversations_inside_carriers_are_those_of_tshark() {
+    if is_skipped("conversations_inside_carriers_are_those_of_tshark") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    for (name, tunnel, carry) in carried::CARRIERS {
+        let frames = carried::conversations(carry);
+        let path = folder.path().join(name);
+        std::fs::write(&path, pcap(&frames)).expect("a capture can be written");
+        let mut told = ask(&path);
+        let ours = parse_frames(&path);
+        assert_eq!(
+            ours.tunnelled,
+            if tunnel { frames.len() } else { 0 },
+            "{name}"
+        );
+        assert_eq!(ours.conversations, told.exact, "inside {name}");
+        // The tables have the outer conversations, too: VXLAN's is one of UDP.
+        told.table
+            .retain(|name, _| ours.conversations.contains_key(name));
+        told.assert_table_holds(&ours.conversations);
+        assert_eq!(assert_flows_alike(&path, &ours), 2, "{name}");
+    }
+}
+
+/// Whether `test` has no tshark to ask, after saying so.
+fn is_skipped(test: &str) -> bool {
+    let missing = Command::new("tshark").arg("--version").output().is_err();
+    if missing {
+        skip(test, "tshark is not installed");
+    }
+    missing
 }
 
 fn captures_here() -> Vec<PathBuf> {
@@ -192,14 +228,14 @@ impl Told {
     }
 }
 
-/// Runs tshark once: a line of fields for each frame, then the two tables.
+/// Runs tshark once: a line of fields for each frame, the innermost ones, then the two tables.
 fn ask(path: &Path) -> Told {
     let mut tshark = Command::new("tshark");
     tshark.arg("-n").arg("-r").arg(path);
     for preference in PREFERENCES {
         tshark.args(["-o", preference]);
     }
-    tshark.args(["-T", "fields", "-E", "occurrence=f"]);
+    tshark.args(["-T", "fields", "-E", "occurrence=l"]);
     for field in FIELDS {
         tshark.args(["-e", field]);
     }
@@ -230,6 +266,8 @@ fn ask(path: &Path) -> Told {
 #[derive(Default)]
 struct Parsed {
     conversations: Conversations,
+    /// Frames that came through a tunnel.
+    tunnelled: usize,
     /// Per conversation and VLAN: packets and IP bytes, as the meter charges them.
     charged: BTreeMap<(Conversation, u32), Totals>,
 }
@@ -241,7 +279,7 @@ fn parse_frames(path: &Path) -> Parsed {
         let Ok(peeled) = decode(&frame) else {
             continue;
         };
-        assert_eq!(peeled.tunnel, None, "tshark sees the outside of a tunnel");
+        parsed.tunnelled += usize::from(peeled.tunnel.is_some());
         let mut head = [0; HEAD];
         let captured = peeled.ip.len().min(HEAD);
         head[..captured].copy_from_slice(&peeled.ip[..captured]);

@@ -27,11 +27,11 @@ const VXLAN: u16 = 4789;
 /// Puts an inner packet into the tunnel between two outer addresses.
 type Carry = fn((IpAddr, IpAddr), &[u8]) -> Vec<u8>;
 
-fn gre(outer: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
+pub(crate) fn gre(outer: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
     ip(outer, GRE, &[&[0, 0, 8, 0], inner].concat())
 }
 
-fn vxlan(outer: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
+pub(crate) fn vxlan(outer: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
     let framed = [&[8, 0, 0, 0, 0, 0, 7, 0], &ethernet(&[], inner)[..]].concat();
     ip(outer, UDP, &udp((40_000, VXLAN), &framed))
 }
@@ -65,7 +65,7 @@ fn scan(carry: Carry) -> Vec<Frame> {
 }
 
 /// A little-endian pcap of Ethernet frames.
-fn pcap(frames: &[Frame]) -> Vec<u8> {
+pub(crate) fn pcap(frames: &[Frame]) -> Vec<u8> {
     let header = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 0x0004_0000, 1_u32];
     let mut bytes = header.map(u32::to_le_bytes).concat();
     for frame in frames {
