@@ -112,7 +112,8 @@ impl Work {
 pub fn account<T: Tables>(tables: &mut T, work: &mut Work) {
     match work.packet.kind {
         Kind::Flow => {}
-        Kind::LaterFragment => return account_fragment(tables, work),
+        // Without ports there is no telling whose flow it belongs to, nor who opened that.
+        Kind::LaterFragment => return tables.lose(Loss::Fragment),
         Kind::Error | Kind::Unreachable => {
             if account_error(tables, work) {
                 return;
@@ -134,19 +135,6 @@ pub fn account<T: Tables>(tables: &mut T, work: &mut Work) {
         None => tables.insert_flow(&work.key, &work.flow),
     }
     account_opening(tables, work);
-}
-
-/// A fragment without ports: its bytes count for the hosts that are known, and for no flow.
-#[inline(always)]
-fn account_fragment<T: Tables>(tables: &mut T, work: &mut Work) {
-    tables.lose(Loss::Fragment);
-    work.name_hosts(true);
-    let Some(initiator) = tables.find_host(&work.initiator) else {
-        return;
-    };
-    let host = tables.host(initiator);
-    host.advance(work.packet.time);
-    host.send(&work.packet);
 }
 
 /// An ICMP error belongs to the live flow whose packet it quotes, if it goes back to that packet's sender.

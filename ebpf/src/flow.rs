@@ -301,7 +301,8 @@ impl FlowStats {
         let first_word = half.packets == 0;
         half.charge(packet);
         let tcp = packet.endpoints.protocol == protocol::TCP;
-        if tcp {
+        // A reset repeats a number its sender was given (RFC 9293 §3.5.2), so it says nothing of whom it goes to.
+        if tcp && packet.flags & flag::RST == 0 {
             let controls =
                 u32::from(packet.flags & flag::SYN != 0) + u32::from(packet.flags & flag::FIN != 0);
             half.next_seq = packet
@@ -314,7 +315,8 @@ impl FlowStats {
                 self.state = self.state & !state::REVERSED | state::ANSWERED;
                 events |= event::TURNED | event::ANSWERED;
             }
-            if tcp && packet.flags & flag::ACK != 0 && self.state & state::ANSWERED != 0 {
+            let live = self.state & (state::ANSWERED | state::CLOSED) == state::ANSWERED;
+            if tcp && packet.flags & (flag::ACK | flag::RST) == flag::ACK && live {
                 // Within what the responder sent: only who received it can name a number in that range.
                 let sent = opposite_seq.wrapping_sub(self.responder_seq);
                 let acked = packet.ack.wrapping_sub(self.responder_seq);

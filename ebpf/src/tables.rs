@@ -18,7 +18,7 @@ pub enum Loss {
     Pair,
     /// The flood guard refused an initiator an entry.
     FloodGuard,
-    /// A fragment after the first, charged to its hosts alone.
+    /// A fragment after the first: it has no ports, so it is charged to nobody.
     Fragment,
 }
 

@@ -71,7 +71,7 @@ pub fn rows(labels: &CaptureLabels, setup: &Setup, pace: u32) -> Result<Vec<Row>
             .drain(..)
             .for_each(|snapshot| rows.push(&snapshot));
     }
-    plane.finish(&mut snapshots);
+    while plane.next_silence(&mut snapshots).is_some() {}
     snapshots
         .drain(..)
         .for_each(|snapshot| rows.push(&snapshot));
@@ -166,8 +166,11 @@ pub fn parallel<T: Sync, R: Send>(
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
         handles
             .into_iter()
-            .filter_map(|handle| handle.join().ok())
-            .flatten()
+            .flat_map(|handle| {
+                handle
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     });
     results.sort_by_key(|(at, _)| *at);

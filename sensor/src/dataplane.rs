@@ -46,6 +46,7 @@ pub struct DataPlane {
     next_sweep: u64,
     now: u64,
     frames: u64,
+    silences: usize,
 }
 
 impl DataPlane {
@@ -59,6 +60,7 @@ impl DataPlane {
             next_sweep: 0,
             now: 0,
             frames: 0,
+            silences: 0,
         }
     }
 
@@ -102,15 +104,15 @@ impl DataPlane {
         Metered { time, ends }
     }
 
-    /// What the silence after the last frame makes due: what the daemon would see if nothing more came.
-    pub fn finish(&mut self, snapshots: &mut Vec<Snapshot>) -> u64 {
-        let last = self.now;
-        for silence in SILENCE {
-            self.now = last + silence;
-            self.meter.sweep(self.now);
-        }
+    /// What the silence after the last frame makes due, one step of it at a time, as the daemon would see it if nothing
+    /// more came: the time of the step, monotonic microseconds, or `None` when nothing is left.
+    pub fn next_silence(&mut self, snapshots: &mut Vec<Snapshot>) -> Option<u64> {
+        let silence = SILENCE.get(self.silences)?;
+        self.silences += 1;
+        let time = self.now + silence;
+        self.meter.sweep(time);
         self.meter.take_snapshots(snapshots);
-        self.now
+        Some(time)
     }
 
     /// What makes wall time out of the meter's.

@@ -89,6 +89,7 @@ impl Engine {
             self.raise(snapshot, &alarm);
         }
         let [(initiator, _), _] = snapshot.charged();
+        // A review or an alert shelters nobody: only a block makes more evidence idle.
         if !self.custody.holds(initiator.into(), snapshot.time) {
             self.weigh(
                 snapshot,
@@ -250,6 +251,9 @@ impl Engine {
             Decision::Watch => return,
             Decision::Block(Block { expires, .. }) => self.custody.block(address, *expires),
             Decision::Review(_) | Decision::Alert => {
+                if self.custody.is_paused(address, verdict.class, verdict.time) {
+                    return;
+                }
                 self.custody
                     .pause(address, verdict.class, verdict.time + PAUSE);
             }

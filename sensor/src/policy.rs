@@ -129,7 +129,8 @@ impl Policy {
             None => return Decision::Review(Cause::Budget),
         }
         let shortest = self.settings.unproven_ttl.get();
-        let ttl = shortest.min(self.settings.block_ttl.get());
+        let longest = self.settings.max_block_ttl.get();
+        let ttl = shortest.min(self.settings.block_ttl.get()).min(longest);
         self.block(address, class, (now, ttl, 0))
     }
 

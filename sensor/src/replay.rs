@@ -110,8 +110,11 @@ impl Replay {
 
     /// Lets silence follow the last frame, and returns the time it ends at, monotonic microseconds.
     pub fn finish(&mut self, verdicts: &mut Vec<Verdict>) -> u64 {
-        let end = self.plane.finish(&mut self.snapshots);
-        self.judge(end, verdicts);
+        let mut end = self.next_tick;
+        while let Some(time) = self.plane.next_silence(&mut self.snapshots) {
+            self.judge(time, verdicts);
+            end = time;
+        }
         end
     }
 
@@ -126,20 +129,16 @@ impl Replay {
     }
 
     fn judge(&mut self, time: u64, verdicts: &mut Vec<Verdict>) {
-        if time >= self.next_tick {
-            self.engine.tick(time);
-            self.firewall.expire(time);
-            self.next_tick = time + TICK;
-            self.obey(verdicts);
-        }
-        if self.snapshots.is_empty() {
-            return;
-        }
         self.heard += self.snapshots.len() as u64;
         for snapshot in &self.snapshots {
             self.engine.hear(snapshot);
         }
         self.snapshots.clear();
+        if time >= self.next_tick {
+            self.engine.tick(time);
+            self.firewall.expire(time);
+            self.next_tick = time + TICK;
+        }
         self.obey(verdicts);
     }
 

@@ -98,7 +98,7 @@ proptest! {
                 interface: 0,
             }, &mut snapshots);
         }
-        plane.finish(&mut snapshots);
+        while plane.next_silence(&mut snapshots).is_some() {}
         prop_assert_eq!(plane.frames(), count);
         let undone: u64 = plane.losses().filter(|(name, _)| !["later-fragment", "flood-guard"].contains(name)).map(|(_, count)| count).sum();
         prop_assert_eq!(plane.meter().packets() + undone, count, "each frame is metered, or a counter");

@@ -81,11 +81,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
         _ => vec![None; arguments.captures.len()],
     };
     let to_file = arguments.output.is_some();
-    let out: Box<dyn Write> = match &arguments.output {
-        Some(path) => {
-            let file = File::create(path);
-            Box::new(file.with_context(|| format!("cannot write {}", path.display()))?)
-        }
+    let output = (arguments.output.as_deref())
+        .map(|path| Output::create(path, &arguments.captures))
+        .transpose()?;
+    let out: Box<dyn Write> = match &output {
+        Some(output) => Box::new(output.file.try_clone()?),
         None => Box::new(io::stdout().lock()),
     };
     let mut rows = Rows {
@@ -101,7 +101,59 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             (&mut rows, &mut progress),
         )?;
     }
-    Ok(rows.csv.flush()?)
+    rows.csv.flush()?;
+    output.map_or(Ok(()), Output::keep)
+}
+
+/// A file that takes its place only when it is complete, so that a failure costs nobody the one that was there.
+struct Output {
+    path: PathBuf,
+    partial: Option<PathBuf>,
+    file: File,
+}
+
+impl Output {
+    fn create(path: &Path, captures: &[PathBuf]) -> Result<Self> {
+        let place = fs::canonicalize(path).ok();
+        let is_input =
+            |capture: &PathBuf| place.is_some() && fs::canonicalize(capture).ok() == place;
+        anyhow::ensure!(
+            !captures.iter().any(is_input),
+            "cannot write {}: it is one of the captures",
+            path.display()
+        );
+        // A device or a pipe is written to as it is.
+        let special = fs::metadata(path).is_ok_and(|found| !found.is_file());
+        let partial = (!special).then(|| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".partial");
+            PathBuf::from(name)
+        });
+        let file = File::create(partial.as_deref().unwrap_or(path))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            partial,
+            file,
+        })
+    }
+
+    fn keep(mut self) -> Result<()> {
+        if let Some(partial) = self.partial.take() {
+            fs::rename(partial, &self.path)
+                .with_context(|| format!("cannot write {}", self.path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some(partial) = &self.partial {
+            // Nothing more can be done about it than to leave it behind.
+            let _ = fs::remove_file(partial);
+        }
+    }
 }
 
 fn describe() -> Result<()> {
@@ -140,7 +192,7 @@ fn meter(
         }
         Ok(())
     })?;
-    plane.finish(&mut snapshots);
+    while plane.next_silence(&mut snapshots).is_some() {}
     for snapshot in snapshots.drain(..) {
         rows.push(&name, (&snapshot, plane.timeline()), labels)?;
     }

@@ -41,12 +41,9 @@ impl Custody {
         self.hold(address, Matter::Paused(class), until);
     }
 
-    /// Whether an address is blocked, or paused for something the model claims.
+    /// Whether an address is blocked. One that is paused goes on gathering evidence: a review is no shelter.
     pub(super) fn holds(&self, address: IpAddr, now: u64) -> bool {
         self.is_held(address, Matter::Blocked, now)
-            || Class::CLAIMED
-                .into_iter()
-                .any(|class| self.is_paused(address, class, now))
     }
 
     /// Whether this matter against an address is paused.
@@ -98,7 +95,8 @@ mod tests {
         custody.block(address(1), 20);
         custody.pause(address(2), Class::Scan, 10);
         custody.block(address(1), 30);
-        assert!(custody.holds(address(1), 29) && custody.holds(address(2), 9));
+        assert!(custody.holds(address(1), 29) && !custody.holds(address(2), 9));
+        assert!(custody.is_paused(address(2), Class::Scan, 9));
         assert_eq!(custody.next_released(10), Some((address(2), false)));
         assert_eq!(custody.next_released(29), None);
         assert_eq!(custody.next_released(30), Some((address(1), true)));
