@@ -70,7 +70,8 @@ fn compare(object: &[u8], path: &Path) -> State {
             });
         }
     }
-    let mut program = Program::load(object, LIMITS, expected.entries()).expect("the program loads");
+    let mut program = Program::load(object, LIMITS, expected.entries())
+        .unwrap_or_else(|error| panic!("the program does not load: {error:#}"));
     for frame in &frames {
         program.run(frame).expect("the program runs");
     }

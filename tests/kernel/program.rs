@@ -19,6 +19,9 @@ use ebpf::snapshot::Snapshot;
 use super::frames::Frame;
 use super::oracle::State;
 
+/// Times a load is tried before its error counts; libbpf's own number.
+const LOADS: usize = 5;
+
 /// Room beyond what a table will hold: the LRU evicts before it is full, because each CPU keeps free entries in hand.
 const SLACK: usize = 4096;
 
@@ -62,7 +65,15 @@ pub(crate) struct Program {
 
 impl Program {
     /// Loads `object` with tables of its own for `entries` each, to meter frames of a test run under `limits`.
+    ///
+    /// The kernel gives a load up with EAGAIN when it is interrupted, and aya does not ask again as libbpf does.
     pub(crate) fn load(object: &[u8], limits: Limits, entries: usize) -> Result<Self> {
+        let mut tries = (0..LOADS).map(|_| Self::load_once(object, limits, entries));
+        let loaded = tries.find(Result::is_ok);
+        loaded.unwrap_or_else(|| Self::load_once(object, limits, entries))
+    }
+
+    fn load_once(object: &[u8], limits: Limits, entries: usize) -> Result<Self> {
         let entries = u32::try_from(2 * entries + SLACK)?;
         let mut ebpf = EbpfLoader::new()
             .map_max_entries(map::FLOWS, entries)
