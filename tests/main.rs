@@ -15,6 +15,8 @@ mod recording;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod selftest;
+#[cfg(test)]
 mod skip;
 #[cfg(test)]
 mod tshark;

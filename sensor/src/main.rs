@@ -39,6 +39,8 @@ enum Command {
     Evaluate(cli::evaluate::Arguments),
     /// Check the configuration and the model
     Check,
+    /// Try the configuration and the model on embedded attacks and ordinary traffic; nothing on the machine is touched
+    SelfTest(cli::self_test::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +74,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Flows(arguments) => cli::flows::run(&config, arguments),
         Command::Train(arguments) => cli::train::run(&config, arguments),
         Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
+        Command::SelfTest(arguments) => cli::self_test::run(&config, arguments),
         Command::Check => Ok(()),
     }
 }

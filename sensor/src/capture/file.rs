@@ -56,6 +56,15 @@ impl File {
             Ok(input) => input,
             Err(source) => return Err(CaptureError::Open { path, source }),
         };
+        File::read(path, input)
+    }
+
+    /// Reads a capture from anywhere, as [`File::open`] does; errors call it `path`.
+    pub fn read(
+        path: impl Into<PathBuf>,
+        input: impl Read + Send + 'static,
+    ) -> Result<File, CaptureError> {
+        let path = path.into();
         let failed = Arc::default();
         let reader = match recognise(input, &failed) {
             Ok(reader) => reader,
@@ -174,8 +183,10 @@ enum Refusal {
 type Parser = Box<dyn PcapReaderIterator + Send>;
 
 /// Looks at the first bytes, undoes gzip, and picks the parser.
-fn recognise(input: fs::File, failed: &Arc<AtomicBool>) -> Result<Parser, Refusal> {
-    let mut input = input;
+fn recognise(
+    mut input: impl Read + Send + 'static,
+    failed: &Arc<AtomicBool>,
+) -> Result<Parser, Refusal> {
     let (head, failure) = read_head(&mut input);
     if let Some(error) = failure {
         return Err(Refusal::Read(error));

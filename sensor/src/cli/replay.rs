@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use sensor::capture::Frame;
 use sensor::capture::file::File;
 use sensor::config::Config;
 use sensor::engine::{Engine, Settings};
@@ -14,6 +15,7 @@ use sensor::model::Named;
 use sensor::policy::{Guard, Policy, Surroundings};
 use sensor::replay::{Replay, Setup};
 use sensor::timeline::Timeline;
+use sensor::verdict::Verdict;
 
 use super::progress::Bytes;
 use super::{read, report};
@@ -84,39 +86,73 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
 }
 
 fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcome> {
-    let mut replay = Replay::new(&Setup::from(config), engine(config, model));
-    let mut book = Book::new(&config.incident, observer(config, model));
-    let mut incidents = Vec::new();
-    let mut verdicts = Vec::new();
-    let mut packets = 0;
+    let mut session = Session::new(config, model);
     let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
     for path in captures {
         read::frames(path, &mut progress, |frame| {
-            let metered = replay.take(frame, &mut verdicts);
-            packets += u64::from(metered.ends.is_some());
-            if !verdicts.is_empty() {
-                book.set_timeline(replay.plane().timeline().clone());
-                for verdict in verdicts.drain(..) {
-                    keep_last(&mut incidents, book.record(&verdict));
-                }
-            }
+            session.take(frame);
             Ok(())
         })?;
     }
-    replay.finish(&mut verdicts);
-    book.set_timeline(replay.plane().timeline().clone());
-    for verdict in verdicts.drain(..) {
-        keep_last(&mut incidents, book.record(&verdict));
+    Ok(session.finish())
+}
+
+/// A replay, and the book of what it concludes.
+pub struct Session {
+    replay: Replay,
+    book: Book,
+    /// Always empty between two frames.
+    verdicts: Vec<Verdict>,
+    incidents: Vec<Incident>,
+    packets: u64,
+}
+
+impl Session {
+    /// A session that has seen nothing, with the configured policy and nothing around it to protect.
+    pub fn new(config: &Config, model: &Named) -> Self {
+        Self {
+            replay: Replay::new(&Setup::from(config), engine(config, model)),
+            book: Book::new(&config.incident, observer(config, model)),
+            verdicts: Vec::new(),
+            incidents: Vec::new(),
+            packets: 0,
+        }
     }
-    keep_last(&mut incidents, book.end_all());
-    incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
-    Ok(Outcome {
-        incidents,
-        frames: replay.plane().frames(),
-        packets,
-        snapshots: replay.snapshots(),
-        losses: replay.plane().losses().filter(|(_, n)| *n > 0).collect(),
-    })
+
+    /// Takes one frame through to the book.
+    pub fn take(&mut self, frame: &Frame<'_>) {
+        let metered = self.replay.take(frame, &mut self.verdicts);
+        self.packets += u64::from(metered.ends.is_some());
+        if !self.verdicts.is_empty() {
+            self.record();
+        }
+    }
+
+    /// Lets silence follow, ends every incident, and says what it all came to.
+    pub fn finish(mut self) -> Outcome {
+        self.replay.finish(&mut self.verdicts);
+        self.record();
+        keep_last(&mut self.incidents, self.book.end_all());
+        let mut incidents = self.incidents;
+        incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
+        let snapshots = self.replay.snapshots();
+        let plane = self.replay.plane();
+        Outcome {
+            incidents,
+            frames: plane.frames(),
+            packets: self.packets,
+            snapshots,
+            losses: plane.losses().filter(|(_, n)| *n > 0).collect(),
+        }
+    }
+
+    fn record(&mut self) {
+        let timeline = self.replay.plane().timeline().clone();
+        self.book.set_timeline(timeline);
+        for verdict in self.verdicts.drain(..) {
+            keep_last(&mut self.incidents, self.book.record(&verdict));
+        }
+    }
 }
 
 fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
