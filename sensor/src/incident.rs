@@ -5,7 +5,6 @@ mod book;
 mod community;
 mod document;
 mod rating;
-mod timestamp;
 mod words;
 
 use std::net::{IpAddr, SocketAddr};
@@ -17,13 +16,13 @@ use crate::policy::{Cause, Decision, Outcome};
 use crate::printable::printable;
 use crate::verdict::{Flow, Subject, Verdict};
 
+pub use crate::timestamp::Timestamp;
 pub use book::{Book, Observer, Revision, Stage};
 pub use document::{
     BlockSummary, Carrier, Ecs, Endpoint, Event, EvidenceSummary, Explanation, Garita, Incident,
     Ingress, InterfaceName, ModelScore, Network, ObservedBy, Related, Rounded, TechniqueName,
     Threat,
 };
-pub use timestamp::Timestamp;
 
 impl Incident {
     /// The document of a verdict. `id` and `start` are those of the incident; times are labelled by the observer.

@@ -20,6 +20,7 @@
 //!
 //! Data moves one way. What decides is apart from what does IO; time is an argument; nothing grows without a cap.
 
+pub mod action;
 pub mod address;
 pub mod capture;
 pub mod class;
@@ -38,8 +39,11 @@ pub mod meter;
 pub mod model;
 pub mod policy;
 pub mod printable;
+pub mod record;
 pub mod replay;
 pub mod service;
 pub mod statistics;
 pub mod timeline;
+pub mod timestamp;
 pub mod verdict;
+pub mod warden;

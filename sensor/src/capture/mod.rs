@@ -7,7 +7,16 @@ pub mod file;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+use std::time::Duration;
 use std::{io, path::PathBuf};
+
+use ebpf::host::HostKey;
+use ebpf::packet::Address;
+use ebpf::snapshot::Snapshot;
+
+use crate::decode::Outer;
+use crate::meter::Occupancy;
 
 /// A moment on the clock of the capturing machine, in nanoseconds since the Unix epoch.
 ///
@@ -94,6 +103,62 @@ pub trait Source {
     /// Returns the next frame, or `None` when there is none now: a file is then at its end,
     /// a live interface has nothing waiting.
     fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError>;
+}
+
+/// A meter at work on live interfaces: packets are counted behind it, snapshots come out. Links are interface indices.
+pub trait Tap {
+    /// Waits for up to `patience` until something happens, then appends the snapshots that are due to `into`. Returns
+    /// how far it has seen: microseconds of the boot clock, never less than before.
+    ///
+    /// An interface that goes away is no error: it is watched for, and said to be missing in [`Tap::statistics`].
+    fn listen(&mut self, patience: Duration, into: &mut Vec<Snapshot>)
+    -> Result<u64, CaptureError>;
+
+    /// Takes more snapshots of a host under suspicion, or no longer.
+    fn suspect(&mut self, host: HostKey, suspected: bool);
+
+    /// Forgets what an address did, on every interface.
+    fn forget(&mut self, address: Address);
+
+    /// The tunnel that last carried a packet of this inner sender.
+    fn tunnel(&self, sender: &HostKey) -> Option<Outer>;
+
+    /// The name of an interface by its index.
+    fn interface(&self, link: u32) -> Option<&str>;
+
+    /// What has been counted so far.
+    fn statistics(&mut self) -> Statistics;
+
+    /// The last headers kept of an address as a pcap file; nothing where the meter keeps none.
+    fn headers(&self, address: IpAddr) -> Option<Vec<u8>>;
+}
+
+/// What a tap has counted since it began.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// `ebpf` or `pcap`.
+    pub mode: &'static str,
+    /// Each interface.
+    pub interfaces: Vec<InterfaceStatistics>,
+    /// Frames and packets that could not be metered as they should, by cause, the kernel's drops among them.
+    pub losses: Vec<(&'static str, u64)>,
+    /// How full the tables are.
+    pub tables: [Occupancy; 3],
+    /// Kernel memory the tables take, bytes; 0 where they are in user space.
+    pub kernel_memory: u64,
+}
+
+/// What one interface has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InterfaceStatistics {
+    /// Its name.
+    pub name: String,
+    /// Packets seen.
+    pub packets: u64,
+    /// When the last one was seen, microseconds of the boot clock; 0 where none was.
+    pub last_packet: u64,
+    /// Why nothing is seen of it now; nothing where all is well.
+    pub missing: Option<String>,
 }
 
 /// Why a capture cannot be read, or not to its end.

@@ -50,7 +50,7 @@ pub struct Datagram<'a> {
 }
 
 /// How full the tables are and what they had to let go.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occupancy {
     /// Table name, as a metric label.
     pub table: &'static str,

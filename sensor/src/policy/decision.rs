@@ -5,7 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Exemption;
 
@@ -92,11 +93,39 @@ pub struct Block {
 }
 
 /// Who ordered a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
     /// Policy, on evidence.
     Detection,
+    /// A person at the command line.
+    Operator,
+    /// A signed command of the coordinator.
+    Command,
+    /// Found in the kernel after a crash, without a record.
+    Recovered,
+}
+
+impl Origin {
+    /// Every origin.
+    pub const ALL: [Self; 4] = [
+        Self::Detection,
+        Self::Operator,
+        Self::Command,
+        Self::Recovered,
+    ];
+
+    /// The origin in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detection => "detection",
+            Self::Operator => "operator",
+            Self::Command => "command",
+            Self::Recovered => "recovered",
+        }
+    }
 }
 
 /// What enforcement made of a block.

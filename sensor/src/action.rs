@@ -1,0 +1,203 @@
+//! What a person or a coordinator can have done, and how it is answered: the one vocabulary of the command line, the
+//! control socket and MQTT. Nothing here acts; the warden does.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::policy::{Exemption, Origin};
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "action", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Action {
+    /// Block an address or prefix.
+    Block {
+        /// Who.
+        #[schemars(with = "String")]
+        target: IpNet,
+        /// For how long; `policy.block_ttl` where it is not said.
+        #[serde(default)]
+        ttl: Lifetime,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+        /// Undo it after so many seconds unless it is confirmed.
+        #[serde(default, with = "seconds", skip_serializing_if = "Option::is_none")]
+        #[schemars(with = "Option<u64>")]
+        confirm: Option<Duration>,
+        /// Block what is exempt or too wide as well; only at the command line.
+        #[serde(default)]
+        force: bool,
+    },
+    /// Let a block that waits for its confirmation stand.
+    Confirm {
+        /// Which.
+        #[schemars(with = "String")]
+        target: IpNet,
+    },
+    /// Lift a block.
+    Release {
+        /// Whose.
+        #[schemars(with = "String")]
+        target: IpNet,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Keep a network from being blocked.
+    Allow {
+        /// Which.
+        #[schemars(with = "String")]
+        net: IpNet,
+        /// For how long; permanently where it is not said.
+        #[serde(default)]
+        ttl: Lifetime,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Take an allowance back.
+    Disallow {
+        /// Whose.
+        #[schemars(with = "String")]
+        net: IpNet,
+    },
+    /// Answer a review: block the address.
+    Approve {
+        /// The review.
+        review: String,
+        /// For how long; `policy.block_ttl` where it is not said.
+        #[serde(default)]
+        ttl: Lifetime,
+    },
+    /// Answer a review: the address is innocent.
+    Dismiss {
+        /// The review.
+        review: String,
+        /// Why.
+        #[serde(default)]
+        reason: String,
+    },
+    /// Switch enforcement.
+    Enforce {
+        /// On or off.
+        on: bool,
+        /// Off for so many seconds, then on again.
+        #[serde(
+            default,
+            rename = "for",
+            with = "seconds",
+            skip_serializing_if = "Option::is_none"
+        )]
+        #[schemars(with = "Option<u64>")]
+        span: Option<Duration>,
+    },
+}
+
+/// How long something is to last: seconds, `permanent`, or what the configuration says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema)]
+#[schemars(untagged)]
+pub enum Lifetime {
+    /// What the configuration says.
+    #[default]
+    Default,
+    /// So long.
+    For(#[schemars(with = "u64")] Duration),
+    /// Until somebody ends it.
+    Permanent,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// By what authority.
+    pub origin: Origin,
+    /// The user or the key, as the audit writes it: `root (uid 0)`, `key ops-1`.
+    pub name: String,
+}
+
+/// What came of an action, in one sentence for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// What is the case now.
+    pub message: String,
+}
+
+/// Why an action was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The target must not be blocked.
+    #[error("{target} cannot be blocked: {exemption}")]
+    Exempt {
+        /// Who.
+        target: IpNet,
+        /// Why.
+        exemption: Exemption,
+    },
+    /// There is nothing of that name.
+    #[error("{0}")]
+    NotFound(String),
+    /// It makes no sense as it stands.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is not possible now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The kernel refused.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Serialize for Lifetime {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Default => serializer.serialize_none(),
+            Self::For(span) => serializer.serialize_u64(span.as_secs()),
+            Self::Permanent => serializer.serialize_str("permanent"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Lifetime {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Seconds(u64),
+            Word(String),
+            Nothing(()),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Seconds(seconds) if seconds > 0 => Ok(Self::For(Duration::from_secs(seconds))),
+            Written::Word(word) if word == "permanent" => Ok(Self::Permanent),
+            Written::Nothing(()) => Ok(Self::Default),
+            _ => Err(serde::de::Error::custom(
+                "a lifetime is a number of seconds above 0, or \"permanent\"",
+            )),
+        }
+    }
+}
+
+/// An optional duration as a whole number of seconds.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        span.map(|span| span.as_secs()).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let seconds = Option::<u64>::deserialize(deserializer)?;
+        Ok(seconds.map(Duration::from_secs))
+    }
+}

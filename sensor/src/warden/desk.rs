@@ -1,0 +1,164 @@
+//! The way to the warden for whoever asks: control, report, and the agent's own clockwork.
+//! It carries questions and answers, and settles nothing itself.
+
+use std::net::IpAddr;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+
+use crate::action::{Action, Actor, Done, Refusal};
+use crate::class::Class;
+use crate::policy::Surroundings;
+use crate::record::{Allowance, Block, Review};
+use crate::timestamp::Timestamp;
+use crate::verdict::Verdict;
+
+/// What the warden is told or asked. Its thread takes one after the other.
+#[derive(Debug)]
+pub enum Message {
+    /// The engine has concluded something.
+    Verdict(Box<Verdict>),
+    /// Somebody wants something done.
+    Act(Actor, Action, Reply<Result<Done, Refusal>>),
+    /// What is blocked, or would be.
+    Blocks(Reply<Vec<Block>>),
+    /// What is allowed.
+    Allowances(Reply<Vec<Allowance>>),
+    /// What waits for a person.
+    Reviews(Reply<Vec<Review>>),
+    /// What stands about one address.
+    Standing(IpAddr, Reply<Standing>),
+    /// Whether blocks are enforced.
+    Enforcement(Reply<Enforcement>),
+    /// The machine's addresses, routes or logins have changed.
+    Surroundings(Surroundings),
+    /// Somebody else has changed the firewall's table.
+    Meddled(crate::firewall::Meddling),
+    /// The configuration has been read again.
+    Reload(Box<crate::config::Config>),
+    /// The program ends.
+    Stop,
+}
+
+/// Where an answer goes.
+pub type Reply<T> = oneshot::Sender<T>;
+
+/// What stands about one address: everything that speaks of it or of a network around it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Blocks of the address or of a prefix that holds it.
+    pub blocks: Vec<Block>,
+    /// Allowances that hold it.
+    pub allowances: Vec<Allowance>,
+    /// Why it could not be blocked, in a sentence.
+    pub exempt: Option<String>,
+    /// Whether it is inside, and so reviewed instead of blocked.
+    pub home: bool,
+    /// Reviews of it that wait.
+    pub reviews: Vec<Review>,
+    /// What the engine holds against it now.
+    pub suspicion: Option<Suspicion>,
+}
+
+/// Evidence against an address that has not led to a decision, or not to a new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// Log-odds now, faded.
+    pub log_odds: f64,
+    /// Log-odds at which it would be decided.
+    pub block_at: f64,
+    /// What most of it is for.
+    pub class: Class,
+    /// Snapshots heard.
+    pub snapshots: u32,
+}
+
+/// Whether blocks are enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Enforcement {
+    /// Whether `firewall.mode` says so.
+    pub configured: bool,
+    /// Whether somebody has switched it off.
+    pub switch: Switch,
+}
+
+/// What `garita enforce` was last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Switch {
+    /// Enforce, as far as the configuration wants it.
+    On,
+    /// Drop nothing.
+    Off,
+    /// Drop nothing until then.
+    OffUntil(Timestamp),
+}
+
+impl Enforcement {
+    /// Whether the kernel drops now.
+    pub fn is_on(&self) -> bool {
+        self.configured && self.switch == Switch::On
+    }
+}
+
+/// A way to the warden.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    sender: SyncSender<Message>,
+}
+
+/// The warden does not answer: it is overrun, or the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the sensor is too busy to answer, or is stopping; try again")]
+pub struct Away;
+
+impl Desk {
+    /// A desk in front of the warden that receives from `sender`.
+    pub fn new(sender: SyncSender<Message>) -> Self {
+        Self { sender }
+    }
+
+    /// Has something done.
+    pub async fn act(&self, actor: Actor, action: Action) -> Result<Result<Done, Refusal>, Away> {
+        self.ask(|reply| Message::Act(actor, action, reply)).await
+    }
+
+    /// What is blocked, or would be, by target.
+    pub async fn blocks(&self) -> Result<Vec<Block>, Away> {
+        self.ask(Message::Blocks).await
+    }
+
+    /// What is allowed, by network, the configuration's exemptions included.
+    pub async fn allowances(&self) -> Result<Vec<Allowance>, Away> {
+        self.ask(Message::Allowances).await
+    }
+
+    /// What waits for a person, the oldest first.
+    pub async fn reviews(&self) -> Result<Vec<Review>, Away> {
+        self.ask(Message::Reviews).await
+    }
+
+    /// What stands about an address.
+    pub async fn standing(&self, address: IpAddr) -> Result<Standing, Away> {
+        self.ask(|reply| Message::Standing(address, reply)).await
+    }
+
+    /// Whether blocks are enforced.
+    pub async fn enforcement(&self) -> Result<Enforcement, Away> {
+        self.ask(Message::Enforcement).await
+    }
+
+    /// Tells the warden something that needs no answer.
+    pub fn tell(&self, message: Message) -> Result<(), Away> {
+        self.sender.try_send(message).map_err(|error| match error {
+            TrySendError::Full(_) | TrySendError::Disconnected(_) => Away,
+        })
+    }
+
+    async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Message) -> Result<T, Away> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(question(reply))?;
+        answer.await.map_err(|_| Away)
+    }
+}
