@@ -74,6 +74,8 @@ pub struct Meter {
     pub max_flows: Count<64, 16_777_216>,
     /// Flows still waiting for their first answer.
     pub max_unanswered_flows: Count<64, 16_777_216>,
+    /// Unanswered flows a minute to one responder above which no new initiator gets an entry.
+    pub flood_guard: Count<64, 1_000_000>,
     /// Addresses.
     pub max_hosts: Count<64, 4_194_304>,
     /// Initiator, responder and service together.
@@ -122,6 +124,22 @@ pub struct Policy {
     pub offence_memory: Span<60, { 365 * DAY }>,
     /// Offenders that are remembered at once.
     pub max_offenders: Count<64, 4_194_304>,
+    /// Proven offenders of one IPv6 /64 that have all of it blocked.
+    pub subnet_offenders: Count<2, 10_000>,
+    /// Prefixes that are blocked at once.
+    pub max_prefixes: Count<1, 4_096>,
+    /// Blocks in force at once.
+    pub max_blocks: Count<64, 4_194_304>,
+    /// Networks on the allow list at once.
+    pub max_allowances: Count<16, 65_536>,
+    /// How long a review waits for a person.
+    pub review_ttl: Span<60, { 30 * DAY }>,
+    /// Reviews that wait at once.
+    pub max_reviews: Count<16, 1_048_576>,
+    /// How long an address stays allowed whose review was dismissed.
+    pub dismiss_ttl: Span<60, { 365 * DAY }>,
+    /// Outer ends of tunnels whose inner addresses may be blocked.
+    pub trusted_tunnels: List<IpNet>,
 }
 
 /// `[firewall]`
@@ -190,6 +208,7 @@ impl Default for Meter {
         Self {
             max_flows: Count::clamped(65_536),
             max_unanswered_flows: Count::clamped(65_536),
+            flood_guard: Count::clamped(4_096),
             max_hosts: Count::clamped(16_384),
             max_pairs: Count::clamped(32_768),
         }
@@ -218,6 +237,14 @@ impl Default for Policy {
             max_unproven_blocks_per_minute: Count::clamped(30),
             offence_memory: Span::clamped(30 * DAY),
             max_offenders: Count::clamped(65_536),
+            subnet_offenders: Count::clamped(4),
+            max_prefixes: Count::clamped(256),
+            max_blocks: Count::clamped(262_144),
+            max_allowances: Count::clamped(1_024),
+            review_ttl: Span::clamped(DAY),
+            max_reviews: Count::clamped(4_096),
+            dismiss_ttl: Span::clamped(30 * DAY),
+            trusted_tunnels: List::default(),
         }
     }
 }

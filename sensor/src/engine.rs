@@ -12,13 +12,16 @@ use std::sync::Arc;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
 use ebpf::snapshot::Snapshot;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
+use crate::config;
 use crate::evidence::{Evidence, Grounds, Testimony};
-use crate::features::features;
+use crate::features::{Features, features};
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
-use crate::policy::{Block, Decision, Policy, Proof, Suspect};
+use crate::policy::{Block, Decision, Guard, Policy, Proof, Suspect};
 use crate::statistics::{Alarm, alarms};
 use crate::verdict::{Contribution, Subject, Verdict};
 
@@ -41,8 +44,8 @@ pub enum Order {
     Suspect(HostKey, bool),
     /// Enforce the verdict's block, if it has one, then report it.
     Conclude(Box<Verdict>),
-    /// A block ran out: forget what the address did.
-    Release(IpAddr),
+    /// A block ran out or was lifted: forget what the address did.
+    Forget(IpAddr),
 }
 
 /// What the engine depends on besides the model and policy.
@@ -52,6 +55,19 @@ pub struct Settings {
     pub max_addresses: usize,
     /// Ports at which passwords can be tried, beside the known ones.
     pub auth_ports: Vec<u16>,
+}
+
+/// Evidence against an address that has not led to a decision, or not to a new one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suspicion {
+    /// Log-odds now, faded.
+    pub log_odds: f64,
+    /// Log-odds at which it would be decided.
+    pub block_at: f64,
+    /// What most of it is for.
+    pub class: Class,
+    /// Snapshots heard.
+    pub snapshots: u32,
 }
 
 /// Evidence against every address under suspicion, and who is in custody.
@@ -65,6 +81,7 @@ pub struct Engine {
     victims: Victims,
     orders: VecDeque<Order>,
     scored: u64,
+    crowded_out: u64,
 }
 
 impl Engine {
@@ -79,6 +96,7 @@ impl Engine {
             victims: Victims::default(),
             orders: VecDeque::new(),
             scored: 0,
+            crowded_out: 0,
         }
     }
 
@@ -104,9 +122,9 @@ impl Engine {
 
     /// Lets time pass: blocks run out, evidence is forgotten.
     pub fn tick(&mut self, now: u64) {
-        while let Some((address, blocked)) = self.custody.next_released(now) {
+        while let Some((target, blocked)) = self.custody.next_released(now) {
             if blocked {
-                self.orders.push_back(Order::Release(address));
+                self.forget(target);
             }
         }
         while let Some(oldest) = self.evidence.oldest(0) {
@@ -126,6 +144,61 @@ impl Engine {
     /// Snapshots the model has scored.
     pub fn scored(&self) -> u64 {
         self.scored
+    }
+
+    /// A block that policy did not decide: nothing is heard against its target meanwhile.
+    pub fn hold(&mut self, target: IpNet, until: u64) {
+        self.custody.block(target, until);
+    }
+
+    /// A block was lifted before its time: its target is judged anew.
+    pub fn release(&mut self, target: IpNet, now: u64) {
+        self.policy.release(target, now);
+        self.custody.release(target);
+        self.forget(target);
+    }
+
+    /// A block from before the program began: policy remembers the offence, and its target is held if it still stands.
+    pub fn recall(&mut self, block: &Block, (begun, now): (u64, u64)) {
+        if block.offence > 0 {
+            self.policy.recall(block.target.addr(), block, begun);
+        }
+        if now < block.expires {
+            self.hold(block.target, block.expires);
+        }
+    }
+
+    /// Takes other settings and another guard from now on.
+    pub fn revise(&mut self, policy: &config::Policy, guard: Guard) {
+        self.policy.revise(policy, guard);
+    }
+
+    /// Scores with another model from now on. Evidence under the old one is dropped: the two weigh differently.
+    pub fn adopt(&mut self, model: Arc<Model>) {
+        self.model = model;
+        while let Some(oldest) = self.evidence.oldest(0) {
+            let host = *self.evidence.key(oldest);
+            self.drop_evidence(&host);
+        }
+    }
+
+    /// What is held against an address at `now`, the heaviest where several interfaces saw it.
+    pub fn suspicion(&self, address: IpAddr, now: u64) -> Option<Suspicion> {
+        let calibration = self.model.calibration();
+        let records = self.evidence.iter();
+        let own = records.filter(|(host, _)| IpAddr::from(host.address) == address.to_canonical());
+        let suspicions = own.map(|(_, evidence)| Suspicion {
+            log_odds: evidence.at(now, calibration).into(),
+            block_at: calibration.block_at.into(),
+            class: evidence.class(),
+            snapshots: evidence.snapshots,
+        });
+        suspicions.max_by(|a, b| a.log_odds.total_cmp(&b.log_odds))
+    }
+
+    /// Addresses with evidence against them, and evidence dropped for want of room.
+    pub fn suspects(&self) -> (usize, u64) {
+        (self.evidence.len(), self.crowded_out)
     }
 
     /// The policy, for whoever enforces.
@@ -161,7 +234,7 @@ impl Engine {
         evidence.hear(&testimony, &calibration);
         let evidence = *evidence;
         if evidence.suffices(&calibration) {
-            self.convict(snapshot, host, (&evidence, &score));
+            self.convict(snapshot, host, (&evidence, &score, row));
         } else if evidence.is_forgotten(snapshot.time, &calibration) {
             self.drop_evidence(&host);
         }
@@ -172,7 +245,7 @@ impl Engine {
         &mut self,
         snapshot: &Snapshot,
         host: HostKey,
-        (evidence, score): (&Evidence, &Score),
+        (evidence, score, row): (&Evidence, &Score, Features),
     ) {
         let address = IpAddr::from(host.address);
         let class = evidence.class();
@@ -182,7 +255,6 @@ impl Engine {
             earlier_proof(snapshot)
         };
         let decision = self.decide(address, class, (proof, snapshot));
-        let row = features(snapshot);
         let contributions = findings::contributions(&self.model.explain(&row, REASONS));
         let scores = findings::scores(score, self.model.content());
         self.drop_evidence(&host);
@@ -191,6 +263,7 @@ impl Engine {
         verdict.evidence = findings::evidence(evidence, snapshot);
         verdict.scores = scores;
         verdict.contributions = contributions;
+        verdict.features = row.to_vec();
         self.conclude(address, verdict);
     }
 
@@ -226,6 +299,7 @@ impl Engine {
         let decision = self.decide(address, alarm.class, (earlier_proof(snapshot), snapshot));
         let mut verdict = findings::verdict(snapshot, alarm.class, (subject, decision));
         verdict.contributions = vec![Contribution::from(alarm)];
+        verdict.features = features(snapshot).to_vec();
         self.conclude(address, verdict);
     }
 
@@ -249,7 +323,7 @@ impl Engine {
     fn conclude(&mut self, address: IpAddr, verdict: Verdict) {
         match &verdict.decision {
             Decision::Watch => return,
-            Decision::Block(Block { expires, .. }) => self.custody.block(address, *expires),
+            Decision::Block(block) => self.custody.block(block.target, block.expires),
             Decision::Review(_) | Decision::Alert => {
                 if self.custody.is_paused(address, verdict.class, verdict.time) {
                     return;
@@ -268,6 +342,17 @@ impl Engine {
         {
             let host = *self.evidence.key(oldest);
             self.drop_evidence(&host);
+            self.crowded_out += 1;
+        }
+    }
+
+    /// Has the meter forget an address, or the offenders known in a prefix.
+    fn forget(&mut self, target: IpNet) {
+        if target.prefix_len() == target.max_prefix_len() {
+            self.orders.push_back(Order::Forget(target.addr()));
+        } else {
+            let known = self.policy.offenders(target);
+            self.orders.extend(known.map(Order::Forget));
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod book;
 mod community;
+mod condition;
 mod document;
 mod rating;
 mod words;
@@ -17,7 +18,8 @@ use crate::printable::printable;
 use crate::verdict::{Flow, Subject, Verdict};
 
 pub use crate::timestamp::Timestamp;
-pub use book::{Book, Observer, Revision, Stage};
+pub use book::{Book, Observer, Revision, Stage, Teller};
+pub use condition::{ConditionDetail, ConditionDocument, ConditionEvent};
 pub use document::{
     BlockSummary, Carrier, Ecs, Endpoint, Event, EvidenceSummary, Explanation, Garita, Incident,
     Ingress, InterfaceName, ModelScore, Network, ObservedBy, Related, Rounded, TechniqueName,
@@ -70,7 +72,7 @@ impl Incident {
                     name: technique.name,
                 },
             }),
-            observer: observer.seen_on(verdict.interface.as_deref()),
+            observer: observer.teller.seen_on(verdict.interface.as_deref()),
             message: words::message(verdict),
             garita: Garita {
                 offender,

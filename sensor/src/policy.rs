@@ -5,10 +5,10 @@ mod decision;
 mod guard;
 mod ledger;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use sha2::{Digest, Sha256};
 
 use crate::class::Class;
@@ -79,6 +79,39 @@ impl Policy {
         &self.guard
     }
 
+    /// Takes other settings and another guard from now on; what is remembered stays.
+    pub fn revise(&mut self, settings: &config::Policy, guard: Guard) {
+        self.settings = settings.clone();
+        self.guard = guard;
+        self.ledger.resize(
+            settings.max_offenders.size(),
+            settings.offence_memory.micros(),
+        );
+        self.proven.resize(settings.max_blocks_per_minute.size());
+        self.unproven
+            .resize(settings.max_unproven_blocks_per_minute.size());
+    }
+
+    /// Remembers a block of `address` from before the program began.
+    pub fn recall(&mut self, address: IpAddr, block: &Block, begun: u64) {
+        self.ledger.record(address, begun, block);
+    }
+
+    /// Somebody has ended the block of `target`: who comes back is judged anew, its offences not forgotten.
+    pub fn release(&mut self, target: IpNet, now: u64) {
+        self.ledger.release(target, now);
+    }
+
+    /// Offences of `address` that still count.
+    pub fn offences(&self, address: IpAddr, now: u64) -> u32 {
+        self.ledger.offences(address, now)
+    }
+
+    /// The offenders remembered in a prefix.
+    pub fn offenders(&self, net: IpNet) -> impl Iterator<Item = IpAddr> {
+        self.ledger.offenders(net)
+    }
+
     /// What to do about a suspect at `now`, monotonic microseconds. A block that is still in force is repeated
     /// unchanged, or renewed where it is a short one; neither is charged to the budget.
     pub fn decide(&mut self, suspect: &Suspect, now: u64) -> Decision {
@@ -140,8 +173,12 @@ impl Policy {
         class: Class,
         (now, ttl, offence): (u64, Duration, u32),
     ) -> Decision {
+        let target = match address {
+            IpAddr::V6(address) if offence > 0 => self.subnet(address, now),
+            _ => None,
+        };
         let block = Block {
-            target: IpNet::from(address),
+            target: target.unwrap_or_else(|| IpNet::from(address)),
             reason: class.to_string(),
             expires: now.saturating_add(micros(ttl)),
             ttl,
@@ -150,6 +187,17 @@ impl Policy {
         };
         self.ledger.record(address, now, &block);
         Decision::Block(block)
+    }
+
+    /// The /64 around an address, if so many offenders of it are blocked that all of it had better be: whoever has one of
+    /// its addresses has them all (RFC 6177).
+    fn subnet(&self, address: Ipv6Addr, now: u64) -> Option<IpNet> {
+        let net = Ipv6Net::new(address, 64).ok()?.trunc();
+        let others = self.ledger.offenders_in(net, now);
+        let target = IpNet::V6(net);
+        let crowded = others + 1 >= self.settings.subnet_offenders.size();
+        let free = self.guard.exemption(target).is_none() && !self.guard.is_home(net.addr().into());
+        (crowded && free).then_some(target)
     }
 
     /// How long the offence is answered: longer each time up to the cap, in whole seconds, spread by the jitter.
@@ -342,6 +390,36 @@ mod tests {
             "a renewal is free"
         );
         assert!(decide(3, Proof::Proven, 60 * SECOND).block().is_some());
+    }
+
+    #[test]
+    fn enough_offenders_of_one_ipv6_subnet_are_blocked_with_it() {
+        let mut policy = policy("subnet_offenders = 3\nexempt = \"2001:db8:1::9\"\n");
+        let mut target = |address: &str| {
+            let offender = suspect(address, Proof::Proven);
+            blocked(policy.decide(&offender, 0)).target.to_string()
+        };
+        assert_eq!(target("2001:db8::1"), "2001:db8::1/128");
+        assert_eq!(target("2001:db8::2"), "2001:db8::2/128");
+        assert_eq!(target("2001:db8:0:1::3"), "2001:db8:0:1::3/128");
+        assert_eq!(target("2001:db8::3"), "2001:db8::/64");
+        for last in 1..=4 {
+            let alone = format!("2001:db8:1::{last}");
+            assert_eq!(
+                target(&alone),
+                format!("{alone}/128"),
+                "an exempt neighbour"
+            );
+        }
+    }
+
+    #[test]
+    fn a_released_offender_is_judged_anew_and_its_offence_counts() {
+        let mut policy = policy("");
+        let offender = suspect("203.0.113.7", Proof::Proven);
+        assert_eq!(seconds(&mut policy, &offender, 0).1, 1);
+        policy.release(IpNet::from(offender.address), 5 * SECOND);
+        assert_eq!(seconds(&mut policy, &offender, 6 * SECOND).1, 2);
     }
 
     #[test]

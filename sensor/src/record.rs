@@ -37,6 +37,47 @@ pub struct Block {
     pub expires: Option<Timestamp>,
     /// When it undoes itself unless it is confirmed before.
     pub confirm_by: Option<Timestamp>,
+    /// Whether it was put on somebody who is exempt, knowingly.
+    #[serde(default)]
+    pub forced: bool,
+}
+
+/// What is told about a block when it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockEvent {
+    /// What happened to it.
+    pub event: BlockChange,
+    /// When.
+    pub at: Timestamp,
+    /// Who did it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The block as it is, or last was.
+    pub block: Block,
+}
+
+/// What happened to a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlockChange {
+    /// It began.
+    Added,
+    /// It lasts longer.
+    Extended,
+    /// It ended.
+    Released,
+}
+
+impl BlockChange {
+    /// The change in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Extended => "extended",
+            Self::Released => "released",
+        }
+    }
 }
 
 /// What has become of a block.
@@ -102,6 +143,8 @@ pub enum ReviewState {
     Dismissed,
     /// Nobody answered in time.
     Lapsed,
+    /// Further evidence decided instead.
+    Superseded,
 }
 
 /// Who answered a review.

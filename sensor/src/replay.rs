@@ -34,26 +34,9 @@ pub struct Setup {
 /// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
 pub const REPLAY_SEED: u64 = 0x6761_7269_7461_2131;
 
-/// Unanswered flows a minute to one responder above which no new initiator gets an entry.
-pub const FLOOD_GUARD: u32 = 4_096;
-
 impl Default for Setup {
     fn default() -> Self {
-        Self {
-            caps: Caps {
-                flows: 65_536,
-                unanswered: 65_536,
-                hosts: 16_384,
-                pairs: 32_768,
-            },
-            limits: Limits {
-                seed: REPLAY_SEED,
-                flood_guard: FLOOD_GUARD,
-                reserved: 0,
-            },
-            auth_ports: Vec::new(),
-            max_addresses: 16_384,
-        }
+        Self::from(&Config::default())
     }
 }
 
@@ -67,9 +50,13 @@ impl From<&Config> for Setup {
                 hosts: meter.max_hosts.size(),
                 pairs: meter.max_pairs.size(),
             },
+            limits: Limits {
+                seed: REPLAY_SEED,
+                flood_guard: meter.flood_guard.get(),
+                reserved: 0,
+            },
             auth_ports: config.evidence.auth_ports.to_vec(),
             max_addresses: config.evidence.max_addresses.size(),
-            ..Self::default()
         }
     }
 }
@@ -145,7 +132,7 @@ impl Replay {
         while let Some(order) = self.engine.next_order() {
             match order {
                 Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
-                Order::Release(address) => self.plane.meter().forget(Address::from(address)),
+                Order::Forget(address) => self.plane.meter().forget(Address::from(address)),
                 Order::Conclude(mut verdict) => {
                     verdict.tunnel = self.tunnel(&verdict);
                     verdict.outcome = verdict.decision.block().map(|block| {

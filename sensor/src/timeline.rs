@@ -18,6 +18,9 @@ const RESET_MICROS: i64 = 3_600 * 1_000_000;
 /// Microseconds the clock advances for such a step: above the hour at which the meter resets.
 const RESET_PAUSE_MICROS: i64 = 3_601 * 1_000_000;
 
+/// Clocks that differ by more nanoseconds than this were set, not adjusted.
+const STEP_NANOS: i64 = 1_000_000_000;
+
 /// Steps remembered for labels; 4096 take 64 KiB, and a capture with more has no clock worth labelling by.
 const MAX_STRETCHES: usize = 4096;
 
@@ -46,6 +49,17 @@ impl Timeline {
         let mut timeline = Timeline::default();
         timeline.begin(wall, i64::try_from(micros).unwrap_or(i64::MAX));
         timeline
+    }
+
+    /// At `micros` the wall clock says `wall`. Where that is more than a second off, the clock was set: what came before
+    /// keeps its label, and what follows has the new one. Returns whether it was.
+    pub fn follow(&mut self, micros: u64, wall: Timestamp) -> bool {
+        let off = wall.nanoseconds().saturating_sub(self.wall(micros).nanoseconds());
+        let stepped = off.abs() > STEP_NANOS;
+        if stepped {
+            self.begin(wall, i64::try_from(micros).unwrap_or(i64::MAX));
+        }
+        stepped
     }
 
     /// Returns the monotonic microseconds of a frame captured at `wall`, at least those of the frame before.

@@ -34,6 +34,8 @@ pub struct Verdict {
     pub scores: Vec<(Class, f64)>,
     /// What spoke most for the decision, strongest first.
     pub contributions: Vec<Contribution>,
+    /// The deciding snapshot as the model sees it.
+    pub features: Vec<f32>,
     /// What was counted, for the words.
     pub facts: Facts,
 }

@@ -1,6 +1,382 @@
 //! The warden: the one list of what is blocked, allowed and waiting for a person, and the only way to change it.
-//! It never looks at traffic, and whoever asks is asked by the same guard.
+//! It never looks at traffic, and whoever asks is judged by the same guard.
 
+mod acting;
+mod allowances;
 mod desk;
+mod enforcement;
+mod recovery;
+mod reviews;
+mod roster;
+mod service;
+mod telling;
 
-pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Suspicion, Switch};
+use std::net::IpAddr;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::condition::{Conditions, Name};
+use crate::config;
+use crate::firewall::{Firewall, FirewallError, Meddling};
+use crate::incident::{Book, Revision, Stage};
+use crate::policy::{self, Cause, Decision, Exemption, Guard, Origin, Outcome, Surroundings};
+use crate::printable::printable;
+use crate::record::{
+    Block, BlockChange, BlockEvent, BlockState, Review, ReviewState,
+};
+use crate::store::{Entry, Message as Told, Recovered, Store, Topic};
+use crate::timestamp::Timestamp;
+use crate::verdict::Verdict;
+
+use allowances::Allowances;
+pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Switch};
+use reviews::Reviews;
+use roster::{Held, NEVER, Roster, host, is_host};
+pub use service::{Counts, Service};
+
+/// Who ends what ends by itself, in the records.
+const SENSOR: &str = "sensor";
+/// Who blocks on evidence.
+const DETECTION: &str = "detection";
+/// The budget counts as sufficient again when it has been for this long, microseconds.
+const BUDGET_CALM: u64 = 60_000_000;
+/// The setting that says whether enforcement was switched off.
+const SWITCH: &str = "enforcement";
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Microseconds of the boot clock.
+    pub micros: u64,
+    /// Wall time, which only labels.
+    pub wall: Timestamp,
+}
+
+/// What the engine has to know of what was decided elsewhere.
+#[derive(Debug)]
+pub enum Notice {
+    /// A block from before the program began: what it was, and when it began.
+    Recall(policy::Block, u64),
+    /// A block that policy did not decide, and until when.
+    Hold(IpNet, u64),
+    /// A block was lifted before its time.
+    Release(IpNet),
+    /// Other settings and another guard count from now on.
+    Revise(Box<config::Policy>, Box<Guard>),
+    /// What does the engine hold against this address?
+    Suspicion(IpAddr, Reply<Option<crate::engine::Suspicion>>),
+    /// Another model counts from now on.
+    Adopt(std::sync::Arc<crate::model::Model>),
+}
+
+/// What the warden works with.
+#[derive(Debug)]
+pub struct Tools {
+    /// Where blocks are enforced, or only shown.
+    pub firewall: Box<dyn Firewall>,
+    /// Where everything is recorded.
+    pub store: Store,
+    /// Where it says what is wrong.
+    pub conditions: Conditions,
+    /// The way to the engine.
+    pub engine: Sender<Notice>,
+}
+
+/// What is blocked, allowed and waiting, and what that has to be measured by.
+#[derive(Debug)]
+pub struct Warden {
+    policy: config::Policy,
+    mode: config::FirewallMode,
+    switch: Switch,
+    /// When enforcement goes on again by itself, monotonic microseconds, or [`NEVER`].
+    switch_on: u64,
+    surroundings: Surroundings,
+    guard: Guard,
+    roster: Roster,
+    allowances: Allowances,
+    reviews: Reviews,
+    book: Book,
+    tools: Tools,
+    budget_exhausted: u64,
+}
+
+impl Warden {
+    /// A warden of an empty list.
+    pub fn new(config: &config::Config, surroundings: Surroundings, (book, tools): (Book, Tools)) -> Self {
+        let guard = Guard::new(&config.policy, surroundings.clone());
+        Self {
+            policy: config.policy.clone(),
+            mode: config.firewall.mode,
+            switch: Switch::On,
+            switch_on: NEVER,
+            surroundings,
+            guard,
+            roster: Roster::default(),
+            allowances: Allowances::default(),
+            reviews: Reviews::default(),
+            book,
+            tools,
+            budget_exhausted: 0,
+        }
+    }
+
+    /// Takes over what the store remembers and the kernel still holds, and makes the rules stand.
+    pub fn begin(&mut self, recovered: Recovered, now: Moment) {
+        self.restore_switch(recovered.settings.get(SWITCH), now);
+        for allowance in recovered.allowances {
+            let expires = self.monotonic(allowance.expires, now);
+            if expires > now.micros {
+                self.allowances.enter(allowance, expires);
+            }
+        }
+        for review in recovered.reviews {
+            let lapses = self.monotonic(Some(review.lapses), now);
+            self.reviews.enter(review, lapses);
+        }
+        self.revise_guard();
+        for offence in recovered.offences {
+            self.recall(&offence, now);
+        }
+        for block in recovered.blocks {
+            self.restore(block, now);
+        }
+        self.take_up(now);
+    }
+
+    /// What the engine has concluded: enforces it, and tells it.
+    pub fn conclude(&mut self, mut verdict: Verdict, now: Moment) -> Option<Outcome> {
+        let id = self.book.id(&verdict);
+        if let Decision::Block(block) = verdict.decision.clone() {
+            let outcome = self.enforce(&block, (&verdict, &id), now);
+            if matches!(outcome, Outcome::Exempt(_)) {
+                self.notify(Notice::Release(block.target));
+            }
+            verdict.outcome = Some(outcome);
+        }
+        let revisions = self.book.record(&verdict);
+        for revision in revisions {
+            self.tell(revision, &verdict.features);
+        }
+        match &verdict.decision {
+            Decision::Review(cause) => self.ask_for_review(&verdict, (cause, id), now),
+            Decision::Block(_) => self.answer_review(&id, (ReviewState::Superseded, DETECTION), now),
+            Decision::Watch | Decision::Alert => {}
+        }
+        verdict.outcome
+    }
+
+    /// Lets time pass: what is over ends.
+    pub fn tick(&mut self, now: Moment) {
+        let wall = crate::capture::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
+        if self.book.timeline().follow(now.micros, wall) {
+            let words = "the wall clock was set; durations are not affected, labels are from now on";
+            self.tools.conditions.happen(Name::ClockStepped, ("", words), now.wall);
+        }
+        let mut prefixes = false;
+        while let Some(held) = self.roster.next_due(now.micros) {
+            prefixes |= !is_host(&held.block.target);
+            self.end(held, now);
+        }
+        if prefixes {
+            self.rewrite_prefixes(now);
+        }
+        let over = self.allowances.expired(now.micros);
+        if !over.is_empty() {
+            self.revise_guard();
+        }
+        while let Some(review) = self.reviews.next_lapsed(now.micros, self.policy.max_reviews.size()) {
+            self.close_review(review, (ReviewState::Lapsed, SENSOR), now);
+        }
+        if self.switch_on <= now.micros {
+            self.switch_enforcement(Switch::On, now);
+        }
+        if self.budget_exhausted != 0 && now.micros.saturating_sub(self.budget_exhausted) >= BUDGET_CALM {
+            self.budget_exhausted = 0;
+            self.tools.conditions.clear(Name::BudgetExhausted, "", now.wall);
+        }
+        self.retry(now);
+        for revision in self.book.end_quiet(now.micros) {
+            self.tell(revision, &[]);
+        }
+    }
+
+    /// When time has to pass at the latest, monotonic microseconds.
+    pub fn next_deadline(&self) -> Option<u64> {
+        let switch = (self.switch_on != NEVER).then_some(self.switch_on);
+        let deadlines = [
+            self.roster.next_deadline(),
+            self.allowances.next_deadline(),
+            self.reviews.next_deadline(),
+            switch,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Ends every incident: the program stops. Blocks stay, and run out by themselves.
+    pub fn finish(&mut self) {
+        for revision in self.book.end_all() {
+            self.tell(revision, &[]);
+        }
+    }
+
+    /// The machine's surroundings have changed.
+    pub fn surround(&mut self, surroundings: Surroundings, now: Moment) {
+        self.surroundings = surroundings;
+        self.revise_guard();
+        self.release_exempt(now);
+    }
+
+    /// Somebody else has changed the table.
+    pub fn repair(&mut self, meddling: &Meddling, now: Moment) {
+        if !self.enforces() {
+            return;
+        }
+        match meddling {
+            Meddling::Deleted(target) => self.deleted_by_hand(*target, now),
+            Meddling::Tampered(what) => {
+                let message = format!("{what}; the table has been restored");
+                let restored = self.take_up(now);
+                let message = match &restored {
+                    Ok(()) => message,
+                    Err(error) => format!("{what}; it could not be restored: {error}"),
+                };
+                self.audit(("somebody else", "nft"), "inet garita", &message);
+                self.tools.conditions.happen(Name::RulesetTampered, ("", &message), now.wall);
+            }
+        }
+    }
+
+    /// Traffic of a blocked address goes through all the same, with the likely cause.
+    pub fn doubt(&mut self, address: IpAddr, why: &str, now: Moment) {
+        if self.enforces() && !self.roster.around(address).is_empty() {
+            let subject = address.to_string();
+            self.tools.conditions.happen(Name::BlockIneffective, (&subject, why), now.wall);
+        }
+    }
+
+    /// Puts a block decided on evidence, and says what came of it.
+    fn enforce(&mut self, block: &policy::Block, (verdict, id): (&Verdict, &str), now: Moment) -> Outcome {
+        if let Some(exemption) = self.guard.exemption(block.target) {
+            return Outcome::Exempt(exemption);
+        }
+        let mut target = block.target;
+        if !is_host(&target) && self.roster.prefix_count() >= self.policy.max_prefixes.size() {
+            target = verdict.subject.address().into();
+        }
+        let known = self.roster.get(&target);
+        if let Some(known) = known && known.expires >= block.expires {
+            return state_outcome(&known.block.state);
+        }
+        if known.is_none() && self.roster.len() >= self.policy.max_blocks.size() {
+            return Outcome::Failed("there are policy.max_blocks blocks already".to_owned());
+        }
+        let begun = known.map_or(now.wall, |known| known.block.begun);
+        let left = Duration::from_micros(block.expires.saturating_sub(now.micros));
+        let record = Block {
+            target,
+            state: BlockState::Observed,
+            origin: block.origin,
+            by: DETECTION.to_owned(),
+            reason: block.reason.clone(),
+            class: Some(verdict.class),
+            incident: Some(id.to_owned()),
+            offence: block.offence,
+            begun,
+            expires: Some(now.wall.after(left)),
+            confirm_by: None,
+            forced: false,
+        };
+        self.put(record, (block.expires, NEVER), now)
+    }
+
+    /// Lets the guard, the kernel's rules and the engine know what is safe now.
+    fn revise_guard(&mut self) {
+        let allowed = self.allowances.iter().map(|allowance| allowance.net);
+        self.guard = Guard::new(&self.policy, self.surroundings.clone()).allowing(allowed);
+        let (policy, guard) = (Box::new(self.policy.clone()), Box::new(self.guard.clone()));
+        self.notify(Notice::Revise(policy, guard));
+        if self.enforces() {
+            let allowed = self.allowed();
+            if let Err(error) = self.tools.firewall.allow(&allowed) {
+                // The next look at the failed ones makes the table anew.
+                tracing::error!("{}", sentence(&error));
+            }
+        }
+    }
+
+    /// Releases who has become exempt.
+    fn release_exempt(&mut self, now: Moment) {
+        let safe = self.guard.networks();
+        let inside = safe.iter().flat_map(|net| self.roster.within(net));
+        let exempt: Vec<IpNet> = inside.collect();
+        for target in exempt {
+            if self.roster.get(&target).is_some_and(|held| held.block.forced) {
+                continue;
+            }
+            if let Some(held) = self.roster.strike(&target) {
+                let why = self.guard.exemption(target).map_or_else(String::new, |why| why.to_string());
+                self.audit((SENSOR, "blocks remove"), &shown(target), &format!("released: {why}"));
+                self.lift(held, (SENSOR, &why), now);
+            }
+        }
+    }
+
+    /// Whether the kernel is to drop.
+    fn enforces(&self) -> bool {
+        self.mode == config::FirewallMode::Enforce && self.switch == Switch::On
+    }
+
+    fn keep(&self, entry: Entry) {
+        self.tools.store.record(entry);
+    }
+
+    /// The engine may have ended already; then nobody needs to know.
+    fn notify(&self, notice: Notice) {
+        let _ = self.tools.engine.send(notice);
+    }
+
+    fn complain(&self, error: &FirewallError, now: Moment) -> String {
+        let sentence = sentence(error);
+        self.tools.conditions.raise(Name::EnforcementFailed, ("", &sentence), now.wall);
+        sentence
+    }
+
+    /// When a moment of wall time comes, on the boot clock; never where there is none.
+    fn monotonic(&self, wall: Option<Timestamp>, now: Moment) -> u64 {
+        wall.map_or(NEVER, |wall| after(now, Some(wall.since(now.wall))))
+    }
+}
+
+/// The moment after `left`, or never.
+fn after(now: Moment, left: Option<Duration>) -> u64 {
+    left.map_or(NEVER, |left| {
+        now.micros.saturating_add(u64::try_from(left.as_micros()).unwrap_or(NEVER))
+    })
+}
+
+/// What a block is, as incidents say it.
+fn state_outcome(state: &BlockState) -> Outcome {
+    match state {
+        BlockState::Enforced => Outcome::Enforced,
+        BlockState::Observed => Outcome::Observed,
+        BlockState::Failed => Outcome::Failed("the kernel refused it; it is tried again".to_owned()),
+    }
+}
+
+/// A host without its prefix length, as people write it.
+fn shown(target: IpNet) -> String {
+    match is_host(&target) {
+        true => target.addr().to_string(),
+        false => target.to_string(),
+    }
+}
+
+/// An error with its causes.
+fn sentence(error: &FirewallError) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

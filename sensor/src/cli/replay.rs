@@ -10,7 +10,7 @@ use sensor::capture::file::File;
 use sensor::config::Config;
 use sensor::engine::{Engine, Settings};
 use sensor::features::SCHEMA;
-use sensor::incident::{Book, Incident, Observer, Revision, Stage};
+use sensor::incident::{Book, Incident, Observer, Revision, Stage, Teller};
 use sensor::model::Named;
 use sensor::policy::{Guard, Policy, Surroundings};
 use sensor::replay::{Replay, Setup};
@@ -178,8 +178,10 @@ fn engine(config: &Config, model: &Named) -> Engine {
 fn observer(config: &Config, model: &Named) -> Observer {
     let name = config.sensor.name.get();
     Observer {
-        name: name.map_or(NAME, |name| name.as_str()).to_owned(),
-        version: env!("CARGO_PKG_VERSION"),
+        teller: Teller {
+            name: name.map_or(NAME, |name| name.as_str()).to_owned(),
+            version: env!("CARGO_PKG_VERSION"),
+        },
         model_name: model.name.clone(),
         model_sha256: model.model.sha256().to_owned(),
         timeline: Timeline::new(),

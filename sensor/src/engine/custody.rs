@@ -4,7 +4,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use crate::class::Class;
+
+/// Prefixes held at once. The firewall takes fewer, so nobody is let go early.
+const MAX_NETWORKS: usize = 4_096;
 
 /// Addresses held, in the order of their release.
 #[derive(Debug)]
@@ -12,6 +17,8 @@ pub(super) struct Custody {
     held: HashMap<(IpAddr, Matter), u64>,
     queue: BTreeSet<(u64, IpAddr, Matter)>,
     cap: usize,
+    /// Prefixes that are blocked, and until when; few, so they are looked through.
+    networks: Vec<(IpNet, u64)>,
 }
 
 /// What an address is held for.
@@ -28,12 +35,31 @@ impl Custody {
             held: HashMap::new(),
             queue: BTreeSet::new(),
             cap: cap.max(1),
+            networks: Vec::new(),
         }
     }
 
-    /// Holds a blocked address until `until`.
-    pub(super) fn block(&mut self, address: IpAddr, until: u64) {
-        self.hold(address, Matter::Blocked, until);
+    /// Holds a blocked address, or everybody in a blocked prefix, until `until`.
+    pub(super) fn block(&mut self, target: IpNet, until: u64) {
+        if is_host(&target) {
+            return self.hold(target.addr(), Matter::Blocked, until);
+        }
+        self.networks.retain(|(net, _)| *net != target);
+        if self.networks.len() < MAX_NETWORKS {
+            self.networks.push((target, until));
+        }
+    }
+
+    /// Lets go of a blocked address or prefix.
+    pub(super) fn release(&mut self, target: IpNet) {
+        if is_host(&target) {
+            let matter = (target.addr(), Matter::Blocked);
+            if let Some(until) = self.held.remove(&matter) {
+                self.queue.remove(&(until, matter.0, matter.1));
+            }
+        } else {
+            self.networks.retain(|(net, _)| *net != target);
+        }
     }
 
     /// Pauses one matter against an address until `until`.
@@ -43,7 +69,8 @@ impl Custody {
 
     /// Whether an address is blocked. One that is paused goes on gathering evidence: a review is no shelter.
     pub(super) fn holds(&self, address: IpAddr, now: u64) -> bool {
-        self.is_held(address, Matter::Blocked, now)
+        let inside = |(net, until): &(IpNet, u64)| *until > now && net.contains(&address);
+        self.is_held(address, Matter::Blocked, now) || self.networks.iter().any(inside)
     }
 
     /// Whether this matter against an address is paused.
@@ -51,15 +78,18 @@ impl Custody {
         self.is_held(address, Matter::Paused(class), now)
     }
 
-    /// The next address whose time is over at `now`, and whether it was blocked.
-    pub(super) fn next_released(&mut self, now: u64) -> Option<(IpAddr, bool)> {
+    /// The next address or prefix whose time is over at `now`, and whether it was blocked.
+    pub(super) fn next_released(&mut self, now: u64) -> Option<(IpNet, bool)> {
+        if let Some(over) = self.networks.iter().position(|(_, until)| *until <= now) {
+            return Some((self.networks.swap_remove(over).0, true));
+        }
         let &(until, address, matter) = self.queue.first()?;
         if until > now {
             return None;
         }
         self.queue.pop_first();
         self.held.remove(&(address, matter));
-        Some((address, matter == Matter::Blocked))
+        Some((address.into(), matter == Matter::Blocked))
     }
 
     fn is_held(&self, address: IpAddr, matter: Matter, now: u64) -> bool {
@@ -73,12 +103,25 @@ impl Custody {
             self.queue.remove(&(before, address, matter));
         }
         self.queue.insert((until, address, matter));
-        if self.queue.len() > self.cap
-            && let Some((_, address, matter)) = self.queue.pop_first()
-        {
-            self.held.remove(&(address, matter));
+        // A pause forgotten early costs a repeated incident, a block forgotten early an offender that is judged unheard.
+        if self.queue.len() > self.cap {
+            let pause = |entry: &&(u64, IpAddr, Matter)| entry.2 != Matter::Blocked;
+            let dropped = self
+                .queue
+                .iter()
+                .find(pause)
+                .or(self.queue.first())
+                .copied();
+            if let Some((until, address, matter)) = dropped {
+                self.queue.remove(&(until, address, matter));
+                self.held.remove(&(address, matter));
+            }
         }
     }
+}
+
+fn is_host(net: &IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
 }
 
 #[cfg(test)]
@@ -89,18 +132,38 @@ mod tests {
         IpAddr::from([192, 0, 2, last])
     }
 
+    fn host(last: u8) -> IpNet {
+        address(last).into()
+    }
+
     #[test]
     fn releases_in_order_and_once() {
         let mut custody = Custody::new(8);
-        custody.block(address(1), 20);
+        custody.block(host(1), 20);
         custody.pause(address(2), Class::Scan, 10);
-        custody.block(address(1), 30);
+        custody.block(host(1), 30);
         assert!(custody.holds(address(1), 29) && !custody.holds(address(2), 9));
         assert!(custody.is_paused(address(2), Class::Scan, 9));
-        assert_eq!(custody.next_released(10), Some((address(2), false)));
+        assert_eq!(custody.next_released(10), Some((host(2), false)));
         assert_eq!(custody.next_released(29), None);
-        assert_eq!(custody.next_released(30), Some((address(1), true)));
+        assert_eq!(custody.next_released(30), Some((host(1), true)));
         assert!(!custody.holds(address(1), 30));
+    }
+
+    #[test]
+    fn a_prefix_holds_everybody_in_it_until_it_is_released() {
+        let mut custody = Custody::new(8);
+        let net: IpNet = "192.0.2.0/28".parse().unwrap();
+        custody.block(net, 20);
+        assert!(custody.holds(address(3), 19) && !custody.holds(address(16), 19));
+        assert_eq!(custody.next_released(20), Some((net, true)));
+        custody.block(net, 50);
+        custody.block(host(3), 50);
+        custody.release(net);
+        assert!(custody.holds(address(3), 40) && !custody.holds(address(4), 40));
+        custody.release(host(3));
+        assert!(!custody.holds(address(3), 40));
+        assert_eq!(custody.next_released(99), None);
     }
 
     #[test]
@@ -115,7 +178,7 @@ mod tests {
     fn never_holds_more_than_its_cap() {
         let mut custody = Custody::new(2);
         for last in 1..=3 {
-            custody.block(address(last), u64::from(last));
+            custody.block(host(last), u64::from(last));
         }
         assert!(!custody.holds(address(1), 0) && custody.holds(address(3), 0));
     }

@@ -42,6 +42,7 @@ pub(super) fn verdict(
         },
         scores: Vec::new(),
         contributions: Vec::new(),
+        features: Vec::new(),
         facts: facts(snapshot, class),
     }
 }

@@ -14,13 +14,20 @@ use crate::printable::printable;
 use crate::timeline::Timeline;
 use crate::verdict::Verdict;
 
-/// Who tells the incidents.
+/// The sensor, as documents name it.
 #[derive(Debug, Clone)]
-pub struct Observer {
-    /// The sensor's name.
+pub struct Teller {
+    /// Its name.
     pub name: String,
     /// The program's version.
     pub version: &'static str,
+}
+
+/// Who tells the incidents.
+#[derive(Debug, Clone)]
+pub struct Observer {
+    /// The sensor.
+    pub teller: Teller,
     /// The model that scores.
     pub model_name: String,
     /// SHA-256 of the model file, in hexadecimal.
@@ -34,6 +41,9 @@ impl Observer {
         Timestamp::from_micros(self.timeline.wall(time).nanoseconds() / 1_000)
     }
 
+}
+
+impl Teller {
     pub(super) fn seen_on(&self, interface: Option<&str>) -> ObservedBy {
         ObservedBy {
             name: self.name.clone(),
@@ -111,6 +121,28 @@ impl Book {
         self.observer.timeline = timeline;
     }
 
+    /// What labels times.
+    pub fn timeline(&mut self) -> &mut Timeline {
+        &mut self.observer.timeline
+    }
+
+    /// Names another model from now on.
+    pub fn set_model(&mut self, (name, sha256): (String, String)) {
+        self.observer.model_name = name;
+        self.observer.model_sha256 = sha256;
+    }
+
+    /// The `event.id` under which a verdict is, or would be, entered.
+    pub fn id(&self, verdict: &Verdict) -> String {
+        let key = (verdict.subject.address().to_canonical(), verdict.class);
+        match self.open.get(&key) {
+            Some(record) if verdict.time.saturating_sub(record.heard) < self.quiet => {
+                record.id.clone()
+            }
+            _ => id(&self.observer, verdict, key),
+        }
+    }
+
     /// Enters a verdict and returns what is worth telling: an incident that begins or changes, after those that had
     /// to end before it. To watch an address is no incident of its own.
     pub fn record(&mut self, verdict: &Verdict) -> Vec<Revision> {
@@ -170,17 +202,8 @@ impl Book {
 impl Record {
     fn new(observer: &Observer, verdict: &Verdict, (address, class): Key) -> Self {
         let start = verdict.evidence.first_seen;
-        let named = Sha256::new()
-            .chain_update(&observer.name)
-            .chain_update([0])
-            .chain_update(address.to_string())
-            .chain_update([0])
-            .chain_update(class.as_str())
-            .chain_update(observer.label(start).micros().to_be_bytes())
-            .finalize();
-        let (id, _) = named.split_at(16);
         Self {
-            id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: id(observer, verdict, (address, class)),
             start,
             decided: verdict.time,
             revision: 1,
@@ -229,6 +252,21 @@ impl Record {
         }
         changed
     }
+}
+
+/// The same for all revisions of an incident, and for each replay of it.
+fn id(observer: &Observer, verdict: &Verdict, (address, class): Key) -> String {
+    let start = observer.label(verdict.evidence.first_seen).micros();
+    let named = Sha256::new()
+        .chain_update(&observer.teller.name)
+        .chain_update([0])
+        .chain_update(address.to_string())
+        .chain_update([0])
+        .chain_update(class.as_str())
+        .chain_update(start.to_be_bytes())
+        .finalize();
+    let (id, _) = named.split_at(16);
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn rank(decision: &Decision) -> u8 {

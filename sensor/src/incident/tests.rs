@@ -47,6 +47,7 @@ pub(super) fn verdict(class: Class) -> Verdict {
             proven: true,
         },
         scores: vec![(Class::Benign, 0.03), (Class::Scan, 0.970_000_04)],
+        features: Vec::new(),
         contributions: vec![Contribution {
             feature: "unanswered_share",
             meaning: "Share of the minute's flows without an answer.",
@@ -78,8 +79,10 @@ pub(super) fn block(expires: u64, offence: u32) -> Decision {
 
 pub(super) fn observer() -> Observer {
     Observer {
-        name: "replay".to_owned(),
-        version: "0.1.0",
+        teller: Teller {
+            name: "replay".to_owned(),
+            version: "0.1.0",
+        },
         model_name: "forest".to_owned(),
         model_sha256: "ab".repeat(32),
         timeline: crate::timeline::Timeline::anchored(0, crate::capture::Timestamp::default()),

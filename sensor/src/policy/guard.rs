@@ -64,6 +64,8 @@ pub enum Exemption {
     Protected(Role),
     /// It is listed in `policy.exempt`.
     Listed(IpNet),
+    /// Somebody has allowed it.
+    Allowed(IpNet),
 }
 
 impl fmt::Display for Exemption {
@@ -77,6 +79,7 @@ impl fmt::Display for Exemption {
             Self::Protected(Role::Own) => write!(f, "it is one of our own addresses"),
             Self::Protected(Role::Gateway) => write!(f, "it is a gateway of ours"),
             Self::Listed(net) => write!(f, "{net} is exempt by policy.exempt"),
+            Self::Allowed(net) => write!(f, "{net} is on the allow list"),
         }
     }
 }
@@ -87,6 +90,7 @@ pub struct Guard {
     exempt: Vec<IpNet>,
     home: Vec<IpNet>,
     protected: HashMap<IpAddr, Role>,
+    allowed: Vec<IpNet>,
 }
 
 impl Guard {
@@ -103,7 +107,22 @@ impl Guard {
             protected: protected
                 .map(|(address, role)| (address.to_canonical(), role))
                 .collect(),
+            allowed: Vec::new(),
         }
+    }
+
+    /// The same guard, with these networks on the allow list instead of those before.
+    pub fn allowing(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.allowed = networks.into_iter().map(canonical).collect();
+        self
+    }
+
+    /// Every network that is safe from blocks, for the kernel's own rules. They may overlap.
+    pub fn networks(&self) -> Vec<IpNet> {
+        let never = NEVER.iter().map(|(net, _)| *net);
+        let protected = self.protected.keys().copied().map(IpNet::from);
+        let listed = self.exempt.iter().chain(&self.allowed).copied();
+        never.chain(protected).chain(listed).collect()
     }
 
     /// Why `target` must not be blocked. A prefix is as safe as the safest address in it.
@@ -122,8 +141,13 @@ impl Guard {
         if let Some(role) = self.role(&target) {
             return Some(Exemption::Protected(role));
         }
-        let listed = self.exempt.iter().find(|net| overlap(net, &target));
-        listed.copied().map(Exemption::Listed)
+        let meets = |net: &&IpNet| overlap(net, &target);
+        let listed = self.exempt.iter().find(meets);
+        let allowed = || self.allowed.iter().find(meets).copied();
+        listed
+            .copied()
+            .map(Exemption::Listed)
+            .or_else(|| allowed().map(Exemption::Allowed))
     }
 
     /// Whether an address is inside.

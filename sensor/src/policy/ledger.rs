@@ -4,6 +4,8 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv6Net};
+
 use super::Block;
 
 /// A budget is counted over this long, microseconds.
@@ -37,6 +39,23 @@ impl Ledger {
             cap,
             memory,
         }
+    }
+
+    /// Other bounds from now on.
+    pub(super) fn resize(&mut self, cap: usize, memory: u64) {
+        self.cap = cap;
+        self.memory = memory;
+        while self.offenders.len() > self.cap
+            && let Some((_, oldest)) = self.order.pop_first()
+        {
+            self.offenders.remove(&oldest);
+        }
+    }
+
+    /// The addresses remembered in `net`.
+    pub(super) fn offenders(&self, net: IpNet) -> impl Iterator<Item = IpAddr> {
+        let addresses = self.offenders.keys().copied();
+        addresses.filter(move |address| net.contains(address))
     }
 
     /// The block of `address` that has not expired.
@@ -82,6 +101,29 @@ impl Ledger {
         );
     }
 
+    /// Ends the block of everybody in `target` that is in force; the offence stays.
+    pub(super) fn release(&mut self, target: IpNet, now: u64) {
+        let alone = target.prefix_len() == target.max_prefix_len();
+        let released =
+            |offender: &mut Offender| offender.last.expires = offender.last.expires.min(now);
+        if alone {
+            self.offenders.get_mut(&target.addr()).map(released);
+        } else {
+            let inside = self.offenders.iter_mut();
+            let inside = inside.filter(|(address, _)| target.contains(*address));
+            inside.for_each(|(_, offender)| released(offender));
+        }
+    }
+
+    /// How many addresses of `net` are blocked for an offence at `now`.
+    pub(super) fn offenders_in(&self, net: Ipv6Net, now: u64) -> usize {
+        let blocked = |(address, offender): &(&IpAddr, &Offender)| {
+            let inside = matches!(address, IpAddr::V6(address) if net.contains(address));
+            inside && offender.last.offence > 0 && now < offender.last.expires
+        };
+        self.offenders.iter().filter(blocked).count()
+    }
+
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         assert_eq!(self.offenders.len(), self.order.len());
@@ -102,6 +144,11 @@ impl Budget {
             begun: VecDeque::new(),
             per_minute,
         }
+    }
+
+    /// Another number of blocks a minute from now on.
+    pub(super) fn resize(&mut self, per_minute: usize) {
+        self.per_minute = per_minute;
     }
 
     /// Takes one block out of the budget, unless the minute up to now has used it up.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::action::{Action, Actor, Done, Refusal};
-use crate::class::Class;
+use crate::engine::Suspicion;
 use crate::policy::Surroundings;
 use crate::record::{Allowance, Block, Review};
 use crate::timestamp::Timestamp;
@@ -59,19 +59,6 @@ pub struct Standing {
     pub reviews: Vec<Review>,
     /// What the engine holds against it now.
     pub suspicion: Option<Suspicion>,
-}
-
-/// Evidence against an address that has not led to a decision, or not to a new one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Suspicion {
-    /// Log-odds now, faded.
-    pub log_odds: f64,
-    /// Log-odds at which it would be decided.
-    pub block_at: f64,
-    /// What most of it is for.
-    pub class: Class,
-    /// Snapshots heard.
-    pub snapshots: u32,
 }
 
 /// Whether blocks are enforced.

@@ -1,0 +1,183 @@
+//! What somebody should know about the sensor itself: each condition is told once when it is raised and once when it
+//! has passed, however often it is found. It keeps what stands, and mends nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::incident::{ConditionDocument, Teller};
+use crate::printable::printable;
+use crate::record::Condition;
+use crate::store::{Entry, Message, Store, Topic};
+use crate::timestamp::Timestamp;
+
+/// An event of the same name and subject within this long is the same event.
+const SAME_EVENT: Duration = Duration::from_secs(60);
+/// Conditions that stand, and events remembered, at once; subjects are interfaces and blocked addresses.
+const MAX_STANDING: usize = 1_024;
+
+/// The names of conditions, as subscribers know them.
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
+        /// What kind of condition it is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Name { $($(#[$doc])* $name,)+ }
+
+        impl Name {
+            /// Every name.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The name as it is written.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+        }
+    };
+}
+
+names! {
+    /// Somebody else changed the firewall's table; it has been restored.
+    RulesetTampered = "ruleset-tampered",
+    /// Traffic of a blocked address goes through all the same.
+    BlockIneffective = "block-ineffective",
+    /// The kernel refused a block; it is tried again.
+    EnforcementFailed = "enforcement-failed",
+    /// Somebody has switched enforcement off.
+    EnforcementOff = "enforcement-off",
+    /// The minute's blocks are used up: decisions go to a person.
+    BudgetExhausted = "budget-exhausted",
+    /// Nothing has been seen for a while.
+    CaptureSilent = "capture-silent",
+    /// An interface cannot be watched.
+    InterfaceMissing = "interface-missing",
+    /// Packets or snapshots were lost.
+    CaptureDrops = "capture-drops",
+    /// The kernel's meter could not be used.
+    KernelMeterUnavailable = "kernel-meter-unavailable",
+    /// The store cannot be written.
+    StoreFailing = "store-failing",
+    /// The broker could not be reached for a while.
+    Outage = "outage",
+    /// Messages had to be dropped before they were delivered.
+    OutboxDropped = "outbox-dropped",
+    /// A configuration or a model was not taken.
+    ReloadRefused = "reload-refused",
+    /// The wall clock was set.
+    ClockStepped = "clock-stepped",
+    /// The program ended without having been told to.
+    UncleanStop = "unclean-stop",
+}
+
+/// The conditions of this sensor; clones share them.
+#[derive(Debug, Clone)]
+pub struct Conditions(Arc<Mutex<Board>>);
+
+#[derive(Debug)]
+struct Board {
+    teller: Teller,
+    store: Store,
+    standing: BTreeMap<(Name, String), Condition>,
+    /// When an event was last told.
+    events: BTreeMap<(Name, String), Timestamp>,
+}
+
+impl Conditions {
+    /// Nothing wrong yet; what is raised is told by `teller` and recorded in `store`.
+    pub fn new(teller: Teller, store: Store) -> Self {
+        Self(Arc::new(Mutex::new(Board {
+            teller,
+            store,
+            standing: BTreeMap::new(),
+            events: BTreeMap::new(),
+        })))
+    }
+
+    /// Something is wrong from `now` on, unless it is known already.
+    pub fn raise(&self, name: Name, (subject, message): (&str, &str), now: Timestamp) {
+        let mut board = self.board();
+        let key = (name, printable(subject).into_owned());
+        if board.standing.contains_key(&key) || board.standing.len() >= MAX_STANDING {
+            return;
+        }
+        let condition = Condition {
+            name: name.as_str().to_owned(),
+            subject: key.1.clone(),
+            message: printable(message).into_owned(),
+            since: now,
+            until: None,
+        };
+        board.tell(&condition);
+        board.standing.insert(key, condition);
+    }
+
+    /// What was wrong has passed.
+    pub fn clear(&self, name: Name, subject: &str, now: Timestamp) {
+        let mut board = self.board();
+        let key = (name, printable(subject).into_owned());
+        if let Some(mut condition) = board.standing.remove(&key) {
+            condition.until = Some(now);
+            board.tell(&condition);
+        }
+    }
+
+    /// Raises the condition where `message` says what is wrong, and clears it where there is nothing to say.
+    pub fn set(&self, name: Name, (subject, message): (&str, Option<&str>), now: Timestamp) {
+        match message {
+            Some(message) => self.raise(name, (subject, message), now),
+            None => self.clear(name, subject, now),
+        }
+    }
+
+    /// Something happened at `now` that does not last.
+    pub fn happen(&self, name: Name, (subject, message): (&str, &str), now: Timestamp) {
+        let mut board = self.board();
+        let key = (name, printable(subject).into_owned());
+        let told = board.events.get(&key);
+        if told.is_some_and(|told| now.since(*told) < SAME_EVENT && *told <= now) {
+            return;
+        }
+        if board.events.len() >= MAX_STANDING {
+            board.events.retain(|_, told| now.since(*told) < SAME_EVENT);
+        }
+        let condition = Condition {
+            name: name.as_str().to_owned(),
+            subject: key.1.clone(),
+            message: printable(message).into_owned(),
+            since: now,
+            until: Some(now),
+        };
+        board.tell(&condition);
+        board.events.insert(key, now);
+    }
+
+    /// What stands, by name and subject.
+    pub fn standing(&self) -> Vec<Condition> {
+        self.board().standing.values().cloned().collect()
+    }
+
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Board {
+    fn tell(&self, condition: &Condition) {
+        let passed = condition.until.is_some_and(|until| until != condition.since);
+        match passed {
+            true => tracing::info!("{} has passed: {}", condition.name, condition.message),
+            false => tracing::warn!("{}: {}", condition.name, condition.message),
+        }
+        let document = ConditionDocument::new(&self.teller, condition);
+        let Ok(body) = serde_json::to_string(&document) else {
+            return;
+        };
+        self.store.record(Entry::Publish(Message {
+            topic: Topic::Condition,
+            severity: 2,
+            id: document.event.id.clone(),
+            kind: "garita.condition",
+            at: document.timestamp,
+            body,
+        }));
+    }
+}

@@ -1,0 +1,254 @@
+//! What is done about a block: entered, recorded, enforced, lifted, and tried again where the kernel refused.
+//! Nobody is asked here; the guard has been.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::roster::{Held, NEVER, host, is_host};
+use super::{Moment, Notice, SENSOR, Warden, after, shown};
+use crate::condition::Name;
+use crate::firewall::{Element, FirewallError};
+use crate::policy::{Origin, Outcome};
+use crate::record::{Block, BlockChange, BlockState};
+use crate::store::Entry;
+
+/// Blocks the kernel refused that are tried again in one round.
+const RETRIES: usize = 256;
+
+impl Warden {
+    /// Enters a block, records it, and has the firewall enforce it. The caller has asked the guard.
+    pub(super) fn put(&mut self, mut block: Block, (expires, unconfirmed): (u64, u64), now: Moment) -> Outcome {
+        let change = match self.roster.get(&block.target) {
+            Some(_) => BlockChange::Extended,
+            None => BlockChange::Added,
+        };
+        if self.enforces() {
+            block.state = BlockState::Enforced;
+        }
+        // Recorded first: whatever the kernel holds without a record would come back as somebody else's.
+        self.keep(Entry::Block(block.clone()));
+        let target = block.target;
+        let forced = block.forced;
+        self.roster.enter(Held {
+            block,
+            expires,
+            unconfirmed,
+        });
+        if forced {
+            self.rewrite_allowed(now);
+        }
+        let outcome = self.apply(target, now);
+        if let Some(held) = self.roster.get(&target) {
+            let by = held.block.by.clone();
+            let reason = held.block.reason.clone();
+            let told = held.block.clone();
+            self.tell_block((change, told), (&by, &reason), now);
+        }
+        outcome
+    }
+
+    /// Has the firewall take one block of the roster, and notes what came of it.
+    fn apply(&mut self, target: IpNet, now: Moment) -> Outcome {
+        if !self.enforces() {
+            self.mark(target, BlockState::Observed);
+            return Outcome::Observed;
+        }
+        let Some(held) = self.roster.get(&target) else {
+            return Outcome::Observed;
+        };
+        let done = match is_host(&target) {
+            true => self.tools.firewall.block(&[host(&held.element(now.micros))]),
+            false => self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros)),
+        };
+        match done {
+            Ok(()) => {
+                self.mark(target, BlockState::Enforced);
+                self.tools.firewall.outcome()
+            }
+            Err(error) => {
+                let error = self.complain(&error, now);
+                self.mark(target, BlockState::Failed);
+                Outcome::Failed(error)
+            }
+        }
+    }
+
+    fn mark(&mut self, target: IpNet, state: BlockState) {
+        let Some(mut held) = self.roster.strike(&target) else {
+            return;
+        };
+        if held.block.state != state {
+            held.block.state = state;
+            self.keep(Entry::Block(held.block.clone()));
+        }
+        self.roster.enter(held);
+    }
+
+    /// A block's end, or its deadline for being confirmed, has come.
+    pub(super) fn end(&mut self, held: Held, now: Moment) {
+        let target = held.block.target;
+        if held.expires > now.micros {
+            self.lift(held, (SENSOR, "it was not confirmed in time"), now);
+            return;
+        }
+        // The kernel's own timeout has let it go; a forced block leaves a hole in what is allowed.
+        if held.block.forced {
+            self.rewrite_allowed(now);
+        }
+        self.tools.conditions.clear(Name::BlockIneffective, &target.addr().to_string(), now.wall);
+        self.tell_block((BlockChange::Released, held.block), (SENSOR, "its time is over"), now);
+    }
+
+    /// Lifts a block that has been taken out of the roster before its time.
+    pub(super) fn lift(&mut self, held: Held, (by, reason): (&str, &str), now: Moment) {
+        let target = held.block.target;
+        self.keep(Entry::Released {
+            target,
+            at: now.wall,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+        });
+        if self.enforces() {
+            let done = match is_host(&target) {
+                true => self.tools.firewall.release(&[target.addr()]),
+                false => self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros)),
+            };
+            if let Err(error) = done {
+                self.complain(&error, now);
+            }
+        }
+        if held.block.forced {
+            self.rewrite_allowed(now);
+        }
+        self.notify(Notice::Release(target));
+        self.tell_block((BlockChange::Released, held.block), (by, reason), now);
+    }
+
+    pub(super) fn deleted_by_hand(&mut self, target: IpNet, now: Moment) {
+        let Some(held) = self.roster.strike(&target) else {
+            return;
+        };
+        let by = "somebody at nft";
+        self.audit((by, "blocks remove"), &shown(target), "released: its element was deleted from the kernel's set");
+        self.lift(held, (by, "its element was deleted from the kernel's set"), now);
+    }
+
+    /// Makes the rules stand and has them hold exactly the roster; elements nobody knows are adopted.
+    pub(super) fn take_up(&mut self, now: Moment) -> Result<(), FirewallError> {
+        if !self.enforces() {
+            self.roster.mark_all(&BlockState::Observed);
+            return Ok(());
+        }
+        let done = self.install(now);
+        let state = match &done {
+            Ok(()) => {
+                self.tools.conditions.clear(Name::EnforcementFailed, "", now.wall);
+                BlockState::Enforced
+            }
+            Err(error) => {
+                self.complain(error, now);
+                BlockState::Failed
+            }
+        };
+        self.roster.mark_all(&state);
+        done
+    }
+
+    fn install(&mut self, now: Moment) -> Result<(), FirewallError> {
+        let standing = self.tools.firewall.install()?;
+        for element in standing {
+            if self.roster.get(&element.target).is_none() {
+                self.adopt(element, now);
+            }
+        }
+        let allowed = self.allowed();
+        self.tools.firewall.allow(&allowed)?;
+        self.tools.firewall.block(&self.roster.hosts(now.micros))?;
+        self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros))
+    }
+
+    /// An element of the kernel without a record: a block of a run that was killed before it could write.
+    fn adopt(&mut self, element: crate::firewall::Element, now: Moment) {
+        if self.guard.exemption(element.target).is_some() {
+            return;
+        }
+        let block = Block {
+            target: element.target,
+            state: BlockState::Enforced,
+            origin: Origin::Recovered,
+            by: SENSOR.to_owned(),
+            reason: "it stood in the kernel without a record".to_owned(),
+            class: None,
+            incident: None,
+            offence: 0,
+            begun: now.wall,
+            expires: element.left.map(|left| now.wall.after(left)),
+            confirm_by: None,
+            forced: false,
+        };
+        let expires = after(now, element.left);
+        self.keep(Entry::Block(block.clone()));
+        self.notify(Notice::Hold(element.target, expires));
+        self.roster.enter(Held {
+            block,
+            expires,
+            unconfirmed: NEVER,
+        });
+    }
+
+    /// Tries again what the kernel refused.
+    pub(super) fn retry(&mut self, now: Moment) {
+        if !self.enforces() {
+            return;
+        }
+        let failed = self.roster.failed(RETRIES);
+        if failed.is_empty() {
+            return;
+        }
+        let refused = failed.iter().any(|target| matches!(self.apply(*target, now), Outcome::Failed(_)));
+        // A table that is gone refuses everything; making it anew mends that.
+        if refused && self.take_up(now).is_err() {
+            return;
+        }
+        if self.roster.failed(1).is_empty() {
+            self.tools.conditions.clear(Name::EnforcementFailed, "", now.wall);
+        }
+    }
+
+    pub(super) fn rewrite_prefixes(&mut self, now: Moment) {
+        if self.enforces() && let Err(error) = self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros)) {
+            self.complain(&error, now);
+        }
+    }
+
+    fn rewrite_allowed(&mut self, now: Moment) {
+        if self.enforces() {
+            let allowed = self.allowed();
+            if let Err(error) = self.tools.firewall.allow(&allowed) {
+                self.complain(&error, now);
+            }
+        }
+    }
+
+    /// What the kernel keeps from being dropped: what the guard protects, but for what was forced.
+    pub(super) fn allowed(&self) -> Vec<IpNet> {
+        let forced = self.roster.iter().filter(|held| held.block.forced);
+        let forced: Vec<IpNet> = forced.map(|held| held.block.target).collect();
+        let networks = self.guard.networks().into_iter();
+        networks.flat_map(|net| without(net, &forced)).collect()
+    }
+}
+
+/// `net` but for what lies in `holes`: itself, nothing, or its parts.
+fn without(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
+    if holes.iter().any(|hole| hole.contains(&net)) {
+        return Vec::new();
+    }
+    if !holes.iter().any(|hole| net.contains(hole)) {
+        return vec![net];
+    }
+    let halves = net.subnets(net.prefix_len().saturating_add(1));
+    let halves = halves.into_iter().flatten();
+    halves.flat_map(|half| without(half, holes)).collect()
+}

@@ -1,0 +1,87 @@
+//! What the store remembers from before the program began: blocks with the time they have left, offences, the switch.
+//! Nothing is enforced here; that follows in one go.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::roster::{Held, NEVER};
+use super::{Moment, Notice, Switch, Warden, after};
+use crate::policy;
+use crate::record::Block;
+use crate::store::Recovered;
+use crate::timestamp::Timestamp;
+
+/// The setting that says whether enforcement was switched off.
+pub(super) const SWITCH: &str = "enforcement";
+
+impl Warden {
+    /// Takes over what the store remembers.
+    pub(super) fn recover(&mut self, recovered: Recovered, now: Moment) {
+        self.restore_switch(recovered.settings.get(SWITCH), now);
+        for allowance in recovered.allowances {
+            let expires = monotonic(allowance.expires, now);
+            if expires > now.micros {
+                self.allowances.enter(allowance, expires);
+            }
+        }
+        for review in recovered.reviews {
+            let lapses = monotonic(Some(review.lapses), now);
+            self.reviews.enter(review, lapses);
+        }
+        for (address, offence, at) in recovered.offences {
+            self.recall((address, offence), at, now);
+        }
+        for block in recovered.blocks {
+            self.restore(block, now);
+        }
+    }
+
+    /// A block comes back with what it has left, at most what it had in all: the clock may have been set meanwhile.
+    fn restore(&mut self, block: Block, now: Moment) {
+        let whole = block.expires.map(|expires| expires.since(block.begun));
+        let left = block.expires.map(|expires| expires.since(now.wall));
+        let left = left.zip(whole).map(|(left, whole)| left.min(whole));
+        if left == Some(Duration::ZERO) || self.roster.len() >= self.policy.max_blocks.size() {
+            return;
+        }
+        let expires = after(now, left);
+        let unconfirmed = monotonic(block.confirm_by, now);
+        self.notify(Notice::Hold(block.target, expires));
+        self.roster.enter(Held {
+            block,
+            expires,
+            unconfirmed,
+        });
+    }
+
+    fn recall(&self, (address, offence): (IpAddr, u32), at: Timestamp, now: Moment) {
+        let ago = u64::try_from(now.wall.since(at).as_micros()).unwrap_or(u64::MAX);
+        let at = now.micros.saturating_sub(ago);
+        let block = policy::Block {
+            target: address.into(),
+            reason: String::new(),
+            expires: at,
+            ttl: Duration::ZERO,
+            offence,
+            origin: policy::Origin::Detection,
+        };
+        self.notify(Notice::Recall(Box::new(block), at));
+    }
+
+    fn restore_switch(&mut self, written: Option<&String>, now: Moment) {
+        let Some(switch) = written.and_then(|written| serde_json::from_str(written).ok()) else {
+            return;
+        };
+        let over = matches!(switch, Switch::OffUntil(until) if until <= now.wall);
+        self.switch = if over { Switch::On } else { switch };
+        self.switch_on = match self.switch {
+            Switch::OffUntil(until) => monotonic(Some(until), now),
+            Switch::On | Switch::Off => NEVER,
+        };
+    }
+}
+
+/// When a moment of wall time comes, on the boot clock; never where there is none.
+fn monotonic(wall: Option<Timestamp>, now: Moment) -> u64 {
+    wall.map_or(NEVER, |wall| after(now, Some(wall.since(now.wall))))
+}

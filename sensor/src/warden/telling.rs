@@ -1,0 +1,116 @@
+//! What the warden tells and records: incidents, blocks, reviews, and who did what.
+//! It changes no list but that of the reviews.
+
+use super::{DETECTION, Moment, SENSOR, Warden, after, shown};
+use crate::condition::Name;
+use crate::incident::{Incident, Revision, Stage};
+use crate::policy::{Cause, Decision};
+use crate::printable::printable;
+use crate::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
+use crate::store::{Entry, Message, Topic};
+use crate::verdict::Verdict;
+
+impl Warden {
+    pub(super) fn ask_for_review(&mut self, verdict: &Verdict, (cause, id): (&Cause, String), now: Moment) {
+        if *cause == Cause::Budget {
+            self.budget_exhausted = now.micros;
+            let words = "the blocks of this minute are used up (policy.max_blocks_per_minute, \
+                         policy.max_unproven_blocks_per_minute); further decisions go to a person";
+            self.tools.conditions.raise(Name::BudgetExhausted, ("", words), now.wall);
+        }
+        let ttl = self.policy.review_ttl.get();
+        let review = Review {
+            id,
+            address: verdict.subject.address().to_canonical(),
+            class: verdict.class,
+            cause: cause.to_string(),
+            message: printable(&self.book.message(verdict)).into_owned(),
+            asked: now.wall,
+            lapses: now.wall.after(ttl),
+            state: ReviewState::Open,
+            answered: None,
+        };
+        if self.reviews.enter(review.clone(), after(now, Some(ttl))) {
+            self.keep(Entry::Review(review));
+        }
+    }
+
+    pub(super) fn answer_review(&mut self, id: &str, (state, by): (ReviewState, &str), now: Moment) {
+        if let Some(review) = self.reviews.strike(id) {
+            self.close_review(review, (state, by), now);
+        }
+    }
+
+    pub(super) fn close_review(&self, mut review: Review, (state, by): (ReviewState, &str), now: Moment) {
+        review.state = state;
+        review.answered = Some(crate::record::Answered {
+            by: by.to_owned(),
+            at: now.wall,
+        });
+        self.keep(Entry::Review(review));
+    }
+
+    pub(super) fn tell(&self, revision: Revision, features: &[f32]) {
+        let incident = &revision.incident;
+        let body = match serde_json::to_string(incident) {
+            Ok(body) => body,
+            Err(error) => {
+                tracing::error!("incident {} cannot be written as JSON: {error}", incident.event.id);
+                return;
+            }
+        };
+        let message = Told {
+            topic: Topic::Incident,
+            severity: incident.event.severity,
+            id: format!("{}-{}", incident.event.id, incident.garita.revision),
+            kind: match revision.stage {
+                Stage::Begun => "garita.incident.begun",
+                Stage::Changed => "garita.incident.changed",
+                Stage::Ended => "garita.incident.ended",
+            }
+            .to_owned(),
+            at: incident.timestamp,
+            body,
+        };
+        if revision.stage == Stage::Begun {
+            tracing::info!("{}", incident.message);
+        }
+        self.keep(Entry::Incident {
+            revision: Box::new(revision),
+            features: features.to_vec(),
+            message: Some(message),
+        });
+    }
+
+    pub(super) fn tell_block(&self, (event, block): (BlockChange, Block), (by, reason): (&str, &str), now: Moment) {
+        let target = shown(block.target);
+        tracing::info!("block of {target} {}: {reason} (by {by})", event.as_str());
+        let told = BlockEvent {
+            event,
+            at: now.wall,
+            by: by.to_owned(),
+            reason: reason.to_owned(),
+            block,
+        };
+        let Ok(body) = serde_json::to_string(&told) else {
+            return;
+        };
+        self.keep(Entry::Publish(Told {
+            topic: Topic::Block,
+            severity: 2,
+            id: format!("{target}-{}-{}", event.as_str(), now.micros),
+            kind: format!("garita.block.{}", event.as_str()),
+            at: now.wall,
+            body,
+        }));
+    }
+
+    pub(super) fn audit(&self, (by, action): (&str, &str), object: &str, outcome: &str) {
+        self.keep(Entry::Audit {
+            by: printable(by).into_owned(),
+            action: action.to_owned(),
+            object: printable(object).into_owned(),
+            outcome: printable(outcome).into_owned(),
+        });
+    }
+}
