@@ -168,14 +168,32 @@ pub struct Incident {
 pub struct Store {
     /// The database file.
     pub path: FilePath,
+    /// How long incidents, ended blocks and answered reviews are kept.
+    pub retention: Span<{ DAY }, { 3_650 * DAY }>,
+    /// Revisions of incidents that are kept.
+    pub max_revisions: Count<1_000, 10_000_000>,
+    /// Blocks that are kept, those that have ended included.
+    pub max_blocks: Count<1_000, 2_000_000>,
+    /// How long the audit trail is kept.
+    pub audit_retention: Span<{ DAY }, { 3_650 * DAY }>,
+    /// Entries of the audit trail that are kept.
+    pub max_audit: Count<1_000, 10_000_000>,
+    /// Memory for what waits to be written, MiB.
+    pub max_waiting_mib: Count<1, 4_096>,
 }
 
 /// `[report]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Report {
     /// The broker; unset nothing is reported.
     pub url: Maybe<BrokerUrl>,
+    /// Messages that are kept, to be sent or to be sent again.
+    pub outbox_max_messages: Count<100, 10_000_000>,
+    /// Bytes of these messages, MiB.
+    pub outbox_max_mib: Count<1, 65_536>,
+    /// How long a message is kept.
+    pub outbox_max_age: Span<60, { 365 * DAY }>,
 }
 
 /// `[control]`
@@ -262,6 +280,23 @@ impl Default for Store {
     fn default() -> Self {
         Self {
             path: FilePath::new("/var/lib/garita/garita.db"),
+            retention: Span::clamped(90 * DAY),
+            max_revisions: Count::clamped(100_000),
+            max_blocks: Count::clamped(200_000),
+            audit_retention: Span::clamped(365 * DAY),
+            max_audit: Count::clamped(200_000),
+            max_waiting_mib: Count::clamped(64),
+        }
+    }
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            url: Maybe(None),
+            outbox_max_messages: Count::clamped(50_000),
+            outbox_max_mib: Count::clamped(128),
+            outbox_max_age: Span::clamped(7 * DAY),
         }
     }
 }
