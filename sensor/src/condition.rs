@@ -175,7 +175,7 @@ impl Board {
             topic: Topic::Condition,
             severity: 2,
             id: document.event.id.clone(),
-            kind: "garita.condition",
+            kind: "garita.condition".to_owned(),
             at: document.timestamp,
             body,
         }));

@@ -21,7 +21,7 @@ use crate::evidence::{Evidence, Grounds, Testimony};
 use crate::features::{Features, features};
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
-use crate::policy::{Block, Decision, Guard, Policy, Proof, Suspect};
+use crate::policy::{Decision, Guard, Offence, Policy, Proof, Suspect};
 use crate::statistics::{Alarm, alarms};
 use crate::verdict::{Contribution, Subject, Verdict};
 
@@ -158,14 +158,9 @@ impl Engine {
         self.forget(target);
     }
 
-    /// A block from before the program began: policy remembers the offence, and its target is held if it still stands.
-    pub fn recall(&mut self, block: &Block, (begun, now): (u64, u64)) {
-        if block.offence > 0 {
-            self.policy.recall(block.target.addr(), block, begun);
-        }
-        if now < block.expires {
-            self.hold(block.target, block.expires);
-        }
+    /// An address has offended before the program began.
+    pub fn recall(&mut self, address: IpAddr, offence: &Offence) {
+        self.policy.recall(address, offence);
     }
 
     /// Takes other settings and another guard from now on.

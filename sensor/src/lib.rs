@@ -22,8 +22,11 @@
 
 pub mod action;
 pub mod address;
+pub mod agent;
 pub mod capture;
 pub mod class;
+pub mod clock;
+pub mod condition;
 pub mod config;
 pub mod corpus;
 pub mod dataplane;
@@ -44,7 +47,10 @@ pub mod replay;
 pub mod service;
 pub mod statistics;
 pub mod store;
+pub mod telemetry;
 pub mod timeline;
 pub mod timestamp;
+pub mod store;
 pub mod verdict;
 pub mod warden;
+pub mod watch;

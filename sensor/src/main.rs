@@ -29,6 +29,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Watch live traffic, and block and report attackers, until told to stop
+    Run,
     /// Report what the sensor would in captures: incidents, and the addresses it would block
     Replay(cli::replay::Arguments),
     /// Write what a model sees of captures as CSV, one row a snapshot
@@ -65,8 +67,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = arguments.config.as_deref();
-    if let Command::Check = arguments.command {
-        return cli::check::run(file);
+    match &arguments.command {
+        Command::Check => return cli::check::run(file),
+        Command::Run => return cli::run::run(file),
+        _ => {}
     }
     let config = config::Config::load(file)?;
     match &arguments.command {
@@ -75,7 +79,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Train(arguments) => cli::train::run(&config, arguments),
         Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
         Command::SelfTest(arguments) => cli::self_test::run(&config, arguments),
-        Command::Check => Ok(()),
+        Command::Check | Command::Run => Ok(()),
     }
 }
 

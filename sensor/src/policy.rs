@@ -49,6 +49,15 @@ pub enum Proof {
     Unproven,
 }
 
+/// What an address has done before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offence {
+    /// How often.
+    pub count: u32,
+    /// When the last block for it ends or ended, monotonic microseconds.
+    pub served: u64,
+}
+
 /// Decides, and remembers what it decided.
 #[derive(Debug)]
 pub struct Policy {
@@ -92,9 +101,17 @@ impl Policy {
             .resize(settings.max_unproven_blocks_per_minute.size());
     }
 
-    /// Remembers a block of `address` from before the program began.
-    pub fn recall(&mut self, address: IpAddr, block: &Block, begun: u64) {
-        self.ledger.record(address, begun, block);
+    /// Remembers an offence from before the program began.
+    pub fn recall(&mut self, address: IpAddr, offence: &Offence) {
+        let block = Block {
+            target: IpNet::from(address),
+            reason: String::new(),
+            expires: offence.served,
+            ttl: Duration::ZERO,
+            offence: offence.count,
+            origin: Origin::Detection,
+        };
+        self.ledger.record(address, offence.served, &block);
     }
 
     /// Somebody has ended the block of `target`: who comes back is judged anew, its offences not forgotten.

@@ -17,23 +17,21 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::clock::Moment;
 use crate::condition::{Conditions, Name};
 use crate::config;
 use crate::firewall::{Firewall, FirewallError, Meddling};
-use crate::incident::{Book, Revision, Stage};
-use crate::policy::{self, Cause, Decision, Exemption, Guard, Origin, Outcome, Surroundings};
-use crate::printable::printable;
-use crate::record::{
-    Block, BlockChange, BlockEvent, BlockState, Review, ReviewState,
-};
-use crate::store::{Entry, Message as Told, Recovered, Store, Topic};
-use crate::timestamp::Timestamp;
+use crate::engine::Suspicion;
+use crate::incident::Book;
+use crate::policy::{self, Decision, Guard, Offence, Outcome, Surroundings};
+use crate::record::{Block, BlockState, ReviewState};
+use crate::store::{Entry, Recovered, Store};
 use crate::verdict::Verdict;
 
 use allowances::Allowances;
 pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Switch};
 use reviews::Reviews;
-use roster::{Held, NEVER, Roster, host, is_host};
+use roster::{NEVER, Roster, is_host};
 pub use service::{Counts, Service};
 
 /// Who ends what ends by itself, in the records.
@@ -42,23 +40,12 @@ const SENSOR: &str = "sensor";
 const DETECTION: &str = "detection";
 /// The budget counts as sufficient again when it has been for this long, microseconds.
 const BUDGET_CALM: u64 = 60_000_000;
-/// The setting that says whether enforcement was switched off.
-const SWITCH: &str = "enforcement";
-
-/// A moment on both clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Microseconds of the boot clock.
-    pub micros: u64,
-    /// Wall time, which only labels.
-    pub wall: Timestamp,
-}
 
 /// What the engine has to know of what was decided elsewhere.
 #[derive(Debug)]
 pub enum Notice {
-    /// A block from before the program began: what it was, and when it began.
-    Recall(policy::Block, u64),
+    /// An address has offended before the program began.
+    Recall(IpAddr, Offence),
     /// A block that policy did not decide, and until when.
     Hold(IpNet, u64),
     /// A block was lifted before its time.
@@ -66,7 +53,9 @@ pub enum Notice {
     /// Other settings and another guard count from now on.
     Revise(Box<config::Policy>, Box<Guard>),
     /// What does the engine hold against this address?
-    Suspicion(IpAddr, Reply<Option<crate::engine::Suspicion>>),
+    Suspicion(IpAddr, Reply<Option<Suspicion>>),
+    /// Which of its headers were kept?
+    Headers(IpAddr, Reply<Option<Vec<u8>>>),
     /// Another model counts from now on.
     Adopt(std::sync::Arc<crate::model::Model>),
 }
@@ -124,25 +113,11 @@ impl Warden {
 
     /// Takes over what the store remembers and the kernel still holds, and makes the rules stand.
     pub fn begin(&mut self, recovered: Recovered, now: Moment) {
-        self.restore_switch(recovered.settings.get(SWITCH), now);
-        for allowance in recovered.allowances {
-            let expires = self.monotonic(allowance.expires, now);
-            if expires > now.micros {
-                self.allowances.enter(allowance, expires);
-            }
-        }
-        for review in recovered.reviews {
-            let lapses = self.monotonic(Some(review.lapses), now);
-            self.reviews.enter(review, lapses);
-        }
+        self.recover(recovered, now);
         self.revise_guard();
-        for offence in recovered.offences {
-            self.recall(&offence, now);
-        }
-        for block in recovered.blocks {
-            self.restore(block, now);
-        }
-        self.take_up(now);
+        self.release_exempt(now);
+        // What could not be enforced is said, and tried again.
+        let _ = self.take_up(now);
     }
 
     /// What the engine has concluded: enforces it, and tells it.
@@ -155,14 +130,16 @@ impl Warden {
             }
             verdict.outcome = Some(outcome);
         }
-        let revisions = self.book.record(&verdict);
-        for revision in revisions {
+        for revision in self.book.record(&verdict) {
+            if let Decision::Review(cause) = &verdict.decision
+                && revision.incident.event.id == id
+            {
+                self.ask_for_review(&revision.incident, (cause, verdict.subject.address()), now);
+            }
             self.tell(revision, &verdict.features);
         }
-        match &verdict.decision {
-            Decision::Review(cause) => self.ask_for_review(&verdict, (cause, id), now),
-            Decision::Block(_) => self.answer_review(&id, (ReviewState::Superseded, DETECTION), now),
-            Decision::Watch | Decision::Alert => {}
+        if verdict.decision.block().is_some() {
+            self.answer_review(&id, (ReviewState::Superseded, DETECTION), now);
         }
         verdict.outcome
     }
@@ -190,7 +167,9 @@ impl Warden {
             self.close_review(review, (ReviewState::Lapsed, SENSOR), now);
         }
         if self.switch_on <= now.micros {
-            self.switch_enforcement(Switch::On, now);
+            // What could not be enforced is said, and tried again.
+            let _ = self.switch_enforcement(Switch::On, now);
+            self.audit((SENSOR, "enforce on"), "", "the time it was switched off for is over");
         }
         if self.budget_exhausted != 0 && now.micros.saturating_sub(self.budget_exhausted) >= BUDGET_CALM {
             self.budget_exhausted = 0;
@@ -246,6 +225,22 @@ impl Warden {
                 self.tools.conditions.happen(Name::RulesetTampered, ("", &message), now.wall);
             }
         }
+    }
+
+    /// Other settings count from now on, with the firewall that goes with them where that has changed.
+    pub fn reload(&mut self, config: &config::Config, firewall: Option<Box<dyn Firewall>>, now: Moment) {
+        self.policy = config.policy.clone();
+        if let Some(firewall) = firewall {
+            if self.enforces() && let Err(error) = self.tools.firewall.remove() {
+                self.complain(&error, now);
+            }
+            self.tools.firewall = firewall;
+            self.mode = config.firewall.mode;
+        }
+        self.revise_guard();
+        self.release_exempt(now);
+        // What could not be enforced is said, and tried again.
+        let _ = self.take_up(now);
     }
 
     /// Traffic of a blocked address goes through all the same, with the likely cause.
@@ -343,10 +338,6 @@ impl Warden {
         sentence
     }
 
-    /// When a moment of wall time comes, on the boot clock; never where there is none.
-    fn monotonic(&self, wall: Option<Timestamp>, now: Moment) -> u64 {
-        wall.map_or(NEVER, |wall| after(now, Some(wall.since(now.wall))))
-    }
 }
 
 /// The moment after `left`, or never.

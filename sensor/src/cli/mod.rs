@@ -8,6 +8,7 @@ mod progress;
 mod read;
 pub mod replay;
 mod report;
+pub mod run;
 pub mod self_test;
 mod table;
 pub mod train;

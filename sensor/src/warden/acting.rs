@@ -8,9 +8,10 @@ use ipnet::IpNet;
 
 use super::recovery::SWITCH;
 use super::roster::{NEVER, is_host};
-use super::{Moment, Notice, Switch, Warden, after, shown};
+use super::{Notice, Switch, Warden, after, shown};
 use crate::action::{Action, Actor, Done, Lifetime, Refusal};
 use crate::address::canonical;
+use crate::clock::Moment;
 use crate::condition::Name;
 use crate::config;
 use crate::policy::{Exemption, Origin, Outcome};

@@ -3,16 +3,21 @@
 
 use std::net::IpAddr;
 use std::sync::mpsc::{SyncSender, TrySendError};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
+use super::Notice;
 use crate::action::{Action, Actor, Done, Refusal};
 use crate::engine::Suspicion;
 use crate::policy::Surroundings;
 use crate::record::{Allowance, Block, Review};
 use crate::timestamp::Timestamp;
 use crate::verdict::Verdict;
+
+/// How long the engine may take to answer.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the warden is told or asked. Its thread takes one after the other.
 #[derive(Debug)]
@@ -31,6 +36,23 @@ pub enum Message {
     Standing(IpAddr, Reply<Standing>),
     /// Whether blocks are enforced.
     Enforcement(Reply<Enforcement>),
+    /// Something for the engine, to be passed on.
+    Notice(Notice),
+    /// Somebody was refused before it came to an action.
+    Audit {
+        /// Who.
+        by: String,
+        /// What was asked.
+        action: String,
+        /// Of what.
+        object: String,
+        /// Why it was refused.
+        outcome: String,
+    },
+    /// Traffic of a blocked address goes through all the same, with the likely cause.
+    Doubt(IpAddr, String),
+    /// Another model scores from now on: its name and SHA-256.
+    Model(String, String),
     /// The machine's addresses, routes or logins have changed.
     Surroundings(Surroundings),
     /// Somebody else has changed the firewall's table.
@@ -128,7 +150,16 @@ impl Desk {
 
     /// What stands about an address.
     pub async fn standing(&self, address: IpAddr) -> Result<Standing, Away> {
-        self.ask(|reply| Message::Standing(address, reply)).await
+        let mut standing = self.ask(|reply| Message::Standing(address, reply)).await?;
+        let suspicion = self.ask_engine(|reply| Notice::Suspicion(address, reply));
+        standing.suspicion = suspicion.await.flatten();
+        Ok(standing)
+    }
+
+    /// The last headers kept of an address, as a pcap file.
+    pub async fn headers(&self, address: IpAddr) -> Option<Vec<u8>> {
+        let headers = self.ask_engine(|reply| Notice::Headers(address, reply));
+        headers.await.flatten()
     }
 
     /// Whether blocks are enforced.
@@ -141,6 +172,13 @@ impl Desk {
         self.sender.try_send(message).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => Away,
         })
+    }
+
+    /// The engine answers between two looks at the traffic; where it does not, nothing is known.
+    async fn ask_engine<T>(&self, question: impl FnOnce(Reply<T>) -> Notice) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(Message::Notice(question(reply))).ok()?;
+        tokio::time::timeout(ENGINE_PATIENCE, answer).await.ok()?.ok()
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Message) -> Result<T, Away> {

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use ipnet::IpNet;
 
 use super::roster::{Held, NEVER, host, is_host};
-use super::{Moment, Notice, SENSOR, Warden, after, shown};
+use super::{Notice, SENSOR, Warden, after, shown};
+use crate::clock::Moment;
 use crate::condition::Name;
 use crate::firewall::{Element, FirewallError};
 use crate::policy::{Origin, Outcome};

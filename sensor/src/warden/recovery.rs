@@ -1,12 +1,12 @@
 //! What the store remembers from before the program began: blocks with the time they have left, offences, the switch.
 //! Nothing is enforced here; that follows in one go.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use super::roster::{Held, NEVER};
-use super::{Moment, Notice, Switch, Warden, after};
-use crate::policy;
+use super::{Notice, Switch, Warden, after};
+use crate::clock::Moment;
+use crate::policy::Offence;
 use crate::record::Block;
 use crate::store::Recovered;
 use crate::timestamp::Timestamp;
@@ -28,8 +28,12 @@ impl Warden {
             let lapses = monotonic(Some(review.lapses), now);
             self.reviews.enter(review, lapses);
         }
-        for (address, offence, at) in recovered.offences {
-            self.recall((address, offence), at, now);
+        for offences in recovered.offences {
+            let offence = Offence {
+                count: offences.count,
+                served: relative(offences.served, now),
+            };
+            self.notify(Notice::Recall(offences.address, offence));
         }
         for block in recovered.blocks {
             self.restore(block, now);
@@ -54,20 +58,6 @@ impl Warden {
         });
     }
 
-    fn recall(&self, (address, offence): (IpAddr, u32), at: Timestamp, now: Moment) {
-        let ago = u64::try_from(now.wall.since(at).as_micros()).unwrap_or(u64::MAX);
-        let at = now.micros.saturating_sub(ago);
-        let block = policy::Block {
-            target: address.into(),
-            reason: String::new(),
-            expires: at,
-            ttl: Duration::ZERO,
-            offence,
-            origin: policy::Origin::Detection,
-        };
-        self.notify(Notice::Recall(Box::new(block), at));
-    }
-
     fn restore_switch(&mut self, written: Option<&String>, now: Moment) {
         let Some(switch) = written.and_then(|written| serde_json::from_str(written).ok()) else {
             return;
@@ -78,6 +68,15 @@ impl Warden {
             Switch::OffUntil(until) => monotonic(Some(until), now),
             Switch::On | Switch::Off => NEVER,
         };
+    }
+}
+
+/// When a moment of wall time was, or will be, on the boot clock; its beginning where it was before.
+fn relative(wall: Timestamp, now: Moment) -> u64 {
+    let ago = u64::try_from(now.wall.since(wall).as_micros()).unwrap_or(u64::MAX);
+    match ago {
+        0 => after(now, Some(wall.since(now.wall))),
+        _ => now.micros.saturating_sub(ago),
     }
 }
 

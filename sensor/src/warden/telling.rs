@@ -1,17 +1,19 @@
 //! What the warden tells and records: incidents, blocks, reviews, and who did what.
 //! It changes no list but that of the reviews.
 
-use super::{DETECTION, Moment, SENSOR, Warden, after, shown};
+use std::net::IpAddr;
+
+use super::{Warden, after, shown};
+use crate::clock::Moment;
 use crate::condition::Name;
 use crate::incident::{Incident, Revision, Stage};
-use crate::policy::{Cause, Decision};
+use crate::policy::Cause;
 use crate::printable::printable;
 use crate::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
 use crate::store::{Entry, Message, Topic};
-use crate::verdict::Verdict;
 
 impl Warden {
-    pub(super) fn ask_for_review(&mut self, verdict: &Verdict, (cause, id): (&Cause, String), now: Moment) {
+    pub(super) fn ask_for_review(&mut self, incident: &Incident, (cause, address): (&Cause, IpAddr), now: Moment) {
         if *cause == Cause::Budget {
             self.budget_exhausted = now.micros;
             let words = "the blocks of this minute are used up (policy.max_blocks_per_minute, \
@@ -20,11 +22,11 @@ impl Warden {
         }
         let ttl = self.policy.review_ttl.get();
         let review = Review {
-            id,
-            address: verdict.subject.address().to_canonical(),
-            class: verdict.class,
+            id: incident.event.id.clone(),
+            address: address.to_canonical(),
+            class: incident.garita.class,
             cause: cause.to_string(),
-            message: printable(&self.book.message(verdict)).into_owned(),
+            message: printable(&incident.message).into_owned(),
             asked: now.wall,
             lapses: now.wall.after(ttl),
             state: ReviewState::Open,
@@ -43,7 +45,7 @@ impl Warden {
 
     pub(super) fn close_review(&self, mut review: Review, (state, by): (ReviewState, &str), now: Moment) {
         review.state = state;
-        review.answered = Some(crate::record::Answered {
+        review.answered = Some(Answered {
             by: by.to_owned(),
             at: now.wall,
         });
@@ -59,7 +61,7 @@ impl Warden {
                 return;
             }
         };
-        let message = Told {
+        let message = Message {
             topic: Topic::Incident,
             severity: incident.event.severity,
             id: format!("{}-{}", incident.event.id, incident.garita.revision),
@@ -95,7 +97,7 @@ impl Warden {
         let Ok(body) = serde_json::to_string(&told) else {
             return;
         };
-        self.keep(Entry::Publish(Told {
+        self.keep(Entry::Publish(Message {
             topic: Topic::Block,
             severity: 2,
             id: format!("{target}-{}-{}", event.as_str(), now.micros),

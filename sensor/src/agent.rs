@@ -1,0 +1,111 @@
+//! The daemon: wires threads, tasks and channels, keeps an eye on them, and takes them down in order.
+//! It decides nothing about traffic.
+
+mod clockwork;
+mod parts;
+mod reload;
+mod vitals;
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use sd_notify::NotifyState;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::clock::Moment;
+use crate::config::Config;
+use crate::features::SCHEMA;
+use crate::model::Named;
+use crate::printable::printable;
+use crate::telemetry;
+
+use parts::Parts;
+
+/// How long tasks may take to end once they are told to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What ends the daemon, or has it do something.
+enum Call {
+    Stop,
+    Reload,
+    /// A thread that should run for good has ended; why, in a sentence.
+    Ended(String),
+}
+
+/// Runs until it is told to stop.
+pub fn run(file: Option<&Path>) -> Result<()> {
+    let config = Config::load(file)?;
+    let path = config.model.path.get().map(|path| &**path);
+    let model = Named::load(path, &SCHEMA)?;
+    telemetry::init();
+    tracing::info!("garita {} starts", env!("CARGO_PKG_VERSION"));
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("the runtime does not start")?;
+    let parts = Parts::assemble(config, model, runtime.handle())?;
+    let outcome = runtime.block_on(serve(&parts, file));
+    take_down(parts, runtime);
+    outcome
+}
+
+async fn serve(parts: &Parts, file: Option<&Path>) -> Result<()> {
+    let mut stops = [
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    ];
+    let mut reload = listen(SignalKind::hangup())?;
+    let mut clockwork = clockwork::Clockwork::new(parts);
+    tell(&[NotifyState::Ready, NotifyState::Status("watching")]);
+    tracing::info!("{}", parts.vital.introduction());
+    loop {
+        let [terminate, interrupt] = &mut stops;
+        let call = tokio::select! {
+            _ = terminate.recv() => Call::Stop,
+            _ = interrupt.recv() => Call::Stop,
+            _ = reload.recv() => Call::Reload,
+            why = parts.ended() => Call::Ended(why),
+            () = clockwork.turn() => continue,
+        };
+        match call {
+            Call::Stop => return Ok(()),
+            Call::Reload => {
+                let now = Moment::now();
+                let micros = i128::from(monotonic_micros());
+                tell(&[NotifyState::Reloading, NotifyState::MonotonicUsec(micros)]);
+                reload::reload(parts, file, now);
+                tell(&[NotifyState::Ready]);
+            }
+            Call::Ended(why) => bail!("{}", printable(&why)),
+        }
+    }
+}
+
+/// In the order in which what one does is needed by the next: no more packets, no more decisions, everything written.
+fn take_down(parts: Parts, runtime: Runtime) {
+    tell(&[NotifyState::Stopping]);
+    tracing::info!("garita stops; blocks stay in the kernel until their time is over");
+    parts.stop(runtime.handle());
+    runtime.shutdown_timeout(GRACE);
+    tracing::info!("garita has stopped");
+}
+
+fn listen(kind: SignalKind) -> Result<Signal> {
+    signal(kind).context("signals cannot be waited for")
+}
+
+/// systemd measures a reload by `CLOCK_MONOTONIC`.
+fn monotonic_micros() -> i64 {
+    nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
+        .map_or(0, |time| i64::from(time.tv_sec()) * 1_000_000 + i64::from(time.tv_nsec()) / 1_000)
+}
+
+/// Tells systemd, if it started us.
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::debug!("systemd was not told: {error}");
+    }
+}

@@ -1,0 +1,120 @@
+//! What happens every second: signs of life are looked for, conditions found, figures published.
+//! It mends nothing.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::parts::Parts;
+use super::tell;
+use crate::clock::Moment;
+use crate::condition::Name;
+use crate::store::State;
+use crate::watch::Figures;
+
+/// How often it looks.
+const TURN: Duration = Duration::from_secs(1);
+/// A thread without a sign of life for this long hangs, microseconds. An import of many thousand blocks takes one.
+const LIFELESS: u64 = 15_000_000;
+/// Losses are a condition until there have been none for this long, microseconds.
+const DROPS_CALM: u64 = 60_000_000;
+
+/// What it remembers from one turn to the next.
+pub(super) struct Clockwork<'a> {
+    parts: &'a Parts,
+    turns: Interval,
+    begun: u64,
+    lost: u64,
+    losing: u64,
+}
+
+/// Losses that are no news: what carries no IP, and what the tables are there to bound.
+const EXPECTED: [&str; 3] = ["not-ip", "fragment", "flood-guard"];
+
+impl<'a> Clockwork<'a> {
+    /// A clockwork for these parts.
+    pub(super) fn new(parts: &'a Parts) -> Self {
+        let mut turns = interval(TURN);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            parts,
+            turns,
+            begun: Moment::now().micros,
+            lost: 0,
+            losing: 0,
+        }
+    }
+
+    /// Waits for its time, and looks once. Nothing is lost if the wait is given up.
+    pub(super) async fn turn(&mut self) {
+        self.turns.tick().await;
+        let now = Moment::now();
+        let figures = self.parts.vital.figures();
+        self.judge_capture(&figures, now);
+        self.judge_store(now);
+        self.parts.metrics.set_figures(figures);
+        if self.all_alive(now) {
+            tell(&[NotifyState::Watchdog]);
+        }
+    }
+
+    fn judge_capture(&mut self, figures: &Figures, now: Moment) {
+        let conditions = &self.parts.conditions;
+        let silence = self.parts.vital.config().capture.silence.get();
+        for interface in &figures.tap.interfaces {
+            let name = interface.name.as_str();
+            let missing = interface.missing.as_deref();
+            let missing = missing.map(|why| format!("interface {name} is not watched: {why}"));
+            conditions.set(Name::InterfaceMissing, (name, missing.as_deref()), now.wall);
+            let quiet = now.micros.saturating_sub(interface.last_packet.max(self.begun));
+            let silent = (missing.is_none() && Duration::from_micros(quiet) >= silence).then(|| {
+                let quiet = humantime::format_duration(Duration::from_secs(quiet / 1_000_000));
+                format!("nothing has been seen on {name} for {quiet}")
+            });
+            match &silent {
+                Some(silent) => conditions.raise(Name::CaptureSilent, (name, silent), now.wall),
+                None => conditions.clear(Name::CaptureSilent, name, now.wall),
+            }
+        }
+        let news = figures.tap.losses.iter().filter(|(cause, _)| !EXPECTED.contains(cause));
+        let worst = news.clone().filter(|(_, count)| *count > 0).max_by_key(|(_, count)| *count);
+        let lost: u64 = news.map(|(_, count)| count).sum();
+        if lost > self.lost {
+            self.losing = now.micros;
+            let cause = worst.map_or("", |(cause, _)| cause);
+            let words = format!("packets or snapshots are lost, most of them to: {cause}");
+            conditions.raise(Name::CaptureDrops, ("", &words), now.wall);
+        } else if now.micros.saturating_sub(self.losing) >= DROPS_CALM {
+            conditions.clear(Name::CaptureDrops, "", now.wall);
+        }
+        self.lost = lost;
+    }
+
+    fn judge_store(&self, now: Moment) {
+        let health = self.parts.store.health();
+        let failing = match &health.state {
+            State::Ok => None,
+            State::Failing { why, .. } => Some(format!(
+                "records are not written, {} wait: {why}; detection and blocking go on",
+                health.waiting
+            )),
+        };
+        let conditions = &self.parts.conditions;
+        conditions.set(Name::StoreFailing, ("", failing.as_deref()), now.wall);
+        if let Some(replaced) = &health.replaced {
+            conditions.raise(Name::StoreFailing, ("replaced", replaced), now.wall);
+        }
+    }
+
+    /// Whether the threads go on; systemd restarts us where they do not.
+    fn all_alive(&self, now: Moment) -> bool {
+        let lifeless = self.parts.beats.iter().find(|(_, beat)| {
+            now.micros.saturating_sub(beat.last().max(self.begun)) >= LIFELESS
+        });
+        if let Some((name, _)) = lifeless {
+            tracing::error!("the thread {name} has given no sign of life for {} s", LIFELESS / 1_000_000);
+        }
+        lifeless.is_none()
+    }
+}

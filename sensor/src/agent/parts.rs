@@ -1,0 +1,391 @@
+//! Everything the daemon is made of, assembled and taken apart. What each part does is its own affair.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ebpf::account::Limits;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+
+use super::vitals::{self, Vital};
+use crate::capture::kernel::Kernel;
+use crate::capture::live::Live;
+use crate::capture::{CaptureError, Tap};
+use crate::clock::{self, Heartbeat, Moment};
+use crate::condition::{Conditions, Name};
+use crate::config::{CaptureMode, Config, FirewallMode};
+use crate::control::{self, ModelStatus};
+use crate::engine::{Engine, Settings};
+use crate::firewall::monitor::Monitor;
+use crate::firewall::nftables::Nftables;
+use crate::firewall::{Firewall, Observe};
+use crate::incident::{Book, Observer, Teller};
+use crate::model::Named;
+use crate::policy::{Guard, Policy, Surroundings};
+use crate::replay::Setup;
+use crate::store::{Entry, Store};
+use crate::surroundings::{self, Sources};
+use crate::telemetry::Metrics;
+use crate::timeline::Timeline;
+use crate::warden::{Desk, Message, Notice, Service, Tools, Warden};
+use crate::watch::{Figures, Lines, Watch};
+
+/// Messages that wait for the warden, which takes one in microseconds: the burst of an import, and then some.
+const MESSAGES: usize = 8_192;
+/// The setting that stands while the program runs, and is found by the next one if it was killed.
+pub(super) const RUNNING: &str = "running";
+
+/// The daemon's parts.
+pub(super) struct Parts {
+    pub(super) desk: Desk,
+    pub(super) messages: SyncSender<Message>,
+    pub(super) conditions: Conditions,
+    pub(super) store: Store,
+    pub(super) metrics: Metrics,
+    pub(super) vital: Vital,
+    pub(super) beats: [(&'static str, Heartbeat); 2],
+    threads: Vec<JoinHandle<()>>,
+    tasks: Mutex<JoinSet<()>>,
+    stop: watch::Sender<bool>,
+    ended: std::sync::Arc<Ending>,
+}
+
+/// Where a thread says that it has ended.
+#[derive(Debug, Default)]
+struct Ending {
+    why: Mutex<Option<String>>,
+    told: Notify,
+}
+
+impl Ending {
+    fn tell(&self, why: String) {
+        *self.why.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(why);
+        self.told.notify_one();
+    }
+}
+
+/// Says that its thread has ended, by a panic too.
+struct Mourner(std::sync::Arc<Ending>, &'static str);
+
+impl Drop for Mourner {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.tell(format!("the thread {} has failed", self.1));
+        }
+    }
+}
+
+impl Parts {
+    /// Starts everything: first what remembers, then what enforces, then what watches, and last what answers.
+    pub(super) fn assemble(config: Config, model: Named, runtime: &Handle) -> Result<Self> {
+        let _context = runtime.enter();
+        let (store, recovered) = Store::open(&config, clock::wall);
+        let teller = teller(&config);
+        let conditions = Conditions::new(teller.clone(), store.clone());
+        let now = Moment::now();
+        if recovered.settings.get(RUNNING).is_some_and(|running| running == "yes") {
+            let words = "the last run ended without being told to; its blocks were taken over";
+            conditions.happen(Name::UncleanStop, ("", words), now.wall);
+        }
+        let running = "yes".to_owned();
+        store.record(Entry::Setting { key: RUNNING, value: running });
+
+        let sources = Sources::new(&config);
+        let around = surroundings::now(&sources).context("the machine's addresses and routes are unknown")?;
+        let (messages, inbox) = mpsc::sync_channel(MESSAGES);
+        let (engine_notices, notices) = mpsc::channel();
+        let desk = Desk::new(messages.clone());
+        let metrics = Metrics::new();
+        let ended = std::sync::Arc::new(Ending::default());
+        let (stop, stopped) = watch::channel(false);
+
+        let (tap, why) = open_tap(&config)?;
+        let (figures, seen) = watch::channel(Figures::default());
+        let beats = [("watch", Heartbeat::default()), ("warden", Heartbeat::default())];
+        let [(_, watch_beat), (_, warden_beat)] = beats.clone();
+        let lines = Lines {
+            warden: messages.clone(),
+            notices,
+            figures,
+            heartbeat: watch_beat,
+        };
+        let watch = Watch::new(tap, engine(&config, &model, &around), lines);
+
+        let tools = Tools {
+            firewall: firewall(config.firewall.mode),
+            store: store.clone(),
+            conditions: conditions.clone(),
+            engine: engine_notices,
+        };
+        if config.firewall.mode == FirewallMode::Observe {
+            sweep_up();
+        }
+        let book = Book::new(&config.incident, observer(&config, &model, now));
+        let mut warden = Warden::new(&config, around.clone(), (book, tools));
+        warden.begin(recovered, now);
+        let service = Service {
+            warden,
+            messages: inbox,
+            metrics: metrics.clone(),
+            heartbeat: warden_beat,
+            firewall,
+        };
+
+        let vital = Vital::new(vitals::Sources {
+            teller,
+            began: now,
+            figures: seen,
+            why,
+            config: Mutex::new(config),
+            model: Mutex::new(ModelStatus {
+                name: model.name.clone(),
+                sha256: model.model.sha256().to_owned(),
+            }),
+            conditions: conditions.clone(),
+            store: store.clone(),
+            desk: desk.clone(),
+            runtime: runtime.clone(),
+        });
+        let mut parts = Self {
+            desk,
+            messages,
+            conditions,
+            store,
+            metrics,
+            vital,
+            beats,
+            threads: Vec::new(),
+            tasks: Mutex::new(JoinSet::new()),
+            stop,
+            ended,
+        };
+        parts.thread("warden", move || {
+            service.run();
+            Ok(())
+        })?;
+        parts.thread("watch", move || watch.run())?;
+        parts.watch_firewall()?;
+        parts.answer(stopped, runtime)?;
+        parts.follow_surroundings(sources, around, runtime)?;
+        Ok(parts)
+    }
+
+    /// Waits until a thread that should run for good has ended, and says why.
+    pub(super) async fn ended(&self) -> String {
+        loop {
+            self.ended.told.notified().await;
+            let why = self.ended.why.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            if let Some(why) = why {
+                return why;
+            }
+        }
+    }
+
+    /// Ends everything, in order.
+    pub(super) fn stop(mut self, runtime: &Handle) {
+        let _ = self.stop.send(true);
+        // The warden lets go of the engine's notices when it ends, and the watch ends when nobody sends any.
+        let _ = self.messages.send(Message::Stop);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread has failed");
+            }
+        }
+        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        runtime.block_on(async {
+            let _ = tokio::time::timeout(super::GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+        });
+        let stopped = "no".to_owned();
+        self.store.record(Entry::Setting { key: RUNNING, value: stopped });
+        self.store.close();
+    }
+
+    fn thread(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce() -> Result<(), CaptureError> + Send + 'static,
+    ) -> Result<()> {
+        let ending = self.ended.clone();
+        let run = move || {
+            let mourner = Mourner(ending, name);
+            if let Err(error) = work() {
+                mourner.0.tell(sentence(&error));
+            }
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+        self.threads.push(thread.with_context(|| format!("the thread {name} does not start"))?);
+        Ok(())
+    }
+
+    /// Tells the warden when somebody else changes the firewall's table.
+    fn watch_firewall(&mut self) -> Result<()> {
+        let mut monitor = match Monitor::open() {
+            Ok(monitor) => monitor,
+            Err(error) => {
+                // Without the right to look there is no right to enforce either, and that is said elsewhere.
+                tracing::debug!("{error}");
+                return Ok(());
+            }
+        };
+        let messages = self.messages.clone();
+        let mut stopped = self.stop.subscribe();
+        let stopper = monitor.stopper();
+        self.spawn(async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+            stopper.stop();
+        });
+        self.thread("firewall monitor", move || {
+            while let Some(meddling) = monitor.next_change() {
+                if messages.send(Message::Meddled(meddling)).is_err() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The control socket and the metrics.
+    fn answer(&self, stopped: watch::Receiver<bool>, runtime: &Handle) -> Result<()> {
+        let config = self.vital.config();
+        let shared = control::Shared::new(
+            self.desk.clone(),
+            std::sync::Arc::new(self.store.clone()),
+            std::sync::Arc::new(self.vital.clone()),
+            &config.control,
+        );
+        let socket = runtime.block_on(control::Socket::bind(&config.control))?;
+        self.spawn(control::serve(socket, shared, stopped.clone()));
+        if let Some(&address) = config.metrics.listen.get() {
+            let listener = runtime.block_on(TcpListener::bind(address));
+            let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
+            self.spawn(control::serve_metrics(listener, self.metrics.clone(), stopped));
+        }
+        Ok(())
+    }
+
+    fn follow_surroundings(&self, sources: Sources, around: Surroundings, runtime: &Handle) -> Result<()> {
+        let _context = runtime.enter();
+        let mut watch = surroundings::Watch::new(sources, around)?;
+        let desk = self.desk.clone();
+        let mut stopped = self.stop.subscribe();
+        self.spawn(async move {
+            loop {
+                let around = tokio::select! {
+                    _ = stopped.wait_for(|stop| *stop) => return,
+                    around = watch.changed() => around,
+                };
+                tracing::info!("the machine's addresses, routes or logins have changed");
+                if desk.tell(Message::Surroundings(around)).is_err() {
+                    tracing::error!("the warden could not be told of the machine's new surroundings");
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tasks.spawn(task);
+    }
+
+    /// Tells the warden something. If it has gone, the program ends, and says why.
+    pub(super) fn tell(&self, message: Message) {
+        let _ = self.messages.send(message);
+    }
+}
+
+/// The tap of the configured mode, and why it is this one.
+fn open_tap(config: &Config) -> Result<(Box<dyn Tap + Send>, String), CaptureError> {
+    let setup = Setup::from(config);
+    let limits = Limits {
+        // Whoever floods us must not know which addresses share a bit.
+        seed: RandomState::new().build_hasher().finish(),
+        ..setup.limits
+    };
+    let pcap = || Live::open(config, limits).map(|live| Box::new(live) as Box<dyn Tap + Send>);
+    let ebpf = || Kernel::open(config, limits).map(|kernel| Box::new(kernel) as Box<dyn Tap + Send>);
+    match config.capture.mode {
+        CaptureMode::Pcap => Ok((pcap()?, String::new())),
+        CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
+        CaptureMode::Auto => match ebpf() {
+            Ok(kernel) => Ok((kernel, "the kernel's meter loads here".to_owned())),
+            Err(error) => {
+                let why = format!("pcap, because the kernel's meter cannot be used: {}", sentence(&error));
+                Ok((pcap()?, why))
+            }
+        },
+    }
+}
+
+fn firewall(mode: FirewallMode) -> Box<dyn Firewall> {
+    match mode {
+        FirewallMode::Observe => Box::new(Observe),
+        FirewallMode::Enforce => Box::new(Nftables::new()),
+    }
+}
+
+/// Nothing is dropped while observing: what a former run left is taken away.
+fn sweep_up() {
+    if let Err(error) = Nftables::new().remove() {
+        tracing::debug!("{error}");
+    }
+}
+
+fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
+    let guard = Guard::new(&config.policy, around.clone());
+    let setup = Setup::from(config);
+    let settings = Settings {
+        max_addresses: setup.max_addresses,
+        auth_ports: setup.auth_ports,
+    };
+    Engine::new(model.model.clone(), Policy::new(&config.policy, guard), &settings)
+}
+
+fn teller(config: &Config) -> Teller {
+    let name = config.sensor.name.get().map(|name| name.as_str().to_owned());
+    Teller {
+        name: name.unwrap_or_else(host_name),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The host's name as a topic can carry it.
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = name.to_string_lossy().to_lowercase();
+    let first = name.split('.').next().unwrap_or_default();
+    let plain = first.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let plain: String = plain.take(63).collect();
+    match plain.as_str() {
+        "" | "all" => "garita".to_owned(),
+        _ => plain,
+    }
+}
+
+fn observer(config: &Config, model: &Named, now: Moment) -> Observer {
+    let wall = crate::capture::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
+    Observer {
+        teller: teller(config),
+        model_name: model.name.clone(),
+        model_sha256: model.model.sha256().to_owned(),
+        timeline: Timeline::anchored(now.micros, wall),
+    }
+}
+
+/// An error with its causes.
+pub(super) fn sentence(error: &dyn std::error::Error) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        sentence = format!("{sentence}: {cause}");
+        source = cause.source();
+    }
+    sentence
+}

@@ -1,0 +1,64 @@
+//! Takes another configuration and model while running: policy, exemptions, the firewall's mode, the model. What stands
+//! is kept, and what cannot change while running is said.
+
+use std::path::Path;
+
+use super::parts::{Parts, sentence};
+use crate::clock::Moment;
+use crate::condition::Name;
+use crate::config::Config;
+use crate::control::ModelStatus;
+use crate::features::SCHEMA;
+use crate::model::Named;
+use crate::warden::{Message, Notice};
+
+/// Reads the configuration again; a bad one changes nothing and says so.
+pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
+    let loaded = Config::load(file).map_err(|error| sentence(&error)).and_then(|config| {
+        let path = config.model.path.get().map(|path| &**path);
+        let model = Named::load(path, &SCHEMA).map_err(|error| sentence(&error))?;
+        Ok((config, model))
+    });
+    let (config, model) = match loaded {
+        Ok(loaded) => loaded,
+        Err(why) => {
+            let words = format!("the configuration was not taken, the one before stays in force: {why}");
+            parts.conditions.raise(Name::ReloadRefused, ("", &words), now.wall);
+            return;
+        }
+    };
+    parts.conditions.clear(Name::ReloadRefused, "", now.wall);
+    let named = ModelStatus {
+        name: model.name.clone(),
+        sha256: model.model.sha256().to_owned(),
+    };
+    let (before, other_model) = parts.vital.replace(config.clone(), named.clone());
+    parts.tell(Message::Reload(Box::new(config.clone())));
+    if other_model {
+        parts.tell(Message::Notice(Notice::Adopt(model.model)));
+        parts.tell(Message::Model(named.name, named.sha256));
+    }
+    let fixed = fixed(&before, &config);
+    let rest = match fixed.as_slice() {
+        [] => String::new(),
+        sections => format!("; changes of {} need a restart", sections.join(", ")),
+    };
+    tracing::info!("the configuration was read again{rest}");
+}
+
+/// Sections that differ and cannot change while running.
+fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
+    let sections = [
+        ("[sensor]", before.sensor != after.sensor),
+        ("[capture]", before.capture != after.capture),
+        ("[meter]", before.meter != after.meter),
+        ("[evidence]", before.evidence != after.evidence),
+        ("[incident]", before.incident != after.incident),
+        ("[store]", before.store != after.store),
+        ("[report]", before.report != after.report),
+        ("[control]", before.control != after.control),
+        ("[metrics]", before.metrics != after.metrics),
+    ];
+    let differ = sections.into_iter().filter(|(_, differ)| *differ);
+    differ.map(|(section, _)| section).collect()
+}

@@ -1,0 +1,146 @@
+//! How the daemon is doing, for whoever asks at the control socket. It asks the parts, and judges nothing.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::clock::Moment;
+use crate::condition::Conditions;
+use crate::config::{Config, Setting};
+use crate::control::{
+    Agent, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus, StoreStatus, TableStatus,
+    Vitals,
+};
+use crate::incident::Teller;
+use crate::store::{State, Store};
+use crate::warden::Desk;
+use crate::watch::Figures;
+
+/// Everything that is asked; clones share it.
+#[derive(Clone)]
+pub(super) struct Vital(Arc<Sources>);
+
+/// Where the vitals come from.
+pub(super) struct Sources {
+    pub(super) teller: Teller,
+    /// When the daemon began.
+    pub(super) began: Moment,
+    pub(super) figures: watch::Receiver<Figures>,
+    /// Why the packets come from where they do.
+    pub(super) why: String,
+    pub(super) config: Mutex<Config>,
+    pub(super) model: Mutex<ModelStatus>,
+    pub(super) conditions: Conditions,
+    pub(super) store: Store,
+    pub(super) desk: Desk,
+    pub(super) runtime: Handle,
+}
+
+impl Vital {
+    /// Vitals from these sources.
+    pub(super) fn new(sources: Sources) -> Self {
+        Self(Arc::new(sources))
+    }
+
+    /// What the watch has counted by now.
+    pub(super) fn figures(&self) -> Figures {
+        self.0.figures.borrow().clone()
+    }
+
+    /// The configuration in force.
+    pub(super) fn config(&self) -> Config {
+        lock(&self.0.config).clone()
+    }
+
+    /// Another configuration and model are in force; returns the configuration before, and whether the model is another.
+    pub(super) fn replace(&self, config: Config, model: ModelStatus) -> (Config, bool) {
+        let before = std::mem::replace(&mut *lock(&self.0.config), config);
+        let other = std::mem::replace(&mut *lock(&self.0.model), model.clone());
+        (before, other.sha256 != model.sha256)
+    }
+
+    /// What the daemon does, in one line.
+    pub(super) fn introduction(&self) -> String {
+        let config = self.config();
+        let capture = &self.0.why;
+        let mode = config.firewall.mode.write();
+        let model = lock(&self.0.model).name.clone();
+        format!("watching through {capture}; model {model}; firewall.mode is {mode}")
+    }
+}
+
+impl Agent for Vital {
+    fn vitals(&self) -> Vitals {
+        let sources = &self.0;
+        let config = self.config();
+        let figures = self.figures();
+        let health = sources.store.health();
+        let interfaces = figures.tap.interfaces.into_iter();
+        let losses = figures.tap.losses.iter().filter(|(_, count)| *count > 0);
+        let seconds = |micros: u64| Duration::from_micros(micros).as_secs();
+        Vitals {
+            sensor: sources.teller.name.clone(),
+            site: config.sensor.site.to_string(),
+            version: sources.teller.version.to_owned(),
+            pid: std::process::id(),
+            since: sources.began.wall,
+            uptime: seconds(Moment::now().micros.saturating_sub(sources.began.micros)),
+            capture: CaptureStatus {
+                mode: figures.tap.mode.to_owned(),
+                why: sources.why.clone(),
+                interfaces: interfaces
+                    .map(|interface| InterfaceStatus {
+                        name: interface.name,
+                        packets: interface.packets,
+                        missing: interface.missing,
+                    })
+                    .collect(),
+            },
+            model: lock(&sources.model).clone(),
+            firewall: config.firewall.mode.write(),
+            conditions: sources.conditions.standing(),
+            store: StoreStatus {
+                path: config.store.path.write(),
+                failing: match health.state {
+                    State::Ok => None,
+                    State::Failing { why, .. } => Some(why),
+                },
+                waiting: health.waiting as u64,
+                lost: health.lost.values().sum(),
+                bytes: health.file_bytes,
+            },
+            report: ReportStatus {
+                broker: config.report.url.get().map(Setting::write),
+                connected: false,
+                why: String::new(),
+                queued: 0,
+            },
+            tables: figures
+                .tap
+                .tables
+                .iter()
+                .map(|table| TableStatus {
+                    table: table.table.to_owned(),
+                    entries: table.entries as u64,
+                    evictions: table.evictions,
+                })
+                .collect(),
+            losses: losses
+                .map(|(cause, count)| ((*cause).to_owned(), *count))
+                .collect(),
+            kernel_memory: figures.tap.kernel_memory,
+        }
+    }
+
+    fn headers(&self, address: IpAddr) -> Option<Vec<u8>> {
+        self.0.runtime.block_on(self.0.desk.headers(address))
+    }
+}
+
+/// What a thread left behind that failed is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

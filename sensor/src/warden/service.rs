@@ -1,0 +1,150 @@
+//! The warden's thread: takes one message after the other, and lets time pass between them.
+//! It never waits for the disk, the broker or a person, so whoever tells it something is not kept waiting.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use super::{Enforcement, Message, Standing, Warden};
+use crate::clock::{Heartbeat, Moment};
+use crate::config::{Config, FirewallMode};
+use crate::firewall::Firewall;
+use crate::policy::{Origin, Outcome};
+use crate::record::{Allowance, Block};
+use crate::telemetry::Metrics;
+use crate::verdict::Verdict;
+
+/// How long nothing may happen before time passes all the same: what failed is tried again that often.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The warden and its lines.
+pub struct Service {
+    /// The warden.
+    pub warden: Warden,
+    /// What it is told and asked.
+    pub messages: Receiver<Message>,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Its sign of life.
+    pub heartbeat: Heartbeat,
+    /// Makes the firewall of a mode, for when that changes.
+    pub firewall: fn(FirewallMode) -> Box<dyn Firewall>,
+}
+
+/// Blocks in force by address family and origin.
+pub type Counts = BTreeMap<(&'static str, Origin), i64>;
+
+impl Service {
+    /// Serves until it is told to stop.
+    pub fn run(mut self) {
+        let mut next_tick = 0;
+        loop {
+            let now = Moment::now();
+            if now.micros >= next_tick || self.warden.next_deadline().is_some_and(|due| due <= now.micros) {
+                self.warden.tick(now);
+                self.metrics.set_blocks(&self.warden.counts());
+                next_tick = now.micros + TICK.as_micros() as u64;
+            }
+            self.heartbeat.beat(now.micros);
+            match self.messages.recv_timeout(self.patience(now)) {
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        self.warden.finish();
+    }
+
+    fn patience(&self, now: Moment) -> Duration {
+        let due = self.warden.next_deadline();
+        let until = due.map(|due| Duration::from_micros(due.saturating_sub(now.micros)));
+        until.map_or(TICK, |until| until.min(TICK))
+    }
+
+    /// Whoever asked may have gone meanwhile: answers nobody takes are dropped.
+    fn take(&mut self, message: Message) {
+        let now = Moment::now();
+        match message {
+            Message::Verdict(verdict) => self.conclude(*verdict, now),
+            Message::Act(actor, action, reply) => drop(reply.send(self.warden.act(&actor, action, now))),
+            Message::Blocks(reply) => drop(reply.send(self.warden.blocks())),
+            Message::Allowances(reply) => drop(reply.send(self.warden.allowances(now))),
+            Message::Reviews(reply) => drop(reply.send(self.warden.reviews.all())),
+            Message::Standing(address, reply) => drop(reply.send(self.warden.standing(address))),
+            Message::Notice(notice) => self.warden.notify(notice),
+            Message::Enforcement(reply) => drop(reply.send(self.warden.enforcement())),
+            Message::Audit { by, action, object, outcome } => self.warden.audit((&by, &action), &object, &outcome),
+            Message::Surroundings(surroundings) => self.warden.surround(surroundings, now),
+            Message::Meddled(meddling) => self.warden.repair(&meddling, now),
+            Message::Doubt(address, why) => self.warden.doubt(address, &why, now),
+            Message::Reload(config) => self.reload(&config, now),
+            Message::Model(name, sha256) => self.warden.book.set_model((name, sha256)),
+            Message::Stop => {}
+        }
+    }
+
+    fn conclude(&mut self, verdict: Verdict, now: Moment) {
+        let (class, decision, decided) = (verdict.class, verdict.decision.as_str(), verdict.time);
+        let outcome = self.warden.conclude(verdict, now);
+        self.metrics.count_decision(class, decision);
+        if outcome == Some(Outcome::Enforced) {
+            let micros = Moment::now().micros.saturating_sub(decided);
+            self.metrics.time_block(Duration::from_micros(micros));
+        }
+    }
+
+    fn reload(&mut self, config: &Config, now: Moment) {
+        let mode = config.firewall.mode;
+        let other = (mode != self.warden.mode).then(|| (self.firewall)(mode));
+        self.warden.reload(config, other, now);
+    }
+}
+
+impl Warden {
+    fn blocks(&self) -> Vec<Block> {
+        self.roster.iter().map(|held| held.block.clone()).collect()
+    }
+
+    /// The allow list, and what the configuration exempts.
+    fn allowances(&self, now: Moment) -> Vec<Allowance> {
+        let configured = self.policy.exempt.iter().map(|net| Allowance {
+            net: *net,
+            by: "configuration".to_owned(),
+            reason: "policy.exempt".to_owned(),
+            since: now.wall,
+            expires: None,
+        });
+        configured.chain(self.allowances.iter().cloned()).collect()
+    }
+
+    fn standing(&self, address: IpAddr) -> Standing {
+        let address = address.to_canonical();
+        let allowances = self.allowances.iter();
+        let allowances = allowances.filter(|allowance| allowance.net.contains(&address));
+        Standing {
+            blocks: self.roster.around(address),
+            allowances: allowances.cloned().collect(),
+            exempt: self.guard.exemption(address.into()).map(|why| why.to_string()),
+            home: self.guard.is_home(address),
+            reviews: self.reviews.about(address),
+            suspicion: None,
+        }
+    }
+
+    fn enforcement(&self) -> Enforcement {
+        Enforcement {
+            configured: self.mode == FirewallMode::Enforce,
+            switch: self.switch,
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::new();
+        for held in self.roster.iter() {
+            let family = if held.block.target.addr().is_ipv4() { "ipv4" } else { "ipv6" };
+            *counts.entry((family, held.block.origin)).or_default() += 1;
+        }
+        counts
+    }
+}
