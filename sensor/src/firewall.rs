@@ -29,6 +29,11 @@ pub trait Firewall: fmt::Debug + Send {
     /// Takes the rules away, and every block with them.
     fn remove(&mut self) -> Result<(), FirewallError>;
 
+    /// What on this machine lets traffic pass the rules by, in words; nothing where nothing is found.
+    fn bypass(&mut self) -> Option<String> {
+        None
+    }
+
     /// What a block is that this firewall has taken.
     fn outcome(&self) -> Outcome;
 }

@@ -22,7 +22,7 @@
 
 pub mod action;
 pub mod address;
-pub mod agent;
+//pub mod agent;
 pub mod capture;
 pub mod class;
 pub mod clock;
@@ -50,7 +50,6 @@ pub mod store;
 pub mod telemetry;
 pub mod timeline;
 pub mod timestamp;
-pub mod store;
 pub mod verdict;
 pub mod warden;
 pub mod watch;
