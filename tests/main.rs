@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod errors;
 #[cfg(test)]
+mod firewall;
+#[cfg(test)]
 mod garita;
 #[cfg(test)]
 mod kernel;
