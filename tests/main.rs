@@ -9,6 +9,8 @@ mod kernel;
 #[cfg(test)]
 mod learning;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod meter;
 #[cfg(test)]
 mod netns;
@@ -20,6 +22,8 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+#[cfg(test)]
+mod surroundings;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

@@ -43,6 +43,7 @@ pub mod record;
 pub mod replay;
 pub mod service;
 pub mod statistics;
+pub mod surroundings;
 pub mod timeline;
 pub mod timestamp;
 pub mod verdict;
