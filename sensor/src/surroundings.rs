@@ -16,7 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::config::Config;
 use crate::policy::{Role, Surroundings};
@@ -25,7 +25,7 @@ use files::Files;
 use lingering::Lingering;
 use network::{Changes, Network, NetworkError};
 
-/// Everything is read again this often, for what no event tells: a directory that came late, a grace that ran out.
+/// Everything is read again this often, for what no event tells: a directory that came late, a name that moved.
 const RECHECK: Duration = Duration::from_secs(30);
 
 /// Changes come in bursts, an interface coming up makes a dozen; after this much quiet they are looked at together.
@@ -92,7 +92,6 @@ pub struct Watch {
     known: Surroundings,
     changes: AsyncFd<Changes>,
     files: AsyncFd<Files>,
-    recheck: Interval,
     sessions: Lingering,
     broker: Lingering,
     lookup: Option<JoinHandle<BTreeSet<IpAddr>>>,
@@ -103,8 +102,6 @@ impl Watch {
     /// Watches for anything that differs from `known`. Needs a runtime.
     pub fn new(sources: Sources, known: Surroundings) -> Result<Self, SurroundingsError> {
         let now = Instant::now();
-        let mut recheck = interval(RECHECK);
-        recheck.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watch = Self {
             changes: awaited(Changes::watch()?)?,
             files: awaited(Files::watch(&sources.root)?)?,
@@ -112,18 +109,18 @@ impl Watch {
             broker: Lingering::new(broker::GRACE),
             lookup: None,
             next_lookup: now,
-            recheck,
             sources,
             known,
         };
         // Who was logged in, and where the broker was, a moment ago: both have their grace.
-        for &(address, role) in &watch.known.protected {
-            match role {
-                Role::Session => watch.sessions.seen(address, now),
-                Role::Broker => watch.broker.seen(address, now),
-                _ => {}
-            }
-        }
+        let was = |wanted| {
+            let protected = watch.known.protected.iter();
+            let found = protected.filter(move |(_, role)| *role == wanted);
+            found.map(|(address, _)| *address).collect()
+        };
+        let (sessions, broker) = (was(Role::Session), was(Role::Broker));
+        watch.sessions.look(sessions, now);
+        watch.broker.look(broker, now);
         Ok(watch)
     }
 
@@ -143,7 +140,10 @@ impl Watch {
                     tracing::warn!("{error}; what was known of the surroundings stays");
                 }
             }
-            self.event().await;
+            let recheck = self.recheck();
+            if timeout_at(recheck, self.event()).await.is_err() {
+                continue;
+            }
             let end = Instant::now() + BURST;
             while timeout_at(end, timeout(QUIET, self.event()))
                 .await
@@ -156,9 +156,7 @@ impl Watch {
         let now = Instant::now();
         self.files.get_ref().renew(&self.sources.root);
         let network = Network::read()?;
-        for address in files::sessions(&self.sources.root) {
-            self.sessions.seen(address, now);
-        }
+        self.sessions.look(files::sessions(&self.sources.root), now);
         self.look_up_broker(now);
         let found = Found {
             sessions: self.sessions.present(now),
@@ -167,12 +165,21 @@ impl Watch {
         Ok(describe(&network, &self.sources.root, found))
     }
 
+    /// When to read again though nothing happened.
+    fn recheck(&self) -> Instant {
+        let ends = [self.sessions.next_end(), self.broker.next_end()];
+        let now = Instant::now();
+        let recheck = ends.into_iter().flatten().fold(now + RECHECK, Instant::min);
+        // A kernel that does not tell is not asked without a pause.
+        recheck.max(now + QUIET)
+    }
+
     fn look_up_broker(&mut self, now: Instant) {
         let Some(broker) = &self.sources.broker else {
             return;
         };
         if let Some(address) = broker.literal() {
-            self.broker.seen(address, now);
+            self.broker.look(BTreeSet::from([address]), now);
         } else if self.lookup.is_none() && now >= self.next_lookup {
             self.next_lookup = now + broker::RENEW;
             self.lookup = Some(tokio::spawn(broker.clone().look_up()));
@@ -195,11 +202,11 @@ impl Watch {
                 }
             }
             () = stirred(&self.files) => {}
-            _ = self.recheck.tick() => {}
             found = lookup => {
                 self.lookup = None;
-                for address in found {
-                    self.broker.seen(address, Instant::now());
+                // No answer says nothing about where the broker is.
+                if !found.is_empty() {
+                    self.broker.look(found, Instant::now());
                 }
             }
         }

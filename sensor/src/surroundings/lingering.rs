@@ -15,6 +15,8 @@ const MAX: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Lingering {
     grace: Duration,
+    /// Those that were there when it was last looked.
+    there: BTreeSet<IpAddr>,
     seen: BTreeMap<IpAddr, Instant>,
 }
 
@@ -23,26 +25,40 @@ impl Lingering {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             grace,
+            there: BTreeSet::new(),
             seen: BTreeMap::new(),
         }
     }
 
-    /// An address is there at `now`.
-    pub(super) fn seen(&mut self, address: IpAddr, now: Instant) {
-        if self.seen.len() >= MAX && !self.seen.contains_key(&address) {
-            let oldest = self.seen.iter().min_by_key(|(_, seen)| **seen);
-            if let Some(oldest) = oldest.map(|(address, _)| *address) {
-                self.seen.remove(&oldest);
-            }
+    /// These, and only these, are there at `now`. Those that were there the last time went just now.
+    pub(super) fn look(&mut self, there: BTreeSet<IpAddr>, now: Instant) {
+        for &address in self.there.iter().chain(&there) {
+            self.seen.insert(address, now);
         }
-        self.seen.insert(address, now);
+        self.there = there;
+        while self.seen.len() > MAX {
+            let oldest = self.seen.iter().min_by_key(|(_, seen)| **seen);
+            let Some(oldest) = oldest.map(|(address, _)| *address) else {
+                break;
+            };
+            self.seen.remove(&oldest);
+        }
     }
 
-    /// Those seen at `now`, or not longer ago than their grace; the others are forgotten.
+    /// Those there, or gone for no longer than their grace at `now`; the others are forgotten.
     pub(super) fn present(&mut self, now: Instant) -> BTreeSet<IpAddr> {
-        self.seen
-            .retain(|_, seen| now.saturating_duration_since(*seen) <= self.grace);
+        let (there, grace) = (&self.there, self.grace);
+        self.seen.retain(|address, seen| {
+            there.contains(address) || now.saturating_duration_since(*seen) < grace
+        });
         self.seen.keys().copied().collect()
+    }
+
+    /// When the next of those gone will be forgotten.
+    pub(super) fn next_end(&self) -> Option<Instant> {
+        let gone = self.seen.iter();
+        let gone = gone.filter(|(address, _)| !self.there.contains(address));
+        gone.map(|(_, seen)| *seen + self.grace).min()
     }
 }
 
@@ -54,19 +70,28 @@ mod tests {
         IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last])
     }
 
+    fn set(last: &[u16]) -> BTreeSet<IpAddr> {
+        last.iter().copied().map(address).collect()
+    }
+
     #[test]
-    fn an_address_stays_for_its_grace() {
+    fn an_address_stays_for_its_grace_after_it_went() {
         let mut sessions = Lingering::new(Duration::from_secs(600));
         let begun = Instant::now();
-        sessions.seen(address(1), begun);
-        sessions.seen(address(2), begun + Duration::from_secs(100));
-        let present = sessions.present(begun + Duration::from_secs(600));
-        assert_eq!(present, BTreeSet::from([address(1), address(2)]));
-        let present = sessions.present(begun + Duration::from_secs(601));
-        assert_eq!(present, BTreeSet::from([address(2)]));
-        sessions.seen(address(2), begun + Duration::from_secs(650));
-        let present = sessions.present(begun + Duration::from_secs(1_250));
-        assert_eq!(present, BTreeSet::from([address(2)]));
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        sessions.look(set(&[1, 2]), at(0));
+        assert_eq!(sessions.next_end(), None);
+        // It went unnoticed until now.
+        sessions.look(set(&[2]), at(5_000));
+        assert_eq!(sessions.next_end(), Some(at(5_600)));
+        assert_eq!(sessions.present(at(5_599)), set(&[1, 2]));
+        assert_eq!(sessions.present(at(5_600)), set(&[2]));
+        assert_eq!(sessions.present(at(90_000)), set(&[2]));
+        // One that comes back starts anew.
+        sessions.look(set(&[1]), at(90_000));
+        sessions.look(set(&[]), at(90_001));
+        sessions.look(set(&[1]), at(90_002));
+        assert_eq!(sessions.present(at(99_999)), set(&[1]));
     }
 
     #[test]
@@ -74,7 +99,7 @@ mod tests {
         let mut sessions = Lingering::new(Duration::from_secs(600));
         let begun = Instant::now();
         for last in 0..=MAX as u16 {
-            sessions.seen(address(last), begun + Duration::from_millis(last.into()));
+            sessions.look(set(&[last]), begun + Duration::from_millis(last.into()));
         }
         let present = sessions.present(begun);
         assert_eq!(present.len(), MAX);
