@@ -11,6 +11,8 @@ mod kernel;
 #[cfg(test)]
 mod learning;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod meter;
 #[cfg(test)]
 mod netns;
@@ -22,6 +24,8 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+#[cfg(test)]
+mod surroundings;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

@@ -48,6 +48,7 @@ pub mod service;
 pub mod statistics;
 pub mod store;
 pub mod telemetry;
+pub mod surroundings;
 pub mod timeline;
 pub mod timestamp;
 pub mod verdict;

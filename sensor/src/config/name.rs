@@ -170,6 +170,33 @@ impl Setting for Interface {
     }
 }
 
+/// A filter in the language of pcap-filter(7); whether it is one, only the capture library can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter(String);
+
+impl Filter {
+    /// The expression.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for Filter {
+    fn read(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        let usable = (1..=4096).contains(&text.len()) && text.bytes().all(plain);
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+
+    fn allowed() -> String {
+        "a pcap filter of up to 4096 plain characters such as \"not port 4789\"".to_owned()
+    }
+}
+
 /// Where the broker is: `mqtt://host[:port]`, or `mqtts://` for TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerUrl(String);
@@ -233,6 +260,7 @@ impl Setting for FilePath {
 
 serde_as_text! {
     [] FilePath;
+    [] Filter;
     [] Home;
     [] Label;
     [] Interface;
