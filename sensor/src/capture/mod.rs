@@ -3,6 +3,7 @@
 
 mod block;
 pub mod file;
+pub mod kernel;
 
 #[cfg(test)]
 mod tests;
@@ -218,6 +219,9 @@ pub enum CaptureError {
         /// Complete frames before the damage.
         frames: u64,
     },
+    /// The kernel meter does not work.
+    #[error(transparent)]
+    Kernel(#[from] kernel::KernelError),
 }
 
 /// The common name of a refused link type, with its leading space, so that the message explains itself.
