@@ -4,6 +4,7 @@
 mod block;
 pub mod file;
 pub mod live;
+pub mod kernel;
 
 #[cfg(test)]
 mod tests;
@@ -260,6 +261,9 @@ pub enum CaptureError {
     /// The kernel refuses to wait for frames.
     #[error("cannot wait for frames")]
     Wait(#[source] io::Error),
+    /// The kernel meter does not work.
+    #[error(transparent)]
+    Kernel(#[from] kernel::KernelError),
 }
 
 /// The common name of a refused link type, with its leading space, so that the message explains itself.
