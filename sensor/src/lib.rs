@@ -25,6 +25,7 @@ pub mod address;
 pub mod capture;
 pub mod class;
 pub mod config;
+pub mod control;
 pub mod corpus;
 pub mod dataplane;
 pub mod decode;

@@ -1,0 +1,1 @@
+//! Control, asked over its real socket. The warden here answers what it is told to.
