@@ -176,6 +176,3 @@ async fn in_time(request: Request, next: Next) -> Response {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -204,18 +204,17 @@ async fn reviews(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rows {
-    from: Option<u64>,
+struct RowQuery {
+    after: Option<usize>,
     limit: Option<usize>,
 }
 
 async fn labelled(
     State(shared): State<Shared>,
-    query: Result<Query<Rows>, QueryRejection>,
+    query: Result<Query<RowQuery>, QueryRejection>,
 ) -> Answered<Page<Labelled>> {
     let query = query?.0;
-    let limit = rows(query.limit);
-    let from = usize::try_from(query.from.unwrap_or(0)).unwrap_or(usize::MAX);
+    let (from, limit) = (query.after.unwrap_or(0), rows(query.limit));
     let items = recall(&shared, move |archive| archive.labelled(from, limit)).await??;
     let next = (items.len() == limit).then(|| from.saturating_add(limit).to_string());
     Ok(Json(Page { items, next }))
@@ -277,9 +276,16 @@ async fn headers(
     ))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditQuery {
+    from: Option<u64>,
+    limit: Option<usize>,
+}
+
 async fn audit(
     State(shared): State<Shared>,
-    query: Result<Query<Rows>, QueryRejection>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
 ) -> Answered<Vec<AuditEntry>> {
     let query = query?.0;
     let (from, limit) = (query.from, rows(query.limit));
