@@ -1,6 +1,8 @@
 //! Tests at the boundary; each module is one way a user meets the program.
 
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod errors;
 #[cfg(test)]
 mod firewall;

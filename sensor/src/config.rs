@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use load::{DEFAULT_FILE, Error};
 pub use name::{
     BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, Home, Interface, Label, XdpMode,
+    BrokerUrl, CaptureMode, FilePath, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
 };
 pub use setting::{Count, List, Maybe, Setting, Span};
 
@@ -216,6 +217,10 @@ pub struct Report {
 pub struct Control {
     /// The socket the command line talks to.
     pub socket: FilePath,
+    /// The group whose members may change things; unset only root may.
+    pub admin_group: Maybe<GroupName>,
+    /// Connections that are answered at once.
+    pub max_connections: Count<1, 1_024>,
 }
 
 /// `[metrics]`
@@ -334,6 +339,8 @@ impl Default for Control {
     fn default() -> Self {
         Self {
             socket: FilePath::new("/run/garita/control.sock"),
+            admin_group: Maybe::default(),
+            max_connections: Count::clamped(32),
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod class;
 pub mod clock;
 pub mod condition;
 pub mod config;
+pub mod control;
 pub mod corpus;
 pub mod dataplane;
 pub mod decode;

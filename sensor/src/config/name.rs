@@ -226,6 +226,35 @@ impl Setting for BrokerUrl {
     }
 }
 
+/// The name of a group of users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupName(String);
+
+impl GroupName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What `groupadd` accepts everywhere: 1 to 31 characters that no shell and no `/etc/group` trips over.
+impl Setting for GroupName {
+    fn read(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let usable =
+            (1..32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-');
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+
+    fn allowed() -> String {
+        "the name of a group such as garita-admin".to_owned()
+    }
+}
+
 /// The path of a file or a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePath(PathBuf);
@@ -265,4 +294,5 @@ serde_as_text! {
     [] Label;
     [] Interface;
     [] BrokerUrl;
+    [] GroupName;
 }
