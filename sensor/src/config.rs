@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{DEFAULT_FILE, Error};
 pub use name::{
-    BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, Home, Interface, Label, XdpMode,
-    BrokerUrl, CaptureMode, FilePath, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
+    BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label,
+    XdpMode,
 };
 pub use setting::{Count, List, Maybe, Setting, Span};
 
@@ -77,6 +77,8 @@ pub struct Capture {
     pub max_kept_addresses: Count<1, 65_536>,
     /// Headers kept of each.
     pub max_kept_headers: Count<1, 4_096>,
+    /// An interface on which nothing is seen for this long is a condition.
+    pub silence: Span<1, DAY>,
 }
 
 /// `[meter]`
@@ -250,6 +252,7 @@ impl Default for Capture {
             filter: Maybe(None),
             max_kept_addresses: Count::clamped(256),
             max_kept_headers: Count::clamped(64),
+            silence: Span::clamped(600),
         }
     }
 }

@@ -12,7 +12,8 @@ use sensor::class::Class;
 use sensor::policy::Exemption;
 use sensor::record::{Allowance, Block, BlockState, Review, ReviewState};
 use sensor::timestamp::Timestamp;
-use sensor::warden::{Desk, Enforcement, Message, Standing, Suspicion, Switch};
+use sensor::engine::Suspicion;
+use sensor::warden::{Desk, Enforcement, Message, Standing, Switch};
 
 /// What the configuration would exempt.
 pub const EXEMPT: &str = "198.51.100.0/24";
@@ -86,6 +87,7 @@ impl Lists {
                 }
                 self.blocks.retain(|block| block.target != target);
                 self.blocks.push(Block {
+                    forced: false,
                     target,
                     state: BlockState::Enforced,
                     origin: actor.origin,

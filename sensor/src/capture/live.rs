@@ -280,6 +280,15 @@ pub fn probe(
     Ok(probed.collect())
 }
 
+/// The names of the interfaces to capture on now.
+pub fn interfaces(settings: &config::Capture) -> Result<Vec<String>, CaptureError> {
+    let network = Network::read()?;
+    Ok(wanted(settings, &network)
+        .into_iter()
+        .map(str::to_owned)
+        .collect())
+}
+
 /// The interfaces named, or those of the default routes.
 fn wanted<'a>(settings: &'a config::Capture, network: &'a Network) -> BTreeSet<&'a str> {
     let named = settings.interfaces.iter().map(config::Interface::as_str);
