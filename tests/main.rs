@@ -19,6 +19,8 @@ mod selftest;
 #[cfg(test)]
 mod skip;
 #[cfg(test)]
+mod store;
+#[cfg(test)]
 mod tshark;
 #[cfg(test)]
 mod tunnel;
