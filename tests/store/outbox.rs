@@ -54,30 +54,35 @@ fn a_full_outbox_gives_up_the_least_severe_and_says_which() {
     let config = config(&folder.path().join("garita.db"), settings);
     let (store, _) = Store::open(&config, now);
     for number in 0..150 {
-        // The first sixty matter less than the rest.
-        let severity = if number < 60 { 1 } else { 3 };
+        // The first matters most, and the sixty after it least.
+        let severity = match number {
+            0 => 4,
+            1..=60 => 1,
+            _ => 3,
+        };
         store.record(Entry::Publish(message(&number.to_string(), severity)));
     }
     store.clone().close();
     let reader = store.reader().unwrap();
     assert_eq!(reader.outbox_extent().unwrap().pending, 100);
-    assert_eq!(reader.outbox(0, 1).unwrap()[0].seq, 51);
+    let next: Vec<_> = reader.outbox(0, 2).unwrap().iter().map(|p| p.seq).collect();
+    assert_eq!(next, [1, 52]);
     assert_eq!(
         reader.dropped_ranges(10).unwrap(),
-        [Dropped { first: 1, last: 50 }]
+        [Dropped { first: 2, last: 51 }]
     );
     drop(store);
 
     let (store, _) = Store::open(&config, now);
-    store.record(Entry::Told { first: 1, last: 50 });
+    store.record(Entry::Told { first: 2, last: 51 });
     store.record(Entry::Publish(message("one more", 4)));
     store.clone().close();
     let reader = store.reader().unwrap();
     assert_eq!(
         reader.dropped_ranges(10).unwrap(),
         [Dropped {
-            first: 51,
-            last: 51
+            first: 52,
+            last: 52
         }]
     );
     assert_eq!(reader.dropped_from(50, 10).unwrap().len(), 2);

@@ -213,11 +213,15 @@ mod tests {
     }
 
     fn all(db: &Connection) -> usize {
-        let mut steps = 0;
-        while step(db, &bounds(), NOW).unwrap() == Step::More {
-            steps += 1;
-        }
-        steps
+        let taken = || {
+            let transaction = db.unchecked_transaction().unwrap();
+            let taken = step(&transaction, &bounds(), NOW).unwrap();
+            transaction.commit().unwrap();
+            taken
+        };
+        std::iter::repeat_with(taken)
+            .take_while(|taken| *taken == Step::More)
+            .count()
     }
 
     #[test]
@@ -228,7 +232,7 @@ mod tests {
         (1_100..1_700).for_each(|number| block(&db, number, Some(days(-100))));
         assert_eq!(count(&db, "block").unwrap(), 1_700);
         let steps = all(&db);
-        assert!(steps >= 3, "{steps} steps");
+        assert!(steps >= 2, "{steps} steps");
         assert_eq!(count(&db, "block").unwrap(), 1_000);
         (2_000..3_500).for_each(|number| block(&db, number, None));
         all(&db);
