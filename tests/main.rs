@@ -28,6 +28,7 @@ mod selftest;
 mod skip;
 #[cfg(test)]
 mod surroundings;
+mod store;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

@@ -318,7 +318,7 @@ impl Default for Store {
         Self {
             path: FilePath::new("/var/lib/garita/garita.db"),
             retention: Span::clamped(90 * DAY),
-            max_revisions: Count::clamped(100_000),
+            max_revisions: Count::clamped(50_000),
             max_blocks: Count::clamped(200_000),
             audit_retention: Span::clamped(365 * DAY),
             max_audit: Count::clamped(200_000),
