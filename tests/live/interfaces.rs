@@ -112,7 +112,8 @@ fn without_a_name_the_default_routes_say_where() {
         let why = nothing.missing.as_deref().expect("nothing is listened on");
         assert!(why.contains("no default route"), "{why}");
 
-        sensor.ip("link add lan0 type dummy");
+        sensor.ip("link add lan0 type veth peer name lan1");
+        sensor.ip("link set lan1 up");
         sensor.ip("link set lan0 up");
         for route in [
             "route add default via 192.0.2.2",
