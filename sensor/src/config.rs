@@ -68,7 +68,7 @@ pub struct Capture {
     /// Interfaces to watch; none means those of the default routes.
     pub interfaces: List<Interface>,
     /// Bytes of the kernel's buffer of an interface, in pcap mode.
-    pub buffer: Count<262_144, 1_073_741_824>,
+    pub buffer: Count<1_048_576, 1_073_741_824>,
     /// Bytes of a frame that are looked at, in pcap mode.
     pub snap_len: Count<128, 65_535>,
     /// Frames that are looked at, in pcap mode; unset it is all.
