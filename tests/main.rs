@@ -26,9 +26,9 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+mod store;
 #[cfg(test)]
 mod surroundings;
-mod store;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

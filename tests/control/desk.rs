@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ipnet::IpNet;
 use sensor::action::{Action, Actor, Done, Lifetime, Refusal};
 use sensor::class::Class;
+use sensor::engine::Suspicion;
 use sensor::policy::Exemption;
 use sensor::record::{Allowance, Block, BlockState, Review, ReviewState};
 use sensor::timestamp::Timestamp;
-use sensor::engine::Suspicion;
 use sensor::warden::{Desk, Enforcement, Message, Standing, Switch};
 
 /// What the configuration would exempt.

@@ -359,7 +359,10 @@ fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {
         CaptureMode::Pcap => Ok((pcap()?, String::new())),
         CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
         CaptureMode::Auto => match ebpf() {
-            Ok(kernel) => Ok((kernel, "ebpf, because the kernel's meter loads here".to_owned())),
+            Ok(kernel) => Ok((
+                kernel,
+                "ebpf, because the kernel's meter loads here".to_owned(),
+            )),
             Err(error) => {
                 let why = format!(
                     "pcap, because the kernel's meter cannot be used: {}",
