@@ -26,6 +26,7 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod surroundings;
