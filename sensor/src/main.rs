@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
-use sensor::config;
+use clap::{CommandFactory, Parser, Subcommand};
+use sensor::{config, firewall};
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;
@@ -41,6 +41,12 @@ enum Command {
     Check,
     /// Try the configuration and the model on embedded attacks and ordinary traffic; nothing on the machine is touched
     SelfTest(cli::self_test::Arguments),
+    /// Write man pages and shell completions, for the package
+    #[command(hide = true)]
+    Manual(cli::manual::Arguments),
+    /// Take table, blocks and programs out of the kernel, before the package is removed
+    #[command(hide = true)]
+    Withdraw,
 }
 
 fn main() -> ExitCode {
@@ -65,8 +71,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = arguments.config.as_deref();
-    if let Command::Check = arguments.command {
-        return cli::check::run(file);
+    // These must work where the configuration does not.
+    match &arguments.command {
+        Command::Check => return cli::check::run(file),
+        Command::Manual(manual) => return cli::manual::run(manual, Arguments::command()),
+        Command::Withdraw => return cli::withdraw::run(&mut firewall::Observe),
+        _ => {}
     }
     let config = config::Config::load(file)?;
     match &arguments.command {
@@ -75,7 +85,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Train(arguments) => cli::train::run(&config, arguments),
         Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
         Command::SelfTest(arguments) => cli::self_test::run(&config, arguments),
-        Command::Check => Ok(()),
+        Command::Check | Command::Manual(_) | Command::Withdraw => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod check;
 pub mod evaluate;
 pub mod flows;
+pub mod manual;
 mod progress;
 mod read;
 pub mod replay;
@@ -11,6 +12,7 @@ mod report;
 pub mod self_test;
 mod table;
 pub mod train;
+pub mod withdraw;
 
 use std::io::{self, Write};
 
