@@ -16,6 +16,7 @@ mod test;
 mod tidy;
 mod tool;
 mod train;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,6 +63,8 @@ enum Task {
     Lab(lab::Args),
     /// Make the Debian package, with manual and completions, and check it
     Package(package::Args),
+    /// Try the package on a Debian of its own: install, attack, upgrade, crash, remove
+    Trial(trial::Args),
 }
 
 fn main() -> ExitCode {
@@ -87,6 +90,7 @@ fn run(task: Task) -> Result<()> {
         Task::Train { folders, arguments } => train::run(&shell, &folders, &arguments),
         Task::Lab(arguments) => lab::run(&arguments),
         Task::Package(arguments) => package::run(&shell, &arguments),
+        Task::Trial(arguments) => trial::run(&shell, &arguments),
     }
 }
 

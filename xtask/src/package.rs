@@ -120,11 +120,14 @@ fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
 fn describe(shell: &Shell, program: &Path, manual: &Path) -> Result<()> {
     shell.remove_path(manual)?;
     cmd!(shell, "{program} manual {manual}")
-        .env_remove("GARITA__SENSOR__NAME")
         .run()
         .context("the manual cannot be written")?;
     let notices = manual.join("third-party.txt");
     shell.write_file(&notices, notices::read(shell)?)?;
-    cmd!(shell, "gzip --best --no-name --force {notices}").run()?;
+    for folder in ["man1", "man5"] {
+        let pages = shell.read_dir(manual.join(folder))?;
+        cmd!(shell, "gzip --best --no-name {pages...}").run()?;
+    }
+    cmd!(shell, "gzip --best --no-name {notices}").run()?;
     Ok(())
 }
