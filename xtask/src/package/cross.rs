@@ -13,10 +13,13 @@ use crate::target;
 /// What rustc calls it.
 pub(super) const TRIPLE: &str = "aarch64-unknown-linux-gnu";
 
-const NEEDED: &[Package] = &[package(
-    "gcc-aarch64-linux-gnu",
-    "links programs for arm64 and compiles SQLite for it",
-)];
+const NEEDED: &[Package] = &[
+    package(
+        "gcc-aarch64-linux-gnu",
+        "links programs for arm64 and compiles SQLite for it",
+    ),
+    package("libc6-dev-arm64-cross", "the C library's headers for arm64"),
+];
 
 /// What the sensor links, with the headers.
 const LIBRARIES: &[&str] = &[
