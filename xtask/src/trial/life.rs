@@ -130,7 +130,14 @@ fn start(trial: &mut Trial) -> Result<String> {
     let user = machine.run("ps -o user= -p $(systemctl show -P MainPID garita)")?;
     ensure!(user == "garita", "it runs as {user}");
     machine.run("garita allow add 198.51.100.0/24 --reason trial")?;
-    machine.run("garita status > /dev/null; echo active as garita, $(systemctl show -P MemoryCurrent garita | grep -v 'not set' || ps -o rss= -p $(systemctl show -P MainPID garita)) resident, score $(systemd-analyze security --no-pager garita | tail -n 1)")
+    machine.run("garita status > /dev/null")?;
+    let meter =
+        machine.run("journalctl --unit garita | grep -o 'watching through [a-z]*' | tail -n 1")?;
+    let memory = machine.run("ps -o rss= -p $(systemctl show -P MainPID garita)")?;
+    let score = machine.run("systemd-analyze security --no-pager garita | grep -o 'exposure.*'")?;
+    Ok(format!(
+        "active as {user}, {meter}, {memory} kB resident, {score}"
+    ))
 }
 
 fn attack(trial: &mut Trial) -> Result<String> {
