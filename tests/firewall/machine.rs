@@ -75,7 +75,7 @@ fn one_capability_is_enough_and_without_it_the_error_says_so() {
 fn capable() {
     assert!(!nix::unistd::Uid::effective().is_root());
     let mut firewall = Nftables::open().unwrap();
-    let mut monitor = firewall.monitor().unwrap();
+    let mut monitor = firewall.monitor().unwrap().unwrap();
     firewall.install(&Holdings::default()).unwrap();
     // More than an unprivileged socket may send at once.
     let hosts: Vec<_> = (0..20_000_u32)
