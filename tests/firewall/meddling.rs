@@ -18,7 +18,7 @@ struct Watch {
 }
 
 fn watch(namespace: &crate::netns::Namespace, firewall: &Nftables) -> Watch {
-    let mut monitor = namespace.run(|| firewall.monitor()).unwrap();
+    let mut monitor = namespace.run(|| firewall.monitor()).unwrap().unwrap();
     let stopper = monitor.stopper();
     let (teller, told) = mpsc::channel();
     let thread = std::thread::spawn(move || {
@@ -232,7 +232,7 @@ fn an_overrun_is_said_and_survived() {
     };
     firewall.block(&crowd(50_000)).unwrap();
     // Nobody reads while the set is flushed, so that the socket overruns.
-    let mut monitor = namespace.run(|| firewall.monitor()).unwrap();
+    let mut monitor = namespace.run(|| firewall.monitor()).unwrap().unwrap();
     nft(&namespace, "flush set inet garita blocked4");
     let what = monitor.wait().unwrap().unwrap();
     assert!(
