@@ -13,7 +13,7 @@ use sensor::engine::Suspicion;
 use sensor::policy::Exemption;
 use sensor::record::{Allowance, Block, BlockState, Review, ReviewState};
 use sensor::timestamp::Timestamp;
-use sensor::warden::{Desk, Enforcement, Message, Standing, Switch};
+use sensor::warden::{Desk, Enforcement, Message, Notice, Standing, Switch};
 
 /// What the configuration would exempt.
 pub const EXEMPT: &str = "198.51.100.0/24";
@@ -60,6 +60,15 @@ impl Lists {
                 }
                 Message::Standing(address, reply) => {
                     let _ = reply.send(self.standing(address));
+                }
+                Message::Notice(Notice::Suspicion(address, reply)) => {
+                    let suspected = address.to_string() == SUSPECT;
+                    let _ = reply.send(suspected.then_some(Suspicion {
+                        log_odds: 4.2,
+                        block_at: 9.0,
+                        class: Class::Scan,
+                        snapshots: 3,
+                    }));
                 }
                 Message::Enforcement(reply) => {
                     let configured = true;
@@ -168,12 +177,7 @@ impl Lists {
                 .then(|| Exemption::Listed(exempt()).to_string()),
             home: address.to_string().starts_with("192.0.2."),
             reviews: reviews.cloned().collect(),
-            suspicion: (address.to_string() == SUSPECT).then_some(Suspicion {
-                log_odds: 4.2,
-                block_at: 9.0,
-                class: Class::Scan,
-                snapshots: 3,
-            }),
+            suspicion: None,
         }
     }
 }

@@ -48,7 +48,7 @@ CREATE TABLE block (
     begun           INTEGER NOT NULL,
     expires         INTEGER,
     confirm_by      INTEGER,
-    forced          INTEGER NOT NULL,
+    forced          INTEGER NOT NULL DEFAULT 0,
     released        INTEGER,
     released_by     TEXT,
     released_reason TEXT
