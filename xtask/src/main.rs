@@ -6,6 +6,7 @@
     reason = "a task talks to the person who started it"
 )]
 
+mod bench;
 mod demo;
 mod ebpf;
 mod lab;
@@ -30,6 +31,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure what the kernel meter costs a packet, as root
+    Bench {
+        /// What to measure
+        subject: bench::Subject,
+        /// Only the measurements whose name begins with this
+        only: Option<String>,
+    },
     /// Build the sensor and show what it reports for a recorded attack
     Demo,
     /// Build the kernel program
@@ -71,6 +79,7 @@ fn run(task: Task) -> Result<()> {
     let shell = Shell::new().context("the current folder cannot be read")?;
     shell.change_dir(root());
     match task {
+        Task::Bench { subject, only } => bench::run(&shell, subject, only.as_deref()),
         Task::Demo => demo::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
         Task::Provision => provision::everything(&shell).map(drop),
