@@ -6,6 +6,7 @@ mod captures;
 mod cases;
 pub(crate) mod frames;
 mod live;
+mod mixes;
 mod object;
 mod oracle;
 mod program;

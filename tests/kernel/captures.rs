@@ -1,4 +1,4 @@
-//! Real captures through both homes of the meter: the program's test run, and the sensor's decoder and tables.
+//! Real captures, and mixes written by chance, through both homes of the meter: the kernel program and the sensor.
 //! What only the sensor peels (tunnels, MPLS, PPPoE) is left out on both sides.
 
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use sensor::meter::{Caps, Datagram, Meter};
 use sensor::timeline::Timeline;
 
 use super::frames::{Frame, ethernet};
+use super::mixes::mixes;
 use super::oracle::{self, State};
 use super::program::{self, Program};
 use super::{LIMITS, assert_alike, built};
@@ -30,23 +31,29 @@ fn captures_meter_alike() {
         .filter(|path| path.is_file())
         .collect();
     paths.sort();
-    let (mut frames, mut snapshots) = (0, 0);
-    for path in &paths {
-        println!("{}", path.display());
-        let state = compare(&object, path);
+    let recorded = paths
+        .iter()
+        .map(|path| (path.display().to_string(), read(path)));
+    let mixed = mixes().map(|(name, frames)| (name.to_owned(), frames));
+    let (mut captures, mut frames, mut snapshots) = (0, 0, 0);
+    for (name, capture) in recorded.chain(mixed) {
+        let state = compare(&object, &capture);
+        println!(
+            "{name}: {} frames, {} snapshots, {} flows",
+            capture.len(),
+            state.snapshots.len(),
+            state.flows.len()
+        );
+        captures += 1;
         frames += state.counters[Count::Frame.index()];
         snapshots += state.snapshots.len();
     }
-    println!(
-        "{} captures, {frames} frames, {snapshots} snapshots alike",
-        paths.len()
-    );
-    assert!(paths.len() >= 10 && snapshots > 1000, "too little to judge");
+    println!("{captures} captures, {frames} frames, {snapshots} snapshots alike");
+    assert!(captures >= 30 && snapshots > 5000, "too little to judge");
 }
 
-/// Meters a capture thrice: in the kernel, in the sensor, and in the simplest tables; all must agree.
-fn compare(object: &[u8], path: &Path) -> State {
-    let frames = read(path);
+/// Meters frames thrice: in the kernel, in the sensor, and in the simplest tables; all must agree.
+fn compare(object: &[u8], frames: &[Frame]) -> State {
     let mut expected = State::default();
     let mut work = Work::new(LIMITS);
     let mut meter = Meter::new(
@@ -58,7 +65,7 @@ fn compare(object: &[u8], path: &Path) -> State {
         },
         LIMITS,
     );
-    for frame in &frames {
+    for frame in frames {
         oracle::meter(&mut expected, &mut work, frame);
         if let Some((at, _, tag)) = oracle::find_ip(&frame.bytes) {
             meter.meter(&Datagram {
@@ -72,7 +79,7 @@ fn compare(object: &[u8], path: &Path) -> State {
     }
     let mut program = Program::load(object, LIMITS, expected.entries())
         .unwrap_or_else(|error| panic!("the program does not load: {error:#}"));
-    for frame in &frames {
+    for frame in frames {
         program.run(frame).expect("the program runs");
     }
     let found = program.finish().expect("the maps can be read");

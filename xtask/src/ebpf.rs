@@ -12,8 +12,9 @@ use crate::target;
 /// Names the built program to the sensor's build, which embeds it, and to the tests that load it.
 pub(crate) const OBJECT: &str = "GARITA_METER_OBJECT";
 
-/// The binary of the `ebpf` package.
-const PROGRAM: &str = "meter";
+/// The binaries of the `ebpf` package: the product's program, and what its cost is measured with.
+const METER: &str = "meter";
+const TRAFFIC: &str = "traffic";
 
 /// Little-endian BPF; what x86, ARM and RISC-V machines run.
 const TARGET: &str = "bpfel-unknown-none";
@@ -40,22 +41,36 @@ const PROFILE: &[(&str, &str)] = &[
 
 /// Builds the kernel program and returns where it is; installs what that takes.
 pub(crate) fn build(shell: &Shell) -> Result<PathBuf> {
+    let object = build_binary(shell, METER)?;
+    println!("A sensor built with {OBJECT} set to that path has it inside.");
+    Ok(object)
+}
+
+/// Builds the programs that the meter's cost is measured with, and returns where they are.
+pub(crate) fn build_traffic(shell: &Shell) -> Result<PathBuf> {
+    build_binary(shell, TRAFFIC)
+}
+
+fn build_binary(shell: &Shell, binary: &str) -> Result<PathBuf> {
     let tools = provision::kernel_tools(shell)?;
     let folder = target().join("ebpf");
-    compile(shell, &tools, &folder)?;
-    let object = folder.join("garita-meter.o");
-    let built = folder.join(TARGET).join("release").join(PROGRAM);
+    compile(shell, &tools, (binary, &folder))?;
+    let object = folder.join(format!("garita-{binary}.o"));
+    let built = folder.join(TARGET).join("release").join(binary);
     shell.copy_file(&built, &object)?;
     let size = object
         .metadata()
         .context("the kernel program was not built")?
         .len();
     println!("Kernel program: {} ({size} bytes)", object.display());
-    println!("A sensor built with {OBJECT} set to that path has it inside.");
     Ok(object)
 }
 
-fn compile(shell: &Shell, tools: &KernelTools, folder: &std::path::Path) -> Result<()> {
+fn compile(
+    shell: &Shell,
+    tools: &KernelTools,
+    (binary, folder): (&str, &std::path::Path),
+) -> Result<()> {
     let KernelTools { toolchain, linker } = tools;
     let mut flags = vec!["-C".to_owned(), format!("linker={linker}")];
     for flag in FLAGS {
@@ -66,7 +81,7 @@ fn compile(shell: &Shell, tools: &KernelTools, folder: &std::path::Path) -> Resu
         .map(|(setting, value)| (format!("CARGO_PROFILE_RELEASE_{setting}"), value));
     cmd!(
         shell,
-        "rustup run {toolchain} cargo build --package ebpf --bin {PROGRAM} --release --target {TARGET} -Z build-std=core --target-dir {folder}"
+        "rustup run {toolchain} cargo build --package ebpf --bin {binary} --release --target {TARGET} -Z build-std=core --target-dir {folder}"
     )
     .envs(profile)
     // The separator lets a path with spaces through.

@@ -6,6 +6,7 @@
     reason = "a task talks to the person who started it"
 )]
 
+mod bench;
 mod demo;
 mod deny;
 mod ebpf;
@@ -34,6 +35,13 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure what the kernel meter costs a packet, as root
+    Bench {
+        /// What to measure
+        subject: bench::Subject,
+        /// Only the measurements whose name begins with this
+        only: Option<String>,
+    },
     /// Build the sensor and show what it reports for a recorded attack
     Demo,
     /// Check the dependencies' licences, sources and advisories
@@ -81,6 +89,7 @@ fn run(task: Task) -> Result<()> {
     let shell = Shell::new().context("the current folder cannot be read")?;
     shell.change_dir(root());
     match task {
+        Task::Bench { subject, only } => bench::run(&shell, subject, only.as_deref()),
         Task::Demo => demo::run(&shell),
         Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),

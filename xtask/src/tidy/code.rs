@@ -51,6 +51,7 @@ const IMPURE: &[&str] = &[
 /// Netlink calls into C; the kernel program and the maps it shares with user space.
 const UNSAFE: &[&str] = &[
     "ebpf/src/main.rs",
+    "ebpf/src/traffic.rs",
     "sensor/src/capture/kernel.rs",
     "sensor/src/firewall/netlink.rs",
     "tests/kernel/program.rs",

@@ -1,0 +1,32 @@
+//! Measures what the kernel meter costs, on this machine and now: compare the columns of one run, never two runs.
+//! It needs root, and works in a network namespace of its own.
+
+use anyhow::{Context, Result};
+use xshell::{Shell, cmd};
+
+use crate::{ebpf, provision};
+
+/// Names the programs the meter is compared with, for the benchmark that loads them.
+const TRAFFIC: &str = "GARITA_TRAFFIC_OBJECT";
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// The kernel meter
+    Kernel,
+}
+
+/// Builds programs and benchmark, and runs those measurements whose name begins with `only`; all without it.
+pub(crate) fn run(shell: &Shell, Subject::Kernel: Subject, only: Option<&str>) -> Result<()> {
+    provision::packages(shell, provision::BUILD)?;
+    let meter = ebpf::build(shell)?;
+    let traffic = ebpf::build_traffic(shell)?;
+    cmd!(
+        shell,
+        "cargo bench --package tests --bench kernel -- {only...}"
+    )
+    .env(ebpf::OBJECT, &meter)
+    .env(TRAFFIC, &traffic)
+    .run()
+    .context("the kernel meter was not measured")
+}
