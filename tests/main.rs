@@ -11,6 +11,8 @@ mod learning;
 #[cfg(test)]
 mod meter;
 #[cfg(test)]
+mod netns;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod replay;

@@ -1,6 +1,7 @@
 //! The daemon: wires threads, tasks and channels, keeps an eye on them, and takes them down in order.
 //! It decides nothing about traffic.
 
+mod archive;
 mod clockwork;
 mod parts;
 mod reload;
