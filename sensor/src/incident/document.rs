@@ -1,9 +1,11 @@
 //! The keys of an incident, in the order they are written; the names are ECS's, and what ECS has no place for is below
 //! `garita`. Other programs rely on them, so none is ever renamed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
 use super::Timestamp;
@@ -13,7 +15,7 @@ use crate::class::Class;
 pub(super) const ECS_VERSION: &str = "8.17.0";
 
 /// One revision of an incident. Fields are written in this order.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// When it was decided what is told here.
     #[serde(rename = "@timestamp")]
@@ -43,14 +45,14 @@ pub struct Incident {
 }
 
 /// `ecs`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Ecs {
     /// Version of the schema.
     pub version: &'static str,
 }
 
 /// `event`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Event {
     /// The same for all revisions of an incident, and for each replay of it.
     pub id: String,
@@ -73,7 +75,7 @@ pub struct Event {
 }
 
 /// `source` and `destination`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Endpoint {
     /// Address.
     pub ip: IpAddr,
@@ -83,7 +85,7 @@ pub struct Endpoint {
 }
 
 /// `network`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Network {
     /// Transport protocol, by its IANA name or number.
     pub transport: String,
@@ -93,21 +95,21 @@ pub struct Network {
 }
 
 /// `related`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Related {
     /// Addresses, each once, the subject first.
     pub ip: Vec<IpAddr>,
 }
 
 /// `threat`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Threat {
     /// The technique.
     pub technique: TechniqueName,
 }
 
 /// `threat.technique`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TechniqueName {
     /// Its number.
     pub id: &'static str,
@@ -116,7 +118,7 @@ pub struct TechniqueName {
 }
 
 /// `observer`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ObservedBy {
     /// The sensor's name.
     pub name: String,
@@ -131,21 +133,21 @@ pub struct ObservedBy {
 }
 
 /// `observer.ingress`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Ingress {
     /// The interface.
     pub interface: InterfaceName,
 }
 
 /// `observer.ingress.interface`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct InterfaceName {
     /// Its name.
     pub name: String,
 }
 
 /// `garita`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Garita {
     /// Who to act on; nothing in a `ddos`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -183,7 +185,7 @@ pub struct Garita {
 }
 
 /// `garita.tunnel`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Carrier {
     /// The outer address on the initiator's side.
     pub source: IpAddr,
@@ -192,7 +194,7 @@ pub struct Carrier {
 }
 
 /// `garita.evidence`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EvidenceSummary {
     /// The highest sum that was reached.
     pub log_odds: Rounded,
@@ -209,7 +211,7 @@ pub struct EvidenceSummary {
 }
 
 /// An item of `garita.explanation`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// Name of the feature.
     pub feature: &'static str,
@@ -222,7 +224,7 @@ pub struct Explanation {
 }
 
 /// `garita.model`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ModelScore {
     /// Its name.
     pub name: String,
@@ -233,7 +235,7 @@ pub struct ModelScore {
 }
 
 /// `garita.block`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct BlockSummary {
     /// Address or prefix.
     pub target: String,
@@ -260,5 +262,15 @@ impl From<f64> for Rounded {
 impl Serialize for Rounded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.0)
+    }
+}
+
+impl JsonSchema for Rounded {
+    fn schema_name() -> Cow<'static, str> {
+        "Rounded".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        f64::json_schema(generator)
     }
 }
