@@ -1,13 +1,19 @@
 //! Tests at the boundary; each module is one way a user meets the program.
 
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod firewall;
 #[cfg(test)]
 mod garita;
 #[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod learning;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod meter;
 #[cfg(test)]
@@ -20,6 +26,8 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+#[cfg(test)]
+mod surroundings;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

@@ -229,12 +229,12 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<StoredIncident> {
 }
 
 fn past_block(row: &Row<'_>) -> rusqlite::Result<PastBlock> {
-    let at: Option<Timestamp> = row.get(11)?;
+    let at: Option<Timestamp> = row.get(12)?;
     let released = |at| -> rusqlite::Result<Released> {
         Ok(Released {
             at,
-            by: row.get(12)?,
-            reason: row.get(13)?,
+            by: row.get(13)?,
+            reason: row.get(14)?,
         })
     };
     Ok(PastBlock {

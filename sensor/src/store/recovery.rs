@@ -11,8 +11,7 @@ use crate::record::{Allowance, Answered, Block, Review, ReviewState};
 use crate::timestamp::Timestamp;
 
 /// The columns of a block, in the order in which `block` reads them.
-pub(super) const BLOCK: &str =
-    "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by";
+pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced";
 /// The columns of an allowance.
 pub(super) const ALLOWANCE: &str = "net, by, reason, since, expires";
 /// The columns of a review.
@@ -122,6 +121,7 @@ pub(super) fn block(row: &Row<'_>) -> Result<Block> {
         begun: row.get(8)?,
         expires: row.get(9)?,
         confirm_by: row.get(10)?,
+        forced: row.get(11)?,
     })
 }
 

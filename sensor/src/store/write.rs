@@ -122,12 +122,12 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
     .execute(params![Text(block.target), block.begun, block.by])?;
     let (low, high) = ends(block.target);
     db.prepare_cached(
-        "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by)
-         VALUES (:target, :low, :high, :state, :origin, :by, :reason, :class, :incident, :offence, :begun, :expires, :confirm_by)
+        "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced)
+         VALUES (:target, :low, :high, :state, :origin, :by, :reason, :class, :incident, :offence, :begun, :expires, :confirm_by, :forced)
          ON CONFLICT (target, begun) DO UPDATE SET
              state = excluded.state, origin = excluded.origin, by = excluded.by, reason = excluded.reason,
              class = excluded.class, incident = excluded.incident, offence = excluded.offence,
-             expires = excluded.expires, confirm_by = excluded.confirm_by,
+             expires = excluded.expires, confirm_by = excluded.confirm_by, forced = excluded.forced,
              released = NULL, released_by = NULL, released_reason = NULL",
     )?
     .execute(named_params! {
@@ -144,6 +144,7 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
         ":begun": block.begun,
         ":expires": block.expires,
         ":confirm_by": block.confirm_by,
+        ":forced": block.forced,
     })?;
     match host(block.target) {
         Some(address) if block.offence > 0 => offences(

@@ -48,6 +48,7 @@ CREATE TABLE block (
     begun           INTEGER NOT NULL,
     expires         INTEGER,
     confirm_by      INTEGER,
+    forced          INTEGER NOT NULL,
     released        INTEGER,
     released_by     TEXT,
     released_reason TEXT
