@@ -73,11 +73,6 @@ impl Outbox {
         self.at_end = false;
     }
 
-    /// Whether everything has been handed out, as far as was known when it was last read.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.at_end && self.batch.is_empty()
-    }
-
     /// What tells this outbox from every other.
     pub(super) fn epoch(&self) -> Option<&str> {
         self.epoch.as_deref()

@@ -92,7 +92,7 @@ pub(super) enum Trouble {
     #[error("the broker at {0} refuses our user or password (report.user, report.password_file)")]
     Password(String),
     /// It knows us, and does not want us.
-    #[error("the broker at {0} does not let us in: not authorized")]
+    #[error("the broker at {0} does not let us in: not authorized, or not by this password (report.user, report.password_file)")]
     NotAuthorized(String),
     /// It refuses us for another reason.
     #[error("the broker at {at} refuses the connection: {why}")]
