@@ -28,6 +28,7 @@ mod report;
 mod selftest;
 #[cfg(test)]
 mod skip;
+mod store;
 #[cfg(test)]
 mod surroundings;
 #[cfg(test)]
