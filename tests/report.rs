@@ -6,6 +6,7 @@ mod chaos;
 mod commands;
 mod coordinator;
 mod errors;
+mod page;
 mod pki;
 mod publisher;
 mod schemas;

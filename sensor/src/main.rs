@@ -59,6 +59,9 @@ enum Command {
     Audit(cli::audit::Arguments),
     /// Try the configuration and the model on embedded attacks and ordinary traffic; nothing on the machine is touched
     SelfTest(cli::self_test::Arguments),
+    /// Write the JSON Schemas of what is published over MQTT
+    #[command(hide = true)]
+    Schema(cli::schema::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +89,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     match &arguments.command {
         Command::Check => return cli::check::run(file),
         Command::Run => return cli::run::run(file),
+        Command::Schema(arguments) => return cli::schema::run(arguments),
         _ => {}
     }
     let config = config::Config::load(file)?;
@@ -103,7 +107,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Review(arguments) => cli::review::run(&config, arguments),
         Command::Enforce(arguments) => cli::enforce::run(&config, arguments),
         Command::Audit(arguments) => cli::audit::run(&config, arguments),
-        Command::Check | Command::Run => Ok(()),
+        Command::Check | Command::Run | Command::Schema(_) => Ok(()),
     }
 }
 

@@ -38,10 +38,17 @@ impl Broker {
     pub(super) fn in_folder(folder: TempDir, (port, settings): (u16, &str)) -> Self {
         let path = folder.path().to_str().expect("temporary folders are UTF-8");
         let settings = settings.replace("FOLDER", path);
-        let text = format!("user root\nlistener {port} 127.0.0.1\n{settings}log_dest stderr\nlog_type all\n");
-        std::fs::write(folder.path().join("mosquitto.conf"), text).expect("the broker's folder can be written");
+        let text = format!(
+            "user root\nlistener {port} 127.0.0.1\n{settings}log_dest stderr\nlog_type all\n"
+        );
+        std::fs::write(folder.path().join("mosquitto.conf"), text)
+            .expect("the broker's folder can be written");
         let child = start(&folder);
-        Self { port, folder, child }
+        Self {
+            port,
+            folder,
+            child,
+        }
     }
 
     /// The URL of `report.url`.

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 
 use super::broker::Broker;
 use super::coordinator::Coordinator;
-use super::publisher::{Publisher, configuration, configure};
 use super::let_pass;
+use super::publisher::{Publisher, configuration, configure};
 use crate::netns::Namespace;
 
 /// What may happen to the broker, the line and the sensor.
@@ -34,7 +34,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
     }
 }
@@ -49,15 +52,27 @@ fn ten_thousand_incidents_arrive_whatever_happens() {
     let mut broker = Broker::with("allow_anonymous true\npersistence false\n");
     let coordinator = Coordinator::start(broker.port);
     let folder = TempDir::new().unwrap();
-    let report = format!("url = \"{}\"\ndrain_rate = 2000\n{}", broker.url(), Coordinator::trust());
+    let report = format!(
+        "url = \"{}\"\ndrain_rate = 2000\n{}",
+        broker.url(),
+        Coordinator::trust()
+    );
     configure(folder.path(), (&report, ""));
     let mut sensor = Publisher::start(folder.path());
     sensor.post(INCIDENTS, 250);
 
     use Mishap::{BrokerKilled, BrokerStopped, LineCut, SensorKilled};
     let mut mishaps = vec![
-        SensorKilled, BrokerKilled, LineCut, SensorKilled, BrokerStopped, SensorKilled, BrokerKilled, SensorKilled,
-        BrokerKilled, SensorKilled,
+        SensorKilled,
+        BrokerKilled,
+        LineCut,
+        SensorKilled,
+        BrokerStopped,
+        SensorKilled,
+        BrokerKilled,
+        SensorKilled,
+        BrokerKilled,
+        SensorKilled,
     ];
     let seed = u64::from(std::process::id());
     println!("seed {seed}");
@@ -110,7 +125,11 @@ fn ten_thousand_incidents_arrive_whatever_happens() {
     assert_eq!(heard.missing(&epoch), Vec::<u64>::new());
     assert_eq!(heard.wrong, Vec::<String>::new());
     assert_eq!(heard.numbered.len(), 1, "one file, one epoch");
-    let outages = heard.of("condition").iter().filter(|body| body["garita"]["condition"] == "outage").count();
+    let outages = heard
+        .of("condition")
+        .iter()
+        .filter(|body| body["garita"]["condition"] == "outage")
+        .count();
     assert!(outages >= 2, "{outages} outages were told of");
     assert!(lines < 60, "{lines} warnings");
     println!(
@@ -128,7 +147,9 @@ fn an_outage_costs_no_time_and_the_log_says_it_once() {
     let folder = TempDir::new().unwrap();
     configure(folder.path(), (&format!("url = \"{}\"", broker.url()), ""));
     let mut sensor = Publisher::start(folder.path());
-    coordinator.wait(("a status", Duration::from_secs(60)), |heard| heard.of("status").first().cloned());
+    coordinator.wait(("a status", Duration::from_secs(60)), |heard| {
+        heard.of("status").first().cloned()
+    });
     broker.kill();
     let (before, began) = (cpu(sensor.pid()), Instant::now());
     let_pass(Duration::from_secs(8));
@@ -142,18 +163,33 @@ fn an_outage_costs_no_time_and_the_log_says_it_once() {
     broker.restart();
     let outage = coordinator.wait(("the outage", Duration::from_secs(60)), |heard| {
         let mut conditions = heard.of("condition").iter();
-        conditions.find(|body| body["garita"]["condition"] == "outage").cloned()
+        conditions
+            .find(|body| body["garita"]["condition"] == "outage")
+            .cloned()
     });
-    assert!(outage["garita"]["outage"]["queued"].as_u64().unwrap() >= 50, "{outage}");
+    assert!(
+        outage["garita"]["outage"]["queued"].as_u64().unwrap() >= 50,
+        "{outage}"
+    );
     assert_eq!(outage["garita"]["outage"]["dropped"], 0);
-    coordinator.wait(("all of them", Duration::from_secs(60)), |heard| (heard.count() >= 50).then_some(()));
-    let back = sensor.log().iter().filter(|line| line.contains("again; it was tried")).count();
+    coordinator.wait(("all of them", Duration::from_secs(60)), |heard| {
+        (heard.count() >= 50).then_some(())
+    });
+    let back = sensor
+        .log()
+        .iter()
+        .filter(|line| line.contains("again; it was tried"))
+        .count();
     assert_eq!(back, 1);
     println!("{:.2} % of a processor during an outage", share * 100.0);
 
     sensor.stop();
     let last = coordinator.wait(("a farewell", Duration::from_secs(60)), |heard| {
-        heard.of("status").last().filter(|status| status["state"] != "online").cloned()
+        heard
+            .of("status")
+            .last()
+            .filter(|status| status["state"] != "online")
+            .cloned()
     });
     assert_eq!(last["state"], "stopped");
 }
@@ -176,22 +212,37 @@ fn a_dead_sensor_is_offline_and_a_full_outbox_says_what_it_dropped() {
     let sensor = Publisher::start(folder.path());
     let dropped = coordinator.wait(("what was dropped", Duration::from_secs(60)), |heard| {
         let mut conditions = heard.of("condition").iter();
-        conditions.find(|body| body["garita"]["condition"] == "outbox-dropped").cloned()
+        conditions
+            .find(|body| body["garita"]["condition"] == "outbox-dropped")
+            .cloned()
     });
     let ranges = dropped["garita"]["dropped"].as_array().unwrap();
-    let count: u64 = ranges.iter().map(|range| range["last"].as_u64().unwrap() - range["first"].as_u64().unwrap() + 1).sum();
+    let count: u64 = ranges
+        .iter()
+        .map(|range| range["last"].as_u64().unwrap() - range["first"].as_u64().unwrap() + 1)
+        .sum();
     assert!(count >= 200, "{dropped}");
     let heard = coordinator.heard();
     let numbers = heard.numbered.values().next().unwrap();
     for range in ranges {
-        let (first, last) = (range["first"].as_u64().unwrap(), range["last"].as_u64().unwrap());
-        assert!(numbers.range(first..=last).next().is_none(), "{first} to {last} came all the same");
+        let (first, last) = (
+            range["first"].as_u64().unwrap(),
+            range["last"].as_u64().unwrap(),
+        );
+        assert!(
+            numbers.range(first..=last).next().is_none(),
+            "{first} to {last} came all the same"
+        );
     }
     drop(heard);
 
     sensor.kill();
     let will = coordinator.wait(("the last will", Duration::from_secs(60)), |heard| {
-        heard.of("status").last().filter(|status| status["state"] == "offline").cloned()
+        heard
+            .of("status")
+            .last()
+            .filter(|status| status["state"] == "offline")
+            .cloned()
     });
     assert_eq!(will["sensor"], super::SENSOR);
 }
@@ -203,18 +254,25 @@ fn delivery_takes_a_fraction_of_a_second_and_a_burst_is_sustained() {
     let folder = TempDir::new().unwrap();
     configure(folder.path(), (&format!("url = \"{}\"", broker.url()), ""));
     let mut sensor = Publisher::start(folder.path());
-    coordinator.wait(("telemetry", Duration::from_secs(60)), |heard| heard.of("telemetry").first().cloned());
+    coordinator.wait(("telemetry", Duration::from_secs(60)), |heard| {
+        heard.of("telemetry").first().cloned()
+    });
     sensor.post(500, 100);
     let patience = Duration::from_secs(120);
-    coordinator.wait(("five hundred", patience), |heard| (heard.count() >= 500).then_some(()));
+    coordinator.wait(("five hundred", patience), |heard| {
+        (heard.count() >= 500).then_some(())
+    });
     let mut took = std::mem::take(&mut coordinator.heard().latencies);
     took.sort_unstable();
-    let at = |percent: usize| took[took.len() * percent / 100 - usize::from(percent == 100)] / 1_000;
+    let at =
+        |percent: usize| took[took.len() * percent / 100 - usize::from(percent == 100)] / 1_000;
     let (p50, p99) = (at(50), at(99));
 
     let began = Instant::now();
     sensor.post(5_500, 20_000);
-    coordinator.wait(("five thousand more", patience), |heard| (heard.count() >= 5_500).then_some(()));
+    coordinator.wait(("five thousand more", patience), |heard| {
+        (heard.count() >= 5_500).then_some(())
+    });
     let rate = 5_000.0 / began.elapsed().as_secs_f64();
     println!("delivery p50 {p50} ms, p99 {p99} ms; {rate:.0} messages a second");
     assert!(p50 < 2_000, "{p50} ms");
@@ -223,15 +281,28 @@ fn delivery_takes_a_fraction_of_a_second_and_a_burst_is_sustained() {
 }
 
 fn nft(arguments: &str) {
-    let status = Command::new("nft").args(arguments.split_whitespace()).status();
-    assert!(status.expect("nft is installed").success(), "nft {arguments}");
+    let status = Command::new("nft")
+        .args(arguments.split_whitespace())
+        .status();
+    assert!(
+        status.expect("nft is installed").success(),
+        "nft {arguments}"
+    );
 }
 
 /// Processor time of a process so far, seconds.
 fn cpu(pid: u32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: f64 = fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap()).sum();
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .collect();
+    let ticks: f64 = fields[11..13]
+        .iter()
+        .map(|ticks| ticks.parse::<f64>().unwrap())
+        .sum();
     // Linux counts in hundredths of a second (USER_HZ) wherever programs can see it.
     ticks / 100.0
 }

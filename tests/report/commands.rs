@@ -46,8 +46,16 @@ impl Scene {
         }
         store.close();
         let sensor = Some(Publisher::start(folder.path()));
-        coordinator.wait(("a status", PATIENCE), |heard| heard.of("status").first().cloned());
-        Some(Self { _namespace: namespace, _broker: broker, coordinator, folder, sensor })
+        coordinator.wait(("a status", PATIENCE), |heard| {
+            heard.of("status").first().cloned()
+        });
+        Some(Self {
+            _namespace: namespace,
+            _broker: broker,
+            coordinator,
+            folder,
+            sensor,
+        })
     }
 
     fn audit(mut self) -> Vec<AuditEntry> {
@@ -87,7 +95,9 @@ fn review(id: &str, address: &str) -> Review {
 }
 
 fn set(name: &str) -> String {
-    let listed = Command::new("nft").args(["list", "set", "inet", "garita", name]).output();
+    let listed = Command::new("nft")
+        .args(["list", "set", "inet", "garita", name])
+        .output();
     String::from_utf8(listed.expect("nft is installed").stdout).unwrap()
 }
 
@@ -97,51 +107,102 @@ fn each_verb_reaches_the_kernel_is_answered_and_audited() {
     let Some(scene) = Scene::set(test) else {
         return;
     };
-    scene.do_it("c1", json!({"action": "block", "target": "203.0.113.9", "ttl": 600, "reason": "test"}));
-    assert!(set("blocked4").contains("203.0.113.9"), "{}", set("blocked4"));
+    scene.do_it(
+        "c1",
+        json!({"action": "block", "target": "203.0.113.9", "ttl": 600, "reason": "test"}),
+    );
+    assert!(
+        set("blocked4").contains("203.0.113.9"),
+        "{}",
+        set("blocked4")
+    );
     scene.do_it("c2", json!({"action": "release", "target": "203.0.113.9"}));
     assert!(!set("blocked4").contains("203.0.113.9"));
     scene.do_it("c3", json!({"action": "block", "target": "203.0.113.10"}));
     scene.do_it("c4", json!({"action": "allow", "net": "203.0.113.8/29"}));
-    assert!(set("allowed4_net").contains("203.0.113.8/29"), "{}", set("allowed4_net"));
+    assert!(
+        set("allowed4_net").contains("203.0.113.8/29"),
+        "{}",
+        set("allowed4_net")
+    );
     assert!(!set("blocked4").contains("203.0.113.10"));
-    assert_eq!(scene.refuse("c5", json!({"action": "block", "target": "203.0.113.10"})), "exempt");
+    assert_eq!(
+        scene.refuse("c5", json!({"action": "block", "target": "203.0.113.10"})),
+        "exempt"
+    );
     scene.do_it("c6", json!({"action": "approve", "review": "aaaa"}));
     assert!(set("blocked4").contains("203.0.113.21"));
-    scene.do_it("c7", json!({"action": "dismiss", "review": "bbbb", "reason": "ours"}));
+    scene.do_it(
+        "c7",
+        json!({"action": "dismiss", "review": "bbbb", "reason": "ours"}),
+    );
     assert!(set("allowed4_net").contains("203.0.113.22"));
     scene.do_it("c8", json!({"action": "enforce", "on": false}));
     assert_eq!(set("blocked4"), "", "nothing is enforced");
     scene.do_it("c9", json!({"action": "enforce", "on": true}));
     assert!(set("blocked4").contains("203.0.113.21"));
-    let reply = scene.coordinator.ask("c10", json!({"action": "resync", "from_seq": 1}));
+    let reply = scene
+        .coordinator
+        .ask("c10", json!({"action": "resync", "from_seq": 1}));
     assert_eq!(reply["resync"]["first"], 1, "{reply}");
-    scene.coordinator.wait(("messages once more", PATIENCE), |heard| (heard.duplicates > 0).then_some(()));
+    scene
+        .coordinator
+        .wait(("messages once more", PATIENCE), |heard| {
+            (heard.duplicates > 0).then_some(())
+        });
     let status = scene.coordinator.wait(("the digest", PATIENCE), |heard| {
-        heard.of("status").iter().find(|status| status["blocks"]["count"] == 1).cloned()
+        heard
+            .of("status")
+            .iter()
+            .find(|status| status["blocks"]["count"] == 1)
+            .cloned()
     });
     let hash = "printf '203.0.113.21/32\\n' | sha256sum";
-    let hash = Command::new("sh").args(["-c", hash]).output().unwrap().stdout;
+    let hash = Command::new("sh")
+        .args(["-c", hash])
+        .output()
+        .unwrap()
+        .stdout;
     let hash = String::from_utf8(hash).unwrap();
     assert_eq!(status["blocks"]["sha256"], hash[..64]);
 
     let heard = scene.coordinator.heard();
-    let changes: Vec<&Value> = heard.of("block").iter().map(|body| &body["event"]).collect();
-    assert!(changes.contains(&&json!("added")) && changes.contains(&&json!("released")), "{changes:?}");
+    let changes: Vec<&Value> = heard
+        .of("block")
+        .iter()
+        .map(|body| &body["event"])
+        .collect();
+    assert!(
+        changes.contains(&&json!("added")) && changes.contains(&&json!("released")),
+        "{changes:?}"
+    );
     let (_, correlation) = &heard.replies["c1"][0];
     assert_eq!(correlation.as_ref().map(Vec::len), Some(16));
     assert_eq!(heard.wrong, Vec::<String>::new());
     drop(heard);
     let audit = scene.audit();
-    for action in ["blocks add", "blocks remove", "allow add", "review approve", "review dismiss", "enforce off", "resync"] {
+    for action in [
+        "blocks add",
+        "blocks remove",
+        "allow add",
+        "review approve",
+        "review dismiss",
+        "enforce off",
+        "resync",
+    ] {
         let entry = audit.iter().find(|entry| entry.action == action);
-        assert_eq!(entry.map(|entry| entry.by.as_str()), Some("key ops-1"), "{action}");
+        assert_eq!(
+            entry.map(|entry| entry.by.as_str()),
+            Some("key ops-1"),
+            "{action}"
+        );
     }
 }
 
 #[test]
 fn what_must_not_be_done_is_refused_answered_audited_and_changes_nothing() {
-    let test = "report::commands::what_must_not_be_done_is_refused_answered_audited_and_changes_nothing";
+    let test =
+        "report::commands::what_must_not_be_done_is_refused_answered_audited_and_changes_nothing";
     let Some(mut scene) = Scene::set(test) else {
         return;
     };
@@ -151,18 +212,48 @@ fn what_must_not_be_done_is_refused_answered_audited_and_changes_nothing() {
         let mut command = Coordinator::command(id, block("203.0.113.66"));
         change(&mut command);
         coordinator.send(command.to_string().as_bytes());
-        coordinator.answer(id)["reason"].as_str().unwrap_or("none").to_owned()
+        coordinator.answer(id)["reason"]
+            .as_str()
+            .unwrap_or("none")
+            .to_owned()
     };
     let now = clock::wall();
     let later = |seconds| json!(now.after(Duration::from_secs(seconds)).to_string());
-    assert_eq!(send("r1", &|command| command["sensor"] = json!("edge-2")), "not-for-us");
-    assert_eq!(send("r2", &|command| command["site"] = json!("dmz")), "not-for-us");
-    assert_eq!(send("r3", &|command| command["expires_at"] = command["issued_at"].clone()), "expired");
-    assert_eq!(send("r4", &|command| command["issued_at"] = later(300)), "future");
-    assert_eq!(send("r5", &|command| command["expires_at"] = later(7_200)), "too-long");
-    assert_eq!(send("r6", &|command| command["command"]["force"] = json!(true)), "forced");
-    assert_eq!(send("r7", &|command| command["command"] = json!({"action": "erase"})), "malformed");
-    for (id, target) in [("r8", "10.0.0.7"), ("r9", "fd00::7"), ("r10", "198.51.100.7")] {
+    assert_eq!(
+        send("r1", &|command| command["sensor"] = json!("edge-2")),
+        "not-for-us"
+    );
+    assert_eq!(
+        send("r2", &|command| command["site"] = json!("dmz")),
+        "not-for-us"
+    );
+    assert_eq!(
+        send("r3", &|command| command["expires_at"] =
+            command["issued_at"].clone()),
+        "expired"
+    );
+    assert_eq!(
+        send("r4", &|command| command["issued_at"] = later(300)),
+        "future"
+    );
+    assert_eq!(
+        send("r5", &|command| command["expires_at"] = later(7_200)),
+        "too-long"
+    );
+    assert_eq!(
+        send("r6", &|command| command["command"]["force"] = json!(true)),
+        "forced"
+    );
+    assert_eq!(
+        send("r7", &|command| command["command"] =
+            json!({"action": "erase"})),
+        "malformed"
+    );
+    for (id, target) in [
+        ("r8", "10.0.0.7"),
+        ("r9", "fd00::7"),
+        ("r10", "198.51.100.7"),
+    ] {
         let to_all = |command: &mut Value| {
             command["sensor"] = json!("all");
             command["command"]["target"] = json!(target);
@@ -171,8 +262,17 @@ fn what_must_not_be_done_is_refused_answered_audited_and_changes_nothing() {
     }
     assert_eq!(scene.refuse("r11", block("192.0.2.53")), "exempt");
     assert_eq!(scene.refuse("r12", block("127.0.0.1")), "exempt");
-    assert_eq!(scene.refuse("r13", json!({"action": "release", "target": "203.0.113.77"})), "not-found");
-    assert_eq!(scene.refuse("r14", json!({"action": "approve", "review": "cccc"})), "not-found");
+    assert_eq!(
+        scene.refuse(
+            "r13",
+            json!({"action": "release", "target": "203.0.113.77"})
+        ),
+        "not-found"
+    );
+    assert_eq!(
+        scene.refuse("r14", json!({"action": "approve", "review": "cccc"})),
+        "not-found"
+    );
 
     // A response topic elsewhere is not served there, and not obeyed.
     let payload = Coordinator::command("r15", block("203.0.113.66")).to_string();
@@ -187,11 +287,16 @@ fn what_must_not_be_done_is_refused_answered_audited_and_changes_nothing() {
     for (id, properties, reason) in [
         ("r16", PublishProperties::default(), "unsigned"),
         ("r17", unknown_key(coordinator), "unknown-key"),
-        ("r18", coordinator.signed(b"something else"), "bad-signature"),
+        (
+            "r18",
+            coordinator.signed(b"something else"),
+            "bad-signature",
+        ),
     ] {
         let payload = Coordinator::command(id, block("203.0.113.66")).to_string();
         let deadline = std::time::Instant::now() + PATIENCE;
-        while !coordinator.heard().replies.contains_key(id) && std::time::Instant::now() < deadline {
+        while !coordinator.heard().replies.contains_key(id) && std::time::Instant::now() < deadline
+        {
             coordinator.post(payload.as_bytes(), properties.clone());
             super::let_pass(Duration::from_millis(300));
         }
@@ -202,22 +307,38 @@ fn what_must_not_be_done_is_refused_answered_audited_and_changes_nothing() {
     let payload = Coordinator::command("r19", block("203.0.113.88")).to_string();
     coordinator.send(payload.as_bytes());
     assert_eq!(coordinator.answer("r19")["outcome"], "done");
-    scene.do_it("r20", json!({"action": "release", "target": "203.0.113.88"}));
+    scene.do_it(
+        "r20",
+        json!({"action": "release", "target": "203.0.113.88"}),
+    );
     super::let_pass(Duration::from_millis(500));
     scene.sensor.take().unwrap().kill();
     scene.sensor = Some(Publisher::start(scene.folder.path()));
     let coordinator = &scene.coordinator;
     coordinator.send(payload.as_bytes());
-    let repeated = coordinator.wait(("a second answer", PATIENCE), |heard| heard.replies["r19"].get(1).cloned());
+    let repeated = coordinator.wait(("a second answer", PATIENCE), |heard| {
+        heard.replies["r19"].get(1).cloned()
+    });
     assert_eq!(repeated.0["reason"], "repeated");
 
     let listed = set("blocked4") + &set("blocked6");
-    for target in ["203.0.113.66", "203.0.113.88", "10.0.0.7", "fd00::7", "198.51.100.7", "192.0.2.53"] {
+    for target in [
+        "203.0.113.66",
+        "203.0.113.88",
+        "10.0.0.7",
+        "fd00::7",
+        "198.51.100.7",
+        "192.0.2.53",
+    ] {
         assert!(!listed.contains(target), "{target} is blocked: {listed}");
     }
     let audit = scene.audit();
-    for id in ["r1", "r3", "r4", "r5", "r6", "r8", "r15", "r16", "r17", "r18", "r19"] {
-        let found = audit.iter().any(|entry| entry.object == id && entry.outcome.starts_with("refused: "));
+    for id in [
+        "r1", "r3", "r4", "r5", "r6", "r8", "r15", "r16", "r17", "r18", "r19",
+    ] {
+        let found = audit
+            .iter()
+            .any(|entry| entry.object == id && entry.outcome.starts_with("refused: "));
         assert!(found, "{id} is not audited");
     }
 }
@@ -235,7 +356,10 @@ fn nonsense_changes_nothing_and_the_sensor_goes_on() {
         let mut payload = bytes.new_tree(&mut runner).unwrap().current();
         if count % 3 == 0 {
             // A command with a few bytes changed comes closest to being one.
-            let mut command = Coordinator::command(&format!("f{count}"), json!({"action": "block", "target": "203.0.113.66"}));
+            let mut command = Coordinator::command(
+                &format!("f{count}"),
+                json!({"action": "block", "target": "203.0.113.66"}),
+            );
             command["expires_at"] = command["issued_at"].clone();
             let mut text = command.to_string().into_bytes();
             for change in payload.chunks(2).take(4) {
@@ -251,9 +375,18 @@ fn nonsense_changes_nothing_and_the_sensor_goes_on() {
         coordinator.post(&payload, properties);
     }
     scene.do_it("after", json!({"action": "resync", "from_seq": 1}));
-    assert!(!set("blocked4").contains("203.0.113"), "{}", set("blocked4"));
+    assert!(
+        !set("blocked4").contains("203.0.113"),
+        "{}",
+        set("blocked4")
+    );
     let audit = scene.audit();
-    assert!(audit.iter().all(|entry| entry.outcome.starts_with("refused") || entry.action == "resync"), "{audit:#?}");
+    assert!(
+        audit
+            .iter()
+            .all(|entry| entry.outcome.starts_with("refused") || entry.action == "resync"),
+        "{audit:#?}"
+    );
 }
 
 fn unknown_key(coordinator: &Coordinator) -> PublishProperties {

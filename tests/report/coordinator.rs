@@ -50,7 +50,9 @@ impl Heard {
         };
         let last = numbers.keys().next_back().copied().unwrap_or(0);
         let last = last.max(self.heads.get(epoch).copied().unwrap_or(0));
-        (1..=last).filter(|seq| !numbers.contains_key(seq)).collect()
+        (1..=last)
+            .filter(|seq| !numbers.contains_key(seq))
+            .collect()
     }
 
     /// The bodies of a topic.
@@ -90,7 +92,12 @@ impl Coordinator {
         let (alive, ended) = mpsc::channel();
         let (heard, subscriber) = (Arc::clone(&shared), client.clone());
         std::thread::spawn(move || listen(connection, (&subscriber, &heard), &ended));
-        Self { shared, client, key: SigningKey::from_bytes(&[7; 32]), _alive: alive }
+        Self {
+            shared,
+            client,
+            key: SigningKey::from_bytes(&[7; 32]),
+            _alive: alive,
+        }
     }
 
     /// The line of `report.command_keys` that makes the sensor believe us.
@@ -106,11 +113,20 @@ impl Coordinator {
     }
 
     /// Waits until something was heard; panics with `what` if it was not in time.
-    pub(super) fn wait<T>(&self, (what, patience): (&str, Duration), mut find: impl FnMut(&Heard) -> Option<T>) -> T {
-        self.wait_for(patience, &mut find).unwrap_or_else(|| panic!("{what}: not within {patience:?}"))
+    pub(super) fn wait<T>(
+        &self,
+        (what, patience): (&str, Duration),
+        mut find: impl FnMut(&Heard) -> Option<T>,
+    ) -> T {
+        self.wait_for(patience, &mut find)
+            .unwrap_or_else(|| panic!("{what}: not within {patience:?}"))
     }
 
-    fn wait_for<T>(&self, patience: Duration, find: &mut impl FnMut(&Heard) -> Option<T>) -> Option<T> {
+    fn wait_for<T>(
+        &self,
+        patience: Duration,
+        find: &mut impl FnMut(&Heard) -> Option<T>,
+    ) -> Option<T> {
         let deadline = Instant::now() + patience;
         let mut heard = self.heard();
         loop {
@@ -153,7 +169,13 @@ impl Coordinator {
     /// Sends any bytes with any properties.
     pub(super) fn post(&self, payload: &[u8], properties: PublishProperties) {
         let topic = format!("garita/v1/{SITE}/{SENSOR}/command");
-        let sent = self.client.publish_with_properties(topic, QoS::AtLeastOnce, false, payload.to_vec(), properties);
+        let sent = self.client.publish_with_properties(
+            topic,
+            QoS::AtLeastOnce,
+            false,
+            payload.to_vec(),
+            properties,
+        );
         sent.expect("the client runs");
     }
 
@@ -166,7 +188,9 @@ impl Coordinator {
     /// The first answer to a command.
     pub(super) fn answer(&self, id: &str) -> Value {
         let what = format!("an answer to {id}");
-        self.wait((&what, Duration::from_secs(60)), |heard| heard.replies.get(id).map(|replies| replies[0].0.clone()))
+        self.wait((&what, Duration::from_secs(60)), |heard| {
+            heard.replies.get(id).map(|replies| replies[0].0.clone())
+        })
     }
 
     /// Asks for what is missing until nothing is, up to number `last`; says how often it asked.
@@ -178,7 +202,11 @@ impl Coordinator {
             let Some(first) = self.heard().missing(epoch).first().copied() else {
                 return asked;
             };
-            assert!(Instant::now() < deadline, "still missing after {patience:?}: {}", self.heard().missing(epoch).len());
+            assert!(
+                Instant::now() < deadline,
+                "still missing after {patience:?}: {}",
+                self.heard().missing(epoch).len()
+            );
             asked += 1;
             let id = format!("resync-{asked}-{}", clock::wall().micros());
             let order = json!({"action": "resync", "from_seq": first});
@@ -191,13 +219,19 @@ impl Coordinator {
                     break;
                 }
                 before = missing;
-                self.wait_for(RESYNC, &mut |heard| heard.missing(epoch).is_empty().then_some(()));
+                self.wait_for(RESYNC, &mut |heard| {
+                    heard.missing(epoch).is_empty().then_some(())
+                });
             }
         }
     }
 }
 
-fn listen(mut connection: Connection, (client, shared): (&Client, &Shared), ended: &mpsc::Receiver<()>) {
+fn listen(
+    mut connection: Connection,
+    (client, shared): (&Client, &Shared),
+    ended: &mpsc::Receiver<()>,
+) {
     let schemas = super::schemas::validators();
     for event in connection.iter() {
         match event {
@@ -221,7 +255,10 @@ fn listen(mut connection: Connection, (client, shared): (&Client, &Shared), ende
 
 fn take(heard: &mut Heard, publish: &Publish, schemas: &HashMap<String, jsonschema::Validator>) {
     let topic = String::from_utf8_lossy(&publish.topic).into_owned();
-    let mut levels = topic.strip_prefix(&format!("garita/v1/{SITE}/{SENSOR}/")).unwrap_or("").split('/');
+    let mut levels = topic
+        .strip_prefix(&format!("garita/v1/{SITE}/{SENSOR}/"))
+        .unwrap_or("")
+        .split('/');
     let (kind, id) = (levels.next().unwrap_or("").to_owned(), levels.next());
     if kind == "command" || kind.is_empty() {
         return;
@@ -238,7 +275,9 @@ fn take(heard: &mut Heard, publish: &Publish, schemas: &HashMap<String, jsonsche
     let properties = publish.properties.clone().unwrap_or_default();
     let attribute = |name: &str| {
         let mut found = properties.user_properties.iter();
-        found.find(|(key, _)| key == name).map(|(_, value)| value.clone())
+        found
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
     };
     for name in ["specversion", "id", "source", "type", "time"] {
         if attribute(name).is_none() {
@@ -251,13 +290,21 @@ fn take(heard: &mut Heard, publish: &Publish, schemas: &HashMap<String, jsonsche
         let mut hasher = DefaultHasher::new();
         (&topic, &publish.payload).hash(&mut hasher);
         let this = (attribute("id").unwrap_or_default(), hasher.finish());
-        let known = heard.numbered.entry(epoch).or_default().insert(seq, this.clone());
+        let known = heard
+            .numbered
+            .entry(epoch)
+            .or_default()
+            .insert(seq, this.clone());
         match known {
             Some(known) if known == this => heard.duplicates += 1,
-            Some(known) => heard.wrong.push(format!("{seq} was {known:?} and is {this:?}")),
+            Some(known) => heard
+                .wrong
+                .push(format!("{seq} was {known:?} and is {this:?}")),
             None => {
                 let time: Option<Timestamp> = attribute("time").and_then(|time| time.parse().ok());
-                heard.latencies.extend(time.map(|time| clock::wall().micros() - time.micros()));
+                heard
+                    .latencies
+                    .extend(time.map(|time| clock::wall().micros() - time.micros()));
             }
         }
     } else if is_numbered {
@@ -268,7 +315,11 @@ fn take(heard: &mut Heard, publish: &Publish, schemas: &HashMap<String, jsonsche
     }
     if let (true, Some(id)) = (kind == "reply", id) {
         let correlation = properties.correlation_data.map(|data| data.to_vec());
-        heard.replies.entry(id.to_owned()).or_default().push((body.clone(), correlation));
+        heard
+            .replies
+            .entry(id.to_owned())
+            .or_default()
+            .push((body.clone(), correlation));
     }
     if kind != "incident" {
         heard.bodies.entry(kind).or_default().push(body);

@@ -28,8 +28,15 @@ fn assert_one_line(report: &str, part: &str) {
     let_pass(FURTHER_TRIES);
     let warnings = sensor.warnings();
     assert_eq!(warnings.len(), 1, "{part}: {warnings:#?}");
-    assert!(warnings[0].contains(part), "{part:?} is not in {:?}", warnings[0]);
-    assert!(!sensor.log().iter().any(|line| line.contains("secret-word")), "a secret is in the log");
+    assert!(
+        warnings[0].contains(part),
+        "{part:?} is not in {:?}",
+        warnings[0]
+    );
+    assert!(
+        !sensor.log().iter().any(|line| line.contains("secret-word")),
+        "a secret is in the log"
+    );
     sensor.stop();
 }
 
@@ -38,7 +45,10 @@ fn a_broker_that_is_not_there_is_said_once() {
     let port = free_port();
     let line = format!("127.0.0.1:{port} cannot be reached");
     assert_one_line(&format!("url = \"mqtt://127.0.0.1:{port}\""), &line);
-    assert_one_line("url = \"mqtt://no-such-host.invalid\"", "no-such-host.invalid:1883 cannot be reached");
+    assert_one_line(
+        "url = \"mqtt://no-such-host.invalid\"",
+        "no-such-host.invalid:1883 cannot be reached",
+    );
 }
 
 #[test]
@@ -47,20 +57,34 @@ fn a_wrong_password_is_said_once() {
     let report = |folder: &Path| {
         let file = folder.join("password");
         std::fs::write(&file, "secret-word\n").unwrap();
-        format!("url = \"{}\"\nuser = \"sensor\"\npassword_file = \"{}\"", broker.url(), file.display())
+        format!(
+            "url = \"{}\"\nuser = \"sensor\"\npassword_file = \"{}\"",
+            broker.url(),
+            file.display()
+        )
     };
     let folder = TempDir::new().unwrap();
     assert_one_line(&report(folder.path()), "report.password_file");
-    let missing = format!("url = \"{}\"\nuser = \"sensor\"\npassword_file = \"/nonexistent\"", broker.url());
+    let missing = format!(
+        "url = \"{}\"\nuser = \"sensor\"\npassword_file = \"/nonexistent\"",
+        broker.url()
+    );
     assert_one_line(&missing, "cannot read /nonexistent (report.password_file)");
-    let nobody = format!("url = \"{}\"\npassword_file = \"/nonexistent\"", broker.url());
+    let nobody = format!(
+        "url = \"{}\"\npassword_file = \"/nonexistent\"",
+        broker.url()
+    );
     assert_one_line(&nobody, "needs report.user");
 }
 
 #[test]
 fn certificates_that_do_not_hold_are_said_once_and_one_that_does_connects() {
-    let certificates: &[(&str, Kind)] =
-        &[("good", Kind::Good), ("expired", Kind::Expired), ("elsewhere", Kind::Elsewhere), ("client", Kind::Good)];
+    let certificates: &[(&str, Kind)] = &[
+        ("good", Kind::Good),
+        ("expired", Kind::Expired),
+        ("elsewhere", Kind::Elsewhere),
+        ("client", Kind::Good),
+    ];
     let start = |name: &str, more: &str| {
         let folder = TempDir::new().unwrap();
         pki::write(folder.path(), ("ca", certificates));
@@ -72,17 +96,31 @@ fn certificates_that_do_not_hold_are_said_once_and_one_that_does_connects() {
     };
     let url = |broker: &Broker, ca: &str| {
         let ca = broker.folder.path().join(ca);
-        format!("url = \"mqtts://localhost:{}\"\nca_file = \"{}\"", broker.port, ca.display())
+        format!(
+            "url = \"mqtts://localhost:{}\"\nca_file = \"{}\"",
+            broker.port,
+            ca.display()
+        )
     };
     let good = start("good", "");
     assert_one_line(&url(&good, "other.crt"), "no authority in");
-    assert_one_line(&url(&good, "good.key"), "(report.ca_file) holds no certificate");
+    assert_one_line(
+        &url(&good, "good.key"),
+        "(report.ca_file) holds no certificate",
+    );
     assert_one_line(&url(&start("expired", ""), "ca.crt"), "has expired");
-    assert_one_line(&url(&start("elsewhere", ""), "ca.crt"), "made out to another name");
+    assert_one_line(
+        &url(&start("elsewhere", ""), "ca.crt"),
+        "made out to another name",
+    );
     let strict = start("good", "require_certificate true\n");
     assert_one_line(&url(&strict, "ca.crt"), "report.client_certificate");
     let plain = Broker::open();
-    let speaks_no_tls = format!("url = \"mqtts://localhost:{}\"\nca_file = \"{}\"", plain.port, good.folder.path().join("ca.crt").display());
+    let speaks_no_tls = format!(
+        "url = \"mqtts://localhost:{}\"\nca_file = \"{}\"",
+        plain.port,
+        good.folder.path().join("ca.crt").display()
+    );
     assert_one_line(&speaks_no_tls, "the broker at localhost");
 
     let folder = TempDir::new().unwrap();
@@ -96,7 +134,11 @@ fn certificates_that_do_not_hold_are_said_once_and_one_that_does_connects() {
     configure(folder.path(), (&report, ""));
     let sensor = Publisher::start(folder.path());
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !sensor.log().iter().any(|line| line.contains("reporting to the broker")) {
+    while !sensor
+        .log()
+        .iter()
+        .any(|line| line.contains("reporting to the broker"))
+    {
         assert!(Instant::now() < deadline, "{:?}", sensor.log());
         let_pass(Duration::from_millis(50));
     }
@@ -118,23 +160,38 @@ fn a_denied_topic_is_a_condition_once_and_everything_else_goes_on() {
     let mut sensor = Publisher::start(folder.path());
     sensor.post(50, 1_000);
     let patience = Duration::from_secs(60);
-    coordinator.wait(("the condition", patience), |heard| refused(heard, "raised"));
-    coordinator.wait(("telemetry", patience), |heard| (heard.of("telemetry").len() > 1).then_some(()));
+    coordinator.wait(("the condition", patience), |heard| {
+        refused(heard, "raised")
+    });
+    coordinator.wait(("telemetry", patience), |heard| {
+        (heard.of("telemetry").len() > 1).then_some(())
+    });
     let warnings = sensor.warnings();
     assert_eq!(warnings.len(), 1, "{warnings:#?}");
-    assert!(warnings[0].contains("publish-refused") && warnings[0].contains("not authorized"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("publish-refused") && warnings[0].contains("not authorized"),
+        "{warnings:?}"
+    );
     assert!(!coordinator.heard().missing(&epoch(&coordinator)).is_empty());
 
     std::fs::write(broker.folder.path().join("list"), list("")).unwrap();
     broker.signal(nix::sys::signal::Signal::SIGHUP);
     coordinator.wait(("its end", patience), |heard| refused(heard, "passed"));
     let epoch = epoch(&coordinator);
-    coordinator.wait(("the incidents", patience), |heard| heard.missing(&epoch).is_empty().then_some(()));
+    coordinator.wait(("the incidents", patience), |heard| {
+        heard.missing(&epoch).is_empty().then_some(())
+    });
     sensor.stop();
 }
 
 fn epoch(coordinator: &Coordinator) -> String {
-    coordinator.heard().numbered.keys().next().cloned().unwrap_or_default()
+    coordinator
+        .heard()
+        .numbered
+        .keys()
+        .next()
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn refused(heard: &super::coordinator::Heard, action: &str) -> Option<()> {
@@ -142,14 +199,26 @@ fn refused(heard: &super::coordinator::Heard, action: &str) -> Option<()> {
     let of_incidents = |body: &&serde_json::Value| {
         body["garita"]["condition"] == "publish-refused" && body["garita"]["subject"] == "incident"
     };
-    conditions.find(|body| of_incidents(body) && body["event"]["action"] == action).map(|_| ())
+    conditions
+        .find(|body| of_incidents(body) && body["event"]["action"] == action)
+        .map(|_| ())
 }
 
 /// A broker that knows the user `sensor` by this password alone.
 fn with_password(password: &str) -> Broker {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("users");
-    let made = Command::new("mosquitto_passwd").args(["-b", "-c"]).arg(&file).args(["sensor", password]).status();
+    let made = Command::new("mosquitto_passwd")
+        .args(["-b", "-c"])
+        .arg(&file)
+        .args(["sensor", password])
+        .status();
     assert!(made.expect("mosquitto_passwd is installed").success());
-    Broker::in_folder(folder, (free_port(), "allow_anonymous false\npassword_file FOLDER/users\n"))
+    Broker::in_folder(
+        folder,
+        (
+            free_port(),
+            "allow_anonymous false\npassword_file FOLDER/users\n",
+        ),
+    )
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    date_time_ymd,
 };
 
 /// Writes `NAME.crt` of a new authority into `folder`, and certificates it has signed: each `NAME.crt` and `NAME.key`.
@@ -12,7 +13,9 @@ pub(super) fn write(folder: &Path, (authority, certificates): (&str, &[(&str, Ki
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.distinguished_name.push(DnType::CommonName, format!("Authority {authority}"));
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("Authority {authority}"));
     let certificate = params.self_signed(&key).expect("an authority signs itself");
     save(folder, &format!("{authority}.crt"), &certificate.pem());
     let issuer = Issuer::new(params, key);
@@ -28,7 +31,9 @@ pub(super) fn write(folder: &Path, (authority, certificates): (&str, &[(&str, Ki
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);
         }
-        let certificate = params.signed_by(&key, &issuer).expect("the authority signs");
+        let certificate = params
+            .signed_by(&key, &issuer)
+            .expect("the authority signs");
         save(folder, &format!("{name}.crt"), &certificate.pem());
         save(folder, &format!("{name}.key"), &key.serialize_pem());
     }

@@ -43,7 +43,12 @@ impl Publisher {
     /// Starts one whose configuration is in `folder`, in the calling thread's network namespace.
     pub(super) fn start(folder: &Path) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("a test knows where it lies"))
-            .args(["--exact", "report::publisher::process", "--nocapture", "--test-threads=1"])
+            .args([
+                "--exact",
+                "report::publisher::process",
+                "--nocapture",
+                "--test-threads=1",
+            ])
             .env(CONFIG, folder.join("garita.toml"))
             .env("RUST_LOG", "info")
             .stdin(Stdio::piped())
@@ -56,7 +61,9 @@ impl Publisher {
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                kept.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(line);
             }
         });
         let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
@@ -67,7 +74,12 @@ impl Publisher {
             }
         });
         let orders = child.stdin.take().expect("it was piped");
-        Self { child, orders, log, said }
+        Self {
+            child,
+            orders,
+            log,
+            said,
+        }
     }
 
     /// Has it post `rate` incidents a second until the outbox has numbered `until`.
@@ -90,13 +102,17 @@ impl Publisher {
 
     /// What it has logged so far.
     pub(super) fn log(&self) -> Vec<String> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Lines of its log at WARN and above.
     pub(super) fn warnings(&self) -> Vec<String> {
         let log = self.log().into_iter();
-        log.filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect()
+        log.filter(|line| line.contains(" WARN ") || line.contains(" ERROR "))
+            .collect()
     }
 
     /// Its process.
@@ -148,7 +164,10 @@ fn process() {
     let config = Config::load(Some(Path::new(&file))).expect("the configuration is right");
     telemetry::init();
     let (store, mut recovered) = Store::open(&config, clock::wall);
-    let teller = Teller { name: SENSOR.to_owned(), version: env!("CARGO_PKG_VERSION") };
+    let teller = Teller {
+        name: SENSOR.to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
     let conditions = Conditions::new(teller.clone(), store.clone());
     let (messages, inbox) = mpsc::sync_channel(1_024);
     let desk = Desk::new(messages);
@@ -197,17 +216,26 @@ fn process() {
         seen,
         contact,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let reporting = runtime.spawn(report::serve(setup, stop));
     obey(&store);
     let _ = stopper.send(true);
-    runtime.block_on(reporting).expect("reporting ends by itself");
+    runtime
+        .block_on(reporting)
+        .expect("reporting ends by itself");
     store.close();
 }
 
 fn figures() -> Figures {
     Figures {
-        model: ModelFigures { name: "test".to_owned(), sha256: "0".repeat(64) },
+        model: ModelFigures {
+            name: "test".to_owned(),
+            sha256: "0".repeat(64),
+        },
         packets: BTreeMap::from([("eth0".to_owned(), 1)]),
         ..Figures::default()
     }
@@ -257,9 +285,17 @@ fn post(store: &Store, until: u64, rate: u32) {
 
 /// Every incident of the golden cases.
 pub(super) fn documents() -> Vec<Value> {
-    let files = crate::garita::cases().into_iter().map(|case| case.join("expected.jsonl"));
-    let texts = files.map(|file| std::fs::read_to_string(file).expect("a case has its expectation"));
+    let files = crate::garita::cases()
+        .into_iter()
+        .map(|case| case.join("expected.jsonl"));
+    let texts =
+        files.map(|file| std::fs::read_to_string(file).expect("a case has its expectation"));
     let texts: Vec<String> = texts.collect();
-    let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.is_empty());
-    lines.map(|line| serde_json::from_str(line).expect("incidents are JSON")).collect()
+    let lines = texts
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_str(line).expect("incidents are JSON"))
+        .collect()
 }

@@ -14,8 +14,14 @@ pub(super) fn validators() -> HashMap<String, Validator> {
     schemas
         .map(|(path, text)| {
             let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
-            let name = path.trim_start_matches("v1/").trim_end_matches(".json").to_owned();
-            (name, jsonschema::validator_for(&schema).expect("a schema is one"))
+            let name = path
+                .trim_start_matches("v1/")
+                .trim_end_matches(".json")
+                .to_owned();
+            (
+                name,
+                jsonschema::validator_for(&schema).expect("a schema is one"),
+            )
         })
         .collect()
 }
@@ -25,7 +31,10 @@ fn the_committed_schemas_are_those_of_the_types() {
     for (path, text) in sensor::report::schemas() {
         let file = root().join("config/schema").join(&path);
         let committed = std::fs::read_to_string(&file).unwrap_or_default();
-        assert_eq!(committed, text, "config/schema/{path} is not up to date: run `garita schema config/schema`");
+        assert_eq!(
+            committed, text,
+            "config/schema/{path} is not up to date: run `garita schema config/schema`"
+        );
     }
 }
 
@@ -64,7 +73,15 @@ fn the_schema_of_commands_takes_each_verb_and_no_other() {
             panic!("{error}: {order}");
         }
     }
-    for order in [json!({"action": "erase"}), json!({}), json!("block"), json!({"action": "resync"})] {
-        assert!(!validators["command"].is_valid(&command(order.clone())), "{order}");
+    for order in [
+        json!({"action": "erase"}),
+        json!({}),
+        json!("block"),
+        json!({"action": "resync"}),
+    ] {
+        assert!(
+            !validators["command"].is_valid(&command(order.clone())),
+            "{order}"
+        );
     }
 }

@@ -143,7 +143,9 @@ impl Setting for BrokerUrl {
             None => (rest, default),
         };
         let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-        let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let address = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
         let usable = match address {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
             None => !host.is_empty() && host.bytes().all(named),
@@ -288,7 +290,12 @@ mod tests {
         let key = CommandKey::read(text).unwrap();
         assert_eq!((key.kid(), key.write().as_str()), ("ops-1", text));
         let weak = format!("ops-1:{}", STANDARD.encode([0; 32]));
-        for text in ["ops-1", "ops-1:", "OPS:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", &weak] {
+        for text in [
+            "ops-1",
+            "ops-1:",
+            "OPS:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+            &weak,
+        ] {
             assert!(CommandKey::read(text).is_none(), "{text}");
         }
     }

@@ -18,7 +18,10 @@ pub(super) struct Backoff {
 impl Backoff {
     /// Waits from a second up to `max`.
     pub(super) fn new(max: Duration) -> Self {
-        Self { next: FIRST.min(max), max }
+        Self {
+            next: FIRST.min(max),
+            max,
+        }
     }
 
     /// How long to wait now: between half of the wait and all of it.

@@ -89,7 +89,11 @@ impl Broker {
     }
 
     fn login(&self) -> Result<Option<(String, String)>, Trouble> {
-        let file = Named::new("report.password_file", &self.settings.password_file, "mqtt-password");
+        let file = Named::new(
+            "report.password_file",
+            &self.settings.password_file,
+            "mqtt-password",
+        );
         let user = self.settings.user.get();
         match (user, file) {
             (None, None) => Ok(None),
@@ -124,13 +128,23 @@ impl Broker {
             .with_safe_default_protocol_versions()
             .map_err(Trouble::Pair)?
             .with_root_certificates(roots);
-        let certificate = Named::new("report.client_certificate", &self.settings.client_certificate, "mqtt-client.crt");
-        let key = Named::new("report.client_key", &self.settings.client_key, "mqtt-client.key");
+        let certificate = Named::new(
+            "report.client_certificate",
+            &self.settings.client_certificate,
+            "mqtt-client.crt",
+        );
+        let key = Named::new(
+            "report.client_key",
+            &self.settings.client_key,
+            "mqtt-client.key",
+        );
         match (certificate, key) {
             (None, None) => Ok(builder.with_no_client_auth()),
             (Some(certificate), Some(key)) => {
                 let chain = certificate.certificates()?;
-                builder.with_client_auth_cert(chain, key.key()?).map_err(Trouble::Pair)
+                builder
+                    .with_client_auth_cert(chain, key.key()?)
+                    .map_err(Trouble::Pair)
             }
             _ => Err(Trouble::HalfPair),
         }
@@ -149,11 +163,19 @@ impl Named {
     fn new(setting: &'static str, said: &Maybe<FilePath>, credential: &str) -> Option<Self> {
         if let Some(path) = said.get() {
             let path = path.to_path_buf();
-            return Some(Self { setting, path, implied: false });
+            return Some(Self {
+                setting,
+                path,
+                implied: false,
+            });
         }
         let folder = std::env::var_os("CREDENTIALS_DIRECTORY")?;
         let path = Path::new(&folder).join(credential);
-        path.is_file().then_some(Self { setting, path, implied: true })
+        path.is_file().then_some(Self {
+            setting,
+            path,
+            implied: true,
+        })
     }
 
     fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Trouble> {

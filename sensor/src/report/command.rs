@@ -75,7 +75,9 @@ impl Order {
 impl<'de> Deserialize<'de> for Order {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = serde_json::Value::deserialize(deserializer)?;
-        let is_resync = written.get("action").is_some_and(|action| action == "resync");
+        let is_resync = written
+            .get("action")
+            .is_some_and(|action| action == "resync");
         let order = if is_resync {
             serde_json::from_value(written).map(Self::Resync)
         } else {
@@ -91,7 +93,10 @@ impl JsonSchema for Order {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let orders = [generator.subschema_for::<Action>(), generator.subschema_for::<Resync>()];
+        let orders = [
+            generator.subschema_for::<Action>(),
+            generator.subschema_for::<Resync>(),
+        ];
         json_schema!({"description": "What is to be done.", "anyOf": orders})
     }
 }
@@ -145,7 +150,9 @@ pub(super) enum Denial {
     #[error("a review belongs to one sensor, so its answer cannot go to all")]
     ReviewToAll,
     /// A command to all would block somebody inside.
-    #[error("{0} is a private or home address, which means another host at each site: a command to all never blocks it")]
+    #[error(
+        "{0} is a private or home address, which means another host at each site: a command to all never blocks it"
+    )]
     PrivateToAll(String),
 }
 
@@ -174,7 +181,10 @@ impl Denial {
 
     /// Whether anybody who reaches the broker could have had it refused so.
     pub(super) const fn is_anonymous(&self) -> bool {
-        matches!(self, Self::TooLarge(_) | Self::Unsigned | Self::UnknownKey | Self::BadSignature)
+        matches!(
+            self,
+            Self::TooLarge(_) | Self::Unsigned | Self::UnknownKey | Self::BadSignature
+        )
     }
 }
 

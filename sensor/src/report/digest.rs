@@ -20,7 +20,10 @@ pub(super) struct Digest {
 impl Digest {
     /// The digest of these blocks.
     pub(super) fn of(blocks: &[Block]) -> Self {
-        let mut targets: Vec<String> = blocks.iter().map(|block| block.target.to_string()).collect();
+        let mut targets: Vec<String> = blocks
+            .iter()
+            .map(|block| block.target.to_string())
+            .collect();
         targets.sort_unstable();
         let mut hash = Sha256::new();
         for target in &targets {

@@ -53,13 +53,17 @@ impl Envelope {
     /// How many bytes of a packet of at most `max` bytes are left for the body.
     pub(super) fn left(&self, topic: &str, max: usize) -> usize {
         let attributes = self.attributes();
-        let attributes = attributes.iter().map(|(key, value)| PROPERTY + key.len() + value.len());
+        let attributes = attributes
+            .iter()
+            .map(|(key, value)| PROPERTY + key.len() + value.len());
         max.saturating_sub(HEADERS + topic.len() + attributes.sum::<usize>())
     }
 
     /// The message as it goes out.
     pub(super) fn pack(&self, topic: String, body: String) -> Packed {
-        let expiry = self.expiry.map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1));
+        let expiry = self
+            .expiry
+            .map(|left| u32::try_from(left.as_secs()).unwrap_or(u32::MAX).max(1));
         Packed {
             topic,
             retain: false,

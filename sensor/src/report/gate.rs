@@ -31,7 +31,10 @@ const PRIVATE: [IpNet; 5] = [
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(172, 16, 0, 0), 12)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 0, 0), 16)),
     IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(100, 64, 0, 0), 10)),
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7)),
+    IpNet::V6(Ipv6Net::new_assert(
+        Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0),
+        7,
+    )),
 ];
 
 /// A message to one of our command topics.
@@ -107,15 +110,27 @@ impl Gate {
 
     /// Admits a command, or says why not. One that is admitted is never admitted again.
     pub(super) fn admit(&mut self, letter: &Letter, now: Timestamp) -> Result<Admitted, Denied> {
-        let anonymous = |why| Denied { id: claimed_id(&letter.payload), kid: None, why };
+        let anonymous = |why| Denied {
+            id: claimed_id(&letter.payload),
+            kid: None,
+            why,
+        };
         let key = self.signer(letter).map_err(anonymous)?;
         let kid = key.kid().to_owned();
         let command = parse(&letter.payload);
         let id = command.as_ref().map(|command| command.id.clone());
         let id = id.ok().or_else(|| claimed_id(&letter.payload));
         self.judge(command, letter, now)
-            .map(|(command, audience)| Admitted { command, kid: kid.clone(), audience })
-            .map_err(|why| Denied { id, kid: Some(kid), why })
+            .map(|(command, audience)| Admitted {
+                command,
+                kid: kid.clone(),
+                audience,
+            })
+            .map_err(|why| Denied {
+                id,
+                kid: Some(kid),
+                why,
+            })
     }
 
     fn signer(&self, letter: &Letter) -> Result<&CommandKey, Denial> {
@@ -125,7 +140,11 @@ impl Gate {
         let (Some(sig), Some(kid)) = (&letter.sig, &letter.kid) else {
             return Err(Denial::Unsigned);
         };
-        let key = self.settings.command_keys.iter().find(|key| key.kid() == kid);
+        let key = self
+            .settings
+            .command_keys
+            .iter()
+            .find(|key| key.kid() == kid);
         let key = key.ok_or(Denial::UnknownKey)?;
         let bytes = STANDARD.decode(sig).map_err(|_| Denial::BadSignature)?;
         let signature = Signature::from_slice(&bytes).map_err(|_| Denial::BadSignature)?;
@@ -143,12 +162,21 @@ impl Gate {
         let audience = self.audience(&command)?;
         self.in_time(&command, now)?;
         let reply = self.topics.reply(&command.id);
-        if letter.response.as_ref().is_some_and(|response| *response != reply) {
+        if letter
+            .response
+            .as_ref()
+            .is_some_and(|response| *response != reply)
+        {
             return Err(Denial::ResponseElsewhere(reply));
         }
         self.within_bounds(&command.command, audience)?;
-        let limits = (self.settings.command_memory.size(), self.settings.command_skew.get());
-        let entered = self.seen.enter((&command.id, command.expires_at), now, limits);
+        let limits = (
+            self.settings.command_memory.size(),
+            self.settings.command_skew.get(),
+        );
+        let entered = self
+            .seen
+            .enter((&command.id, command.expires_at), now, limits);
         entered.map_err(|why| match why {
             NotEntered::Repeated => Denial::Repeated,
             NotEntered::Overrun => Denial::Overrun,
@@ -158,9 +186,12 @@ impl Gate {
 
     fn audience(&self, command: &Command) -> Result<Audience, Denial> {
         let (site, sensor) = (command.site.as_str(), command.sensor.as_str());
-        let ours = (site == self.topics.site() || site == ALL) && (sensor == self.topics.sensor() || sensor == ALL);
+        let ours = (site == self.topics.site() || site == ALL)
+            && (sensor == self.topics.sensor() || sensor == ALL);
         match (ours, site == ALL || sensor == ALL) {
-            (false, _) => Err(Denial::NotForUs(printable(&format!("{site}/{sensor}")).into_owned())),
+            (false, _) => Err(Denial::NotForUs(
+                printable(&format!("{site}/{sensor}")).into_owned(),
+            )),
             (true, true) => Ok(Audience::All),
             (true, false) => Ok(Audience::Us),
         }
@@ -187,8 +218,12 @@ impl Gate {
     fn within_bounds(&self, order: &Order, audience: Audience) -> Result<(), Denial> {
         match (order, audience) {
             (Order::Act(Action::Block { force: true, .. }), _) => Err(Denial::Forced),
-            (Order::Act(Action::Approve { .. } | Action::Dismiss { .. }), Audience::All) => Err(Denial::ReviewToAll),
-            (Order::Act(Action::Block { target, .. }), Audience::All) if self.is_inside(*target) => {
+            (Order::Act(Action::Approve { .. } | Action::Dismiss { .. }), Audience::All) => {
+                Err(Denial::ReviewToAll)
+            }
+            (Order::Act(Action::Block { target, .. }), Audience::All)
+                if self.is_inside(*target) =>
+            {
                 Err(Denial::PrivateToAll(target.to_string()))
             }
             _ => Ok(()),

@@ -61,7 +61,10 @@ pub(super) enum News<T> {
 
 impl<T> Link<T> {
     /// Connects, and subscribes to `topics`. The caller speaks of `will` after its own death.
-    pub(super) async fn open(broker: &Broker, (will, topics): (LastWill, [String; 2])) -> Result<Self, Trouble> {
+    pub(super) async fn open(
+        broker: &Broker,
+        (will, topics): (LastWill, [String; 2]),
+    ) -> Result<Self, Trouble> {
         let reading = broker.clone();
         let options = tokio::task::spawn_blocking(move || reading.options(will)).await;
         // The task can only fail by a panic, which the runtime has reported.
@@ -71,9 +74,13 @@ impl<T> Link<T> {
             match link.events.recv().await {
                 Some(Ok(Event::Incoming(Packet::ConnAck(answer)))) => {
                     if let Some(limits) = answer.properties {
-                        let most = limits.max_packet_size.map_or(usize::MAX, |most| most as usize);
+                        let most = limits
+                            .max_packet_size
+                            .map_or(usize::MAX, |most| most as usize);
                         link.max_packet = link.max_packet.min(most);
-                        link.window = link.window.min(limits.receive_max.unwrap_or(u16::MAX).into());
+                        link.window = link
+                            .window
+                            .min(limits.receive_max.unwrap_or(u16::MAX).into());
                     }
                     break;
                 }
@@ -119,7 +126,8 @@ impl<T> Link<T> {
 
     /// How many more messages may be on their way.
     pub(super) fn room(&self) -> usize {
-        self.window.saturating_sub(self.handed.len() + self.flying.len())
+        self.window
+            .saturating_sub(self.handed.len() + self.flying.len())
     }
 
     /// The largest packet the broker takes, bytes.
@@ -129,9 +137,16 @@ impl<T> Link<T> {
 
     /// Sends a message, whose fate is told under `ticket`. Fails if far too many are on their way.
     pub(super) fn publish(&mut self, ticket: T, packed: Packed) -> Result<(), Trouble> {
-        let Packed { topic, retain, body, properties } = packed;
+        let Packed {
+            topic,
+            retain,
+            body,
+            properties,
+        } = packed;
         let at_least_once = QoS::AtLeastOnce;
-        let sent = self.client.try_publish_with_properties(topic, at_least_once, retain, body, properties);
+        let sent =
+            self.client
+                .try_publish_with_properties(topic, at_least_once, retain, body, properties);
         sent.map_err(|_| Trouble::Silent(self.place.at.clone()))?;
         self.handed.push_back(ticket);
         Ok(())
@@ -157,9 +172,14 @@ impl<T> Link<T> {
                         return News::Answered(ticket, verdict(answer.reason));
                     }
                 }
-                Event::Incoming(Packet::Publish(publish)) => return News::Received(Box::new(publish)),
+                Event::Incoming(Packet::Publish(publish)) => {
+                    return News::Received(Box::new(publish));
+                }
                 Event::Incoming(Packet::SubAck(answer)) => {
-                    let refused = answer.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+                    let refused = answer
+                        .return_codes
+                        .iter()
+                        .find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
                     if let Some(code) = refused {
                         return News::Deaf(spaced(&format!("{code:?}")));
                     }

@@ -69,14 +69,28 @@ pub(super) struct Outage {
 }
 
 /// Says that the broker was away, and what that came to.
-pub(super) fn tell_outage((teller, store): (&Teller, &Store), (from, to): (Timestamp, Timestamp)) -> Result<(), StoreError> {
+pub(super) fn tell_outage(
+    (teller, store): (&Teller, &Store),
+    (from, to): (Timestamp, Timestamp),
+) -> Result<(), StoreError> {
     let reader = store.reader()?;
     let queued = reader.outbox_extent()?.pending;
     let dropped = reader.dropped_ranges(u32::MAX)?;
-    let dropped = dropped.iter().map(|range| range.last - range.first + 1).sum();
-    let outage = Outage { from, to, queued, dropped };
-    let lasted = humantime::format_duration(std::time::Duration::from_secs(to.since(from).as_secs()));
-    let words = format!("the broker was away for {lasted}: {queued} messages have waited, {dropped} were dropped");
+    let dropped = dropped
+        .iter()
+        .map(|range| range.last - range.first + 1)
+        .sum();
+    let outage = Outage {
+        from,
+        to,
+        queued,
+        dropped,
+    };
+    let lasted =
+        humantime::format_duration(std::time::Duration::from_secs(to.since(from).as_secs()));
+    let words = format!(
+        "the broker was away for {lasted}: {queued} messages have waited, {dropped} were dropped"
+    );
     let mut message = ConditionMessage::new(teller, (Name::Outage, words), (from, to));
     message.garita.outage = Some(outage);
     message.post(store);
@@ -84,24 +98,45 @@ pub(super) fn tell_outage((teller, store): (&Teller, &Store), (from, to): (Times
 }
 
 /// Says which messages were dropped, as far as nobody was told; nothing if there are none.
-pub(super) fn tell_dropped((teller, store): (&Teller, &Store), now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn tell_dropped(
+    (teller, store): (&Teller, &Store),
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let ranges = store.reader()?.dropped_ranges(RANGES)?;
     if ranges.is_empty() {
         return Ok(());
     }
-    let count: u64 = ranges.iter().map(|range| range.last - range.first + 1).sum();
-    let words = format!("{count} messages were dropped before they could be sent: the outbox was full, or they were too old");
+    let count: u64 = ranges
+        .iter()
+        .map(|range| range.last - range.first + 1)
+        .sum();
+    let words = format!(
+        "{count} messages were dropped before they could be sent: the outbox was full, or they were too old"
+    );
     let mut message = ConditionMessage::new(teller, (Name::OutboxDropped, words), (now, now));
-    message.garita.dropped = ranges.iter().map(|range| Span { first: range.first, last: range.last }).collect();
+    message.garita.dropped = ranges
+        .iter()
+        .map(|range| Span {
+            first: range.first,
+            last: range.last,
+        })
+        .collect();
     message.post(store);
     for range in ranges {
-        store.record(Entry::Told { first: range.first, last: range.last });
+        store.record(Entry::Told {
+            first: range.first,
+            last: range.last,
+        });
     }
     Ok(())
 }
 
 impl ConditionMessage {
-    fn new(teller: &Teller, (name, message): (Name, String), (since, until): (Timestamp, Timestamp)) -> Self {
+    fn new(
+        teller: &Teller,
+        (name, message): (Name, String),
+        (since, until): (Timestamp, Timestamp),
+    ) -> Self {
         let condition = Condition {
             name: name.as_str().to_owned(),
             subject: String::new(),

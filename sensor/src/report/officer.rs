@@ -46,11 +46,21 @@ struct Outcome {
 
 impl Outcome {
     fn refused(reason: &'static str, message: String) -> Self {
-        Self { outcome: ReplyOutcome::Refused, reason: Some(reason), message, resync: None }
+        Self {
+            outcome: ReplyOutcome::Refused,
+            reason: Some(reason),
+            message,
+            resync: None,
+        }
     }
 
     fn done(message: String) -> Self {
-        Self { outcome: ReplyOutcome::Done, reason: None, message, resync: None }
+        Self {
+            outcome: ReplyOutcome::Done,
+            reason: None,
+            message,
+            resync: None,
+        }
     }
 }
 
@@ -80,7 +90,9 @@ impl Officer {
     }
 
     async fn deny(&self, denied: Denied, correlation: Option<Vec<u8>>) {
-        let by = denied.kid.map_or("nobody we know".to_owned(), |kid| format!("key {kid}"));
+        let by = denied
+            .kid
+            .map_or("nobody we know".to_owned(), |kid| format!("key {kid}"));
         let object = denied.id.clone().unwrap_or_default();
         let message = denied.why.to_string();
         self.audit((&by, "command"), &object, &format!("refused: {message}"));
@@ -93,11 +105,22 @@ impl Officer {
     async fn carry_out(&self, admitted: Admitted, correlation: Option<Vec<u8>>) {
         // Remembered before it is done: better not at all than twice.
         if let Some(value) = self.gate.seen() {
-            self.store.record(Entry::Setting { key: SEEN_COMMANDS, value });
+            self.store.record(Entry::Setting {
+                key: SEEN_COMMANDS,
+                value,
+            });
         }
-        let Admitted { command, kid, audience } = admitted;
+        let Admitted {
+            command,
+            kid,
+            audience,
+        } = admitted;
         let by = format!("key {kid}");
-        tracing::info!("command {}: {} by {by}", command.id, command.command.as_str());
+        tracing::info!(
+            "command {}: {} by {by}",
+            command.id,
+            command.command.as_str()
+        );
         let outcome = match command.command {
             Order::Act(action) => self.act(&by, action, (audience, &command.id)).await,
             Order::Resync(order) => self.resync(&by, order).await,
@@ -108,14 +131,22 @@ impl Officer {
     async fn act(&self, by: &str, action: Action, (audience, id): (Audience, &str)) -> Outcome {
         if let (Audience::All, Action::Block { target, .. }) = (audience, &action) {
             for end in [target.network(), target.broadcast()] {
-                if self.desk.standing(end).await.is_ok_and(|standing| standing.home) {
+                if self
+                    .desk
+                    .standing(end)
+                    .await
+                    .is_ok_and(|standing| standing.home)
+                {
                     let why = Denial::PrivateToAll(target.to_string());
                     self.audit((by, "command"), id, &format!("refused: {why}"));
                     return Outcome::refused(why.code(), why.to_string());
                 }
             }
         }
-        let actor = Actor { origin: Origin::Command, name: by.to_owned() };
+        let actor = Actor {
+            origin: Origin::Command,
+            name: by.to_owned(),
+        };
         match self.desk.act(actor, action).await {
             Ok(Ok(done)) => Outcome::done(done.message),
             Ok(Err(refusal)) => Outcome::refused(word(&refusal), refusal.to_string()),
@@ -135,21 +166,38 @@ impl Officer {
             Ok(Err(error)) => return self.unread(by, from, &error.to_string()),
             Err(_) => return self.unread(by, from, "the reader has failed"),
         };
-        let wanted = Wanted { from: found.first, until: found.last };
+        let wanted = Wanted {
+            from: found.first,
+            until: found.last,
+        };
         // Only a session that is stuck keeps so many wishes waiting.
         if self.wanted.try_send(wanted).is_err() {
-            return self.unread(by, from, "too much is being sent again already; try again later");
+            return self.unread(
+                by,
+                from,
+                "too much is being sent again already; try again later",
+            );
         }
         let message = match found.first <= found.last {
-            true => format!("messages from {} to {} are sent again", found.first, found.last),
+            true => format!(
+                "messages from {} to {} are sent again",
+                found.first, found.last
+            ),
             false => format!("there is nothing from {from} on"),
         };
         self.audit((by, "resync"), &from.to_string(), &message);
-        Outcome { resync: Some(found), ..Outcome::done(message) }
+        Outcome {
+            resync: Some(found),
+            ..Outcome::done(message)
+        }
     }
 
     fn unread(&self, by: &str, from: u64, why: &str) -> Outcome {
-        self.audit((by, "resync"), &from.to_string(), &format!("refused: {why}"));
+        self.audit(
+            (by, "resync"),
+            &from.to_string(),
+            &format!("refused: {why}"),
+        );
         Outcome::refused("failed", why.to_owned())
     }
 
@@ -176,7 +224,9 @@ impl Officer {
             outcome: outcome.to_owned(),
         });
         if told.is_err() {
-            tracing::warn!("a command was {outcome}, which could not be audited: the warden is busy");
+            tracing::warn!(
+                "a command was {outcome}, which could not be audited: the warden is busy"
+            );
         }
     }
 }
@@ -187,9 +237,17 @@ fn look(store: &Store, from: u64) -> Result<ResyncReply, StoreError> {
     let dropped = reader.dropped_from(from, RANGES)?;
     Ok(ResyncReply {
         epoch: store.epoch(),
-        first: extent.first.map_or(extent.last + 1, |first| first.max(from)),
+        first: extent
+            .first
+            .map_or(extent.last + 1, |first| first.max(from)),
         last: extent.last,
-        dropped: dropped.iter().map(|range| Span { first: range.first, last: range.last }).collect(),
+        dropped: dropped
+            .iter()
+            .map(|range| Span {
+                first: range.first,
+                last: range.last,
+            })
+            .collect(),
     })
 }
 

@@ -84,7 +84,10 @@ impl Outbox {
     }
 
     /// The next message to send.
-    pub(super) async fn next(&mut self, now: Instant) -> Result<Option<(Ticket, Posted)>, StoreError> {
+    pub(super) async fn next(
+        &mut self,
+        now: Instant,
+    ) -> Result<Option<(Ticket, Posted)>, StoreError> {
         if self.retry.is_some_and(|retry| retry <= now) {
             self.begin();
         }
@@ -97,13 +100,23 @@ impl Outbox {
                 continue;
             };
             let (seq, topic) = (posted.seq, posted.message.topic);
-            let unwanted = self.refused.get(&topic).is_some_and(|count| *count >= REFUSALS);
+            let unwanted = self
+                .refused
+                .get(&topic)
+                .is_some_and(|count| *count >= REFUSALS);
             if unwanted || self.flying.contains(&seq) || self.acknowledged.contains(&seq) {
                 continue;
             }
             self.flying.insert(seq);
             let generation = self.generation;
-            return Ok(Some((Ticket { seq, topic, generation }, posted)));
+            return Ok(Some((
+                Ticket {
+                    seq,
+                    topic,
+                    generation,
+                },
+                posted,
+            )));
         }
     }
 

@@ -12,16 +12,27 @@ const SENTENCE: usize = 200;
 type Step = (&'static str, fn(&mut Value) -> Option<()>);
 const STEPS: [Step; 7] = [
     ("garita.explanation.text", |document| {
-        for part in document.pointer_mut("/garita/explanation")?.as_array_mut()? {
+        for part in document
+            .pointer_mut("/garita/explanation")?
+            .as_array_mut()?
+        {
             *part.get_mut("text")? = json!("");
         }
         Some(())
     }),
-    ("garita.model.score", |document| empty(document, "/garita/model/score")),
-    ("garita.explanation", |document| empty(document, "/garita/explanation")),
+    ("garita.model.score", |document| {
+        empty(document, "/garita/model/score")
+    }),
+    ("garita.explanation", |document| {
+        empty(document, "/garita/explanation")
+    }),
     ("related.ip", |document| shorten(document, "/related/ip")),
-    ("garita.sources", |document| shorten(document, "/garita/sources")),
-    ("garita.dropped", |document| shorten(document, "/garita/dropped")),
+    ("garita.sources", |document| {
+        shorten(document, "/garita/sources")
+    }),
+    ("garita.dropped", |document| {
+        shorten(document, "/garita/dropped")
+    }),
     ("message", |document| {
         let sentence = document.get_mut("message")?;
         let short: String = sentence.as_str()?.chars().take(SENTENCE).collect();
@@ -103,8 +114,14 @@ mod tests {
             serde_json::from_str(&text).unwrap()
         };
         let first = reduced(body.len() - 100);
-        assert_eq!(first["garita"]["reduced"], json!(["garita.explanation.text"]));
-        assert_eq!(first["garita"]["explanation"][1], json!({"feature": "b", "text": ""}));
+        assert_eq!(
+            first["garita"]["reduced"],
+            json!(["garita.explanation.text"])
+        );
+        assert_eq!(
+            first["garita"]["explanation"][1],
+            json!({"feature": "b", "text": ""})
+        );
         assert_eq!(first["related"], document()["related"]);
         let least = reduced(1_000);
         assert_eq!(least["related"]["ip"].as_array().unwrap().len(), ADDRESSES);

@@ -58,9 +58,14 @@ impl Resync {
             let read = move || store.reader()?.messages_from(from, BATCH);
             let read = tokio::task::spawn_blocking(read).await;
             let found = read.unwrap_or_else(|_| Ok(Vec::new()))?;
-            let next = found.last().map(|posted| posted.seq + 1).filter(|next| *next <= until);
+            let next = found
+                .last()
+                .map(|posted| posted.seq + 1)
+                .filter(|next| *next <= until);
             self.span = next.map(|from| Wanted { from, until });
-            let again = found.into_iter().filter(|posted| posted.sent && posted.seq <= until);
+            let again = found
+                .into_iter()
+                .filter(|posted| posted.sent && posted.seq <= until);
             self.batch.extend(again);
         }
         Ok(())

@@ -31,7 +31,9 @@ pub fn schemas() -> Vec<(String, String)> {
     ];
     let text = |schema: &Value| format!("{schema:#}\n");
     let schemas = schemas.into_iter();
-    schemas.map(|(name, schema)| (format!("{VERSION}/{name}.json"), text(&schema))).collect()
+    schemas
+        .map(|(name, schema)| (format!("{VERSION}/{name}.json"), text(&schema)))
+        .collect()
 }
 
 fn schema<T: JsonSchema>(name: &str) -> Value {
@@ -41,15 +43,25 @@ fn schema<T: JsonSchema>(name: &str) -> Value {
         _ => SchemaSettings::draft2020_12().for_serialize(),
     };
     let mut schema: Schema = settings.into_generator().into_root_schema_for::<T>();
-    schema.insert("$id".to_owned(), json!(format!("urn:garita:{VERSION}:{name}")));
-    schema.insert("title".to_owned(), json!(format!("garita/{VERSION}/<site>/<sensor>/{name}")));
+    schema.insert(
+        "$id".to_owned(),
+        json!(format!("urn:garita:{VERSION}:{name}")),
+    );
+    schema.insert(
+        "title".to_owned(),
+        json!(format!("garita/{VERSION}/<site>/<sensor>/{name}")),
+    );
     schema.to_value()
 }
 
 /// The publisher may leave detail out, and says so.
 fn allow_reduced(incident: &mut Value) {
-    if let Some(properties) = incident.pointer_mut("/$defs/Garita/properties").and_then(Value::as_object_mut) {
-        let words = "What was left out to fit the broker's largest packet; missing where nothing was.";
+    if let Some(properties) = incident
+        .pointer_mut("/$defs/Garita/properties")
+        .and_then(Value::as_object_mut)
+    {
+        let words =
+            "What was left out to fit the broker's largest packet; missing where nothing was.";
         let reduced = json!({"type": "array", "items": {"type": "string"}, "description": words});
         properties.insert("reduced".to_owned(), reduced);
     }

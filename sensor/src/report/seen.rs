@@ -52,7 +52,12 @@ impl Seen {
     }
 
     /// Enters a command that expires at `expiry`, with at most `cap` remembered.
-    pub(super) fn enter(&mut self, (id, expiry): (&str, Timestamp), now: Timestamp, (cap, skew): (usize, Duration)) -> Result<(), NotEntered> {
+    pub(super) fn enter(
+        &mut self,
+        (id, expiry): (&str, Timestamp),
+        now: Timestamp,
+        (cap, skew): (usize, Duration),
+    ) -> Result<(), NotEntered> {
         // One that is forgotten would be refused as expired even if the clock went back by `skew`.
         self.expiries.retain(|_, expiry| expiry.after(skew) >= now);
         if self.expiries.contains_key(id) {
@@ -82,8 +87,14 @@ mod tests {
         let mut seen = Seen::default();
         assert_eq!(seen.enter(("a", at(100)), at(50), (2, SKEW)), Ok(()));
         let mut seen = Seen::read(seen.write().as_deref());
-        assert_eq!(seen.enter(("a", at(100)), at(60), (2, SKEW)), Err(NotEntered::Repeated));
-        assert_eq!(seen.enter(("a", at(100)), at(130), (2, SKEW)), Err(NotEntered::Repeated));
+        assert_eq!(
+            seen.enter(("a", at(100)), at(60), (2, SKEW)),
+            Err(NotEntered::Repeated)
+        );
+        assert_eq!(
+            seen.enter(("a", at(100)), at(130), (2, SKEW)),
+            Err(NotEntered::Repeated)
+        );
         assert_eq!(seen.enter(("a", at(200)), at(131), (2, SKEW)), Ok(()));
     }
 
@@ -91,8 +102,14 @@ mod tests {
     fn a_full_memory_refuses_rather_than_forgets() {
         let mut seen = Seen::default();
         seen.enter(("a", at(100)), at(0), (1, SKEW)).unwrap();
-        assert_eq!(seen.enter(("b", at(100)), at(0), (1, SKEW)), Err(NotEntered::Overrun));
-        assert_eq!(seen.enter(("a", at(100)), at(1), (1, SKEW)), Err(NotEntered::Repeated));
+        assert_eq!(
+            seen.enter(("b", at(100)), at(0), (1, SKEW)),
+            Err(NotEntered::Overrun)
+        );
+        assert_eq!(
+            seen.enter(("a", at(100)), at(1), (1, SKEW)),
+            Err(NotEntered::Repeated)
+        );
     }
 
     #[test]

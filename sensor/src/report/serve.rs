@@ -71,7 +71,10 @@ pub async fn serve(setup: Setup, mut stop: watch::Receiver<bool>) {
             Err(trouble) => trouble,
         };
         watchman.lost(&trouble);
-        if timeout(backoff.wait(), stop.wait_for(|stop| *stop)).await.is_ok() {
+        if timeout(backoff.wait(), stop.wait_for(|stop| *stop))
+            .await
+            .is_ok()
+        {
             return;
         }
     }
@@ -86,7 +89,11 @@ fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Sessi
     let (telling, digest) = watch::channel(None);
     let mut tasks = JoinSet::new();
     let officer = Officer {
-        gate: Gate::new(&setup.config, topics.clone(), Seen::read(setup.seen.as_deref())),
+        gate: Gate::new(
+            &setup.config,
+            topics.clone(),
+            Seen::read(setup.seen.as_deref()),
+        ),
         topics: topics.clone(),
         desk: setup.desk.clone(),
         store: setup.store.clone(),
@@ -202,12 +209,20 @@ impl Watchman {
         if self.said.insert(why.clone()) {
             tracing::warn!("{why}; messages are kept, and it is tried again and again");
         }
-        self.contact.send_replace(Contact { connected: false, since: Some(since), why });
+        self.contact.send_replace(Contact {
+            connected: false,
+            since: Some(since),
+            why,
+        });
     }
 
     async fn back(&mut self, at: &str) {
         let now = clock::wall();
-        self.contact.send_replace(Contact { connected: true, since: Some(now), why: String::new() });
+        self.contact.send_replace(Contact {
+            connected: true,
+            since: Some(now),
+            why: String::new(),
+        });
         self.said.clear();
         let tries = std::mem::take(&mut self.tries);
         let Some(from) = self.since.take() else {

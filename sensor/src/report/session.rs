@@ -155,7 +155,11 @@ impl Session {
     }
 
     /// Sends as much as may go now; says when to look again although nothing happens.
-    async fn fill(&mut self, link: &mut Link<Ticket>, draining: &mut bool) -> Result<Option<Instant>, Trouble> {
+    async fn fill(
+        &mut self,
+        link: &mut Link<Ticket>,
+        draining: &mut bool,
+    ) -> Result<Option<Instant>, Trouble> {
         while link.room() > 0 {
             let now = Instant::now();
             if *draining && let Err(later) = self.pace.take(now) {
@@ -184,7 +188,12 @@ impl Session {
         Ok(self.outbox.retry())
     }
 
-    fn send(&mut self, link: &mut Link<Ticket>, posted: Posted, ticket: Ticket) -> Result<(), Trouble> {
+    fn send(
+        &mut self,
+        link: &mut Link<Ticket>,
+        posted: Posted,
+        ticket: Ticket,
+    ) -> Result<(), Trouble> {
         let Posted { seq, message, .. } = posted;
         let topic = self.topics.of(message.topic);
         let envelope = Envelope {
@@ -200,7 +209,9 @@ impl Session {
             Some(body) => link.publish(ticket, envelope.pack(topic, body)),
             None => {
                 if let Ticket::Outbox(ticket) = ticket {
-                    let why = format!("even without detail a message is larger than its largest packet of {max} bytes");
+                    let why = format!(
+                        "even without detail a message is larger than its largest packet of {max} bytes"
+                    );
                     self.refuse(ticket, &why);
                 }
                 Ok(())
@@ -212,7 +223,10 @@ impl Session {
         match news {
             News::Answered(ticket, verdict) => self.answered(ticket, verdict),
             News::Received(publish) => self.receive(*publish),
-            News::Deaf(why) => self.complain("command", &format!("the broker does not let us receive commands: {why}")),
+            News::Deaf(why) => self.complain(
+                "command",
+                &format!("the broker does not let us receive commands: {why}"),
+            ),
             News::Down(trouble) => return Err(trouble),
         }
         Ok(())
@@ -236,25 +250,32 @@ impl Session {
         };
         match verdict {
             Ok(()) => self.settle(other),
-            Err(why) => self.complain(other, &format!("the broker does not take messages to {other}: {why}")),
+            Err(why) => self.complain(
+                other,
+                &format!("the broker does not take messages to {other}: {why}"),
+            ),
         }
     }
 
     fn refuse(&mut self, ticket: outbox::Ticket, why: &str) {
         self.outbox.refused(ticket, Instant::now());
         let topic = ticket.topic.as_str();
-        let words = format!("the broker does not take messages to {topic}: {why}; they are kept, and tried again");
+        let words = format!(
+            "the broker does not take messages to {topic}: {why}; they are kept, and tried again"
+        );
         self.complain(topic, &words);
     }
 
     fn complain(&mut self, subject: &'static str, words: &str) {
         self.troubled.insert(subject);
-        self.conditions.raise(Name::PublishRefused, (subject, words), clock::wall());
+        self.conditions
+            .raise(Name::PublishRefused, (subject, words), clock::wall());
     }
 
     fn settle(&mut self, subject: &'static str) {
         if self.troubled.remove(subject) {
-            self.conditions.clear(Name::PublishRefused, subject, clock::wall());
+            self.conditions
+                .clear(Name::PublishRefused, subject, clock::wall());
         }
     }
 
@@ -262,14 +283,19 @@ impl Session {
         let properties = publish.properties.unwrap_or_default();
         let property = |name: &str| {
             let mut found = properties.user_properties.iter();
-            found.find(|(key, _)| key == name).map(|(_, value)| value.clone())
+            found
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
         };
         let letter = Letter {
             payload: publish.payload.to_vec(),
             sig: property("sig"),
             kid: property("kid"),
             response: properties.response_topic.clone(),
-            correlation: properties.correlation_data.as_ref().map(|data| data.to_vec()),
+            correlation: properties
+                .correlation_data
+                .as_ref()
+                .map(|data| data.to_vec()),
         };
         // A coordinator that hears nothing asks again; what it must not do is keep the outbox waiting.
         if self.letters.try_send(letter).is_err() {

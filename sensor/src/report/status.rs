@@ -58,12 +58,19 @@ impl Status {
     pub(super) fn pack(&self, topics: &Topics) -> Option<Packed> {
         let body = serde_json::to_string(self).ok()?;
         let packed = self.envelope(topics).pack(topics.status(), body);
-        Some(Packed { retain: true, ..packed })
+        Some(Packed {
+            retain: true,
+            ..packed
+        })
     }
 
     /// What the broker is to say if the connection breaks.
     pub(super) fn will(&self, topics: &Topics) -> LastWill {
-        let offline = Self { state: State::Offline, blocks: None, ..self.clone() };
+        let offline = Self {
+            state: State::Offline,
+            blocks: None,
+            ..self.clone()
+        };
         let body = serde_json::to_vec(&offline).unwrap_or_default();
         let properties = Some(offline.envelope(topics).last());
         LastWill::new(topics.status(), body, QoS::AtLeastOnce, true, properties)

@@ -126,7 +126,10 @@ impl Clerk {
             figures: (self.figures)(),
             outbox: outbox.into(),
             store: self.store.health().into(),
-            audit: audit.map(|head| AuditFigures { seq: head.seq, hash: head.hash }),
+            audit: audit.map(|head| AuditFigures {
+                seq: head.seq,
+                hash: head.hash,
+            }),
             conditions: self.standing(),
             blocks,
         };
@@ -173,7 +176,9 @@ impl From<Health> for StoreFigures {
         let lost = health.lost.iter();
         Self {
             waiting: health.waiting as u64,
-            lost: lost.map(|(kind, count)| (kind.as_str().to_owned(), *count)).collect(),
+            lost: lost
+                .map(|(kind, count)| (kind.as_str().to_owned(), *count))
+                .collect(),
             bytes: health.file_bytes,
         }
     }

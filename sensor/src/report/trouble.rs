@@ -78,7 +78,9 @@ pub(super) enum Trouble {
         why: String,
     },
     /// It does not accept us.
-    #[error("the broker at {0} does not accept our client certificate, or wants one (report.client_certificate)")]
+    #[error(
+        "the broker at {0} does not accept our client certificate, or wants one (report.client_certificate)"
+    )]
     ClientCertificate(String),
     /// TLS fails in another way.
     #[error("no TLS connection to the broker at {at}: {why}; is it a TLS port?")]
@@ -92,7 +94,9 @@ pub(super) enum Trouble {
     #[error("the broker at {0} refuses our user or password (report.user, report.password_file)")]
     Password(String),
     /// It knows us, and does not want us.
-    #[error("the broker at {0} does not let us in: not authorized, or not by this password (report.user, report.password_file)")]
+    #[error(
+        "the broker at {0} does not let us in: not authorized, or not by this password (report.user, report.password_file)"
+    )]
     NotAuthorized(String),
     /// It refuses us for another reason.
     #[error("the broker at {at} refuses the connection: {why}")]
@@ -103,7 +107,9 @@ pub(super) enum Trouble {
         why: String,
     },
     /// Somebody uses our name.
-    #[error("another client connects to the broker as {0}: two sensors have the same sensor.site and sensor.name")]
+    #[error(
+        "another client connects to the broker as {0}: two sensors have the same sensor.site and sensor.name"
+    )]
     TakenOver(String),
     /// It ended the connection and said why.
     #[error("the broker at {at} ended the connection: {why}")]
@@ -160,11 +166,14 @@ impl Place {
         match error {
             StateError::Io(source) => self.io(source, Phase::Talking),
             StateError::Deserialization(PacketError::Io(source)) => self.io(source, Phase::Talking),
-            StateError::AwaitPingResp | StateError::CollisionTimeout => Trouble::Silent(self.at.clone()),
-            StateError::ConnectionAborted => Trouble::Broken(self.at.clone()),
-            StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => {
-                Trouble::TakenOver(self.client.clone())
+            StateError::AwaitPingResp | StateError::CollisionTimeout => {
+                Trouble::Silent(self.at.clone())
             }
+            StateError::ConnectionAborted => Trouble::Broken(self.at.clone()),
+            StateError::ServerDisconnect {
+                reason_code: DisconnectReasonCode::SessionTakenOver,
+                ..
+            } => Trouble::TakenOver(self.client.clone()),
             StateError::ServerDisconnect { reason_code, .. } => Trouble::Ended {
                 at: self.at.clone(),
                 why: spaced(&format!("{reason_code:?}")),
@@ -175,12 +184,17 @@ impl Place {
     }
 
     fn io(&self, source: io::Error, phase: Phase) -> Trouble {
-        let tls = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let tls = source
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
         if let Some(error) = tls {
             return self.tls(error);
         }
         match (source.kind(), phase) {
-            (_, Phase::Connecting) => Trouble::Unreachable { at: self.at.clone(), source },
+            (_, Phase::Connecting) => Trouble::Unreachable {
+                at: self.at.clone(),
+                source,
+            },
             (io::ErrorKind::TimedOut, Phase::Talking) => Trouble::Silent(self.at.clone()),
             (io::ErrorKind::InvalidData, Phase::Talking) => self.nonsense(&source.to_string()),
             (_, Phase::Talking) => Trouble::Broken(self.at.clone()),
@@ -192,15 +206,22 @@ impl Place {
         let at = self.at.clone();
         match error {
             rustls::Error::InvalidCertificate(bad) => match bad {
-                CertificateError::UnknownIssuer => Trouble::UnknownIssuer { at, ca: self.ca.clone() },
-                CertificateError::Expired | CertificateError::ExpiredContext { .. } => Trouble::Expired(at),
+                CertificateError::UnknownIssuer => Trouble::UnknownIssuer {
+                    at,
+                    ca: self.ca.clone(),
+                },
+                CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                    Trouble::Expired(at)
+                }
                 CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                     Trouble::NotYetValid(at)
                 }
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                    Trouble::WrongName(at)
-                }
-                other => Trouble::BadCertificate { at, why: other.to_string() },
+                CertificateError::NotValidForName
+                | CertificateError::NotValidForNameContext { .. } => Trouble::WrongName(at),
+                other => Trouble::BadCertificate {
+                    at,
+                    why: other.to_string(),
+                },
             },
             rustls::Error::AlertReceived(
                 Alert::CertificateRequired
@@ -222,8 +243,13 @@ impl Place {
             ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::BadAuthenticationMethod => {
                 Trouble::Password(at)
             }
-            ConnectReturnCode::NotAuthorized | ConnectReturnCode::Banned => Trouble::NotAuthorized(at),
-            other => Trouble::Refused { at, why: spaced(&format!("{other:?}")) },
+            ConnectReturnCode::NotAuthorized | ConnectReturnCode::Banned => {
+                Trouble::NotAuthorized(at)
+            }
+            other => Trouble::Refused {
+                at,
+                why: spaced(&format!("{other:?}")),
+            },
         }
     }
 
@@ -232,11 +258,17 @@ impl Place {
     }
 
     fn untold(&self, why: &str) -> Trouble {
-        Trouble::Tls { at: self.at.clone(), why: why.to_owned() }
+        Trouble::Tls {
+            at: self.at.clone(),
+            why: why.to_owned(),
+        }
     }
 
     fn nonsense(&self, why: &str) -> Trouble {
-        Trouble::Nonsense { at: self.at.clone(), why: why.to_owned() }
+        Trouble::Nonsense {
+            at: self.at.clone(),
+            why: why.to_owned(),
+        }
     }
 }
 

@@ -66,26 +66,80 @@ fn denial(letter: &Letter) -> Denial {
 fn a_signed_command_for_us_in_its_time_is_admitted_once() {
     let mut gate = gate();
     let admitted = gate.admit(&letter(&command("a")), at(0)).unwrap();
-    assert_eq!((admitted.kid.as_str(), admitted.audience), ("ops-1", Audience::Us));
+    assert_eq!(
+        (admitted.kid.as_str(), admitted.audience),
+        ("ops-1", Audience::Us)
+    );
     let denied = gate.admit(&letter(&command("a")), at(1)).unwrap_err();
-    assert_eq!((denied.why, denied.kid.as_deref(), denied.id.as_deref()), (Denial::Repeated, Some("ops-1"), Some("a")));
+    assert_eq!(
+        (denied.why, denied.kid.as_deref(), denied.id.as_deref()),
+        (Denial::Repeated, Some("ops-1"), Some("a"))
+    );
     let kept = Seen::read(gate.seen().as_deref());
-    let mut restarted = Gate { seen: kept, ..self::gate() };
-    assert_eq!(restarted.admit(&letter(&command("a")), at(2)).unwrap_err().why, Denial::Repeated);
+    let mut restarted = Gate {
+        seen: kept,
+        ..self::gate()
+    };
+    assert_eq!(
+        restarted
+            .admit(&letter(&command("a")), at(2))
+            .unwrap_err()
+            .why,
+        Denial::Repeated
+    );
 }
 
 #[test]
 fn who_signs_must_be_known_and_must_have_signed_this() {
     let good = letter(&command("a"));
-    assert_eq!(denial(&Letter { sig: None, ..good.clone() }), Denial::Unsigned);
-    assert_eq!(denial(&Letter { kid: None, ..good.clone() }), Denial::Unsigned);
+    assert_eq!(
+        denial(&Letter {
+            sig: None,
+            ..good.clone()
+        }),
+        Denial::Unsigned
+    );
+    assert_eq!(
+        denial(&Letter {
+            kid: None,
+            ..good.clone()
+        }),
+        Denial::Unsigned
+    );
     let other = Some("ops-2".to_owned());
-    assert_eq!(denial(&Letter { kid: other, ..good.clone() }), Denial::UnknownKey);
+    assert_eq!(
+        denial(&Letter {
+            kid: other,
+            ..good.clone()
+        }),
+        Denial::UnknownKey
+    );
     let payload = command("b").to_string().into_bytes();
-    assert_eq!(denial(&Letter { payload, ..good.clone() }), Denial::BadSignature);
-    let forged = STANDARD.encode(SigningKey::from_bytes(&[8; 32]).sign(&good.payload).to_bytes());
-    for sig in [forged, String::new(), "!".to_owned(), STANDARD.encode([0; 64])] {
-        assert_eq!(denial(&Letter { sig: Some(sig), ..good.clone() }), Denial::BadSignature);
+    assert_eq!(
+        denial(&Letter {
+            payload,
+            ..good.clone()
+        }),
+        Denial::BadSignature
+    );
+    let forged = STANDARD.encode(
+        SigningKey::from_bytes(&[8; 32])
+            .sign(&good.payload)
+            .to_bytes(),
+    );
+    for sig in [
+        forged,
+        String::new(),
+        "!".to_owned(),
+        STANDARD.encode([0; 64]),
+    ] {
+        assert_eq!(
+            denial(&Letter {
+                sig: Some(sig),
+                ..good.clone()
+            }),
+            Denial::BadSignature
+        );
     }
     let long = vec![b' '; MAX_PAYLOAD + 1];
     assert_eq!(denial(&signed(&long)), Denial::TooLarge(MAX_PAYLOAD));
@@ -93,30 +147,76 @@ fn who_signs_must_be_known_and_must_have_signed_this() {
 
 #[test]
 fn what_is_late_early_or_valid_for_too_long_is_refused() {
-    assert_eq!(denial(&with("/expires_at", json!(at(0).to_string()))), Denial::Expired);
-    assert_eq!(denial(&with("/expires_at", json!(at(-2).to_string()))), Denial::Expired);
-    assert_eq!(denial(&with("/issued_at", json!(at(31).to_string()))), Denial::Future);
-    assert!(gate().admit(&with("/issued_at", json!(at(29).to_string())), at(0)).is_ok());
-    assert_eq!(denial(&with("/expires_at", json!(at(3_600).to_string()))), Denial::TooLong);
+    assert_eq!(
+        denial(&with("/expires_at", json!(at(0).to_string()))),
+        Denial::Expired
+    );
+    assert_eq!(
+        denial(&with("/expires_at", json!(at(-2).to_string()))),
+        Denial::Expired
+    );
+    assert_eq!(
+        denial(&with("/issued_at", json!(at(31).to_string()))),
+        Denial::Future
+    );
+    assert!(
+        gate()
+            .admit(&with("/issued_at", json!(at(29).to_string())), at(0))
+            .is_ok()
+    );
+    assert_eq!(
+        denial(&with("/expires_at", json!(at(3_600).to_string()))),
+        Denial::TooLong
+    );
     let unset = Timestamp::from_micros(0);
-    assert_eq!(gate().admit(&letter(&command("a")), unset).unwrap_err().why, Denial::NoClock);
+    assert_eq!(
+        gate().admit(&letter(&command("a")), unset).unwrap_err().why,
+        Denial::NoClock
+    );
     let mut gate = gate();
     gate.admit(&letter(&command("a")), at(0)).unwrap();
-    assert_eq!(gate.admit(&letter(&command("b")), at(-31)).unwrap_err().why, Denial::NoClock);
+    assert_eq!(
+        gate.admit(&letter(&command("b")), at(-31)).unwrap_err().why,
+        Denial::NoClock
+    );
 }
 
 #[test]
 fn what_is_for_others_or_wants_its_answer_elsewhere_is_refused() {
-    assert_eq!(denial(&with("/site", json!("dmz"))), Denial::NotForUs("dmz/edge-1".to_owned()));
-    assert_eq!(denial(&with("/sensor", json!("edge-2"))), Denial::NotForUs("lab/edge-2".to_owned()));
+    assert_eq!(
+        denial(&with("/site", json!("dmz"))),
+        Denial::NotForUs("dmz/edge-1".to_owned())
+    );
+    assert_eq!(
+        denial(&with("/sensor", json!("edge-2"))),
+        Denial::NotForUs("lab/edge-2".to_owned())
+    );
     let reply = "garita/v1/lab/edge-1/reply/a";
-    for elsewhere in ["garita/v1/lab/edge-2/reply/a", "garita/v1/lab/edge-1/reply/b", "garita/v1/lab/edge-1/command", ""] {
+    for elsewhere in [
+        "garita/v1/lab/edge-2/reply/a",
+        "garita/v1/lab/edge-1/reply/b",
+        "garita/v1/lab/edge-1/command",
+        "",
+    ] {
         let response = Some(elsewhere.to_owned());
-        let letter = Letter { response, ..letter(&command("a")) };
+        let letter = Letter {
+            response,
+            ..letter(&command("a"))
+        };
         assert_eq!(denial(&letter), Denial::ResponseElsewhere(reply.to_owned()));
     }
     let response = Some(reply.to_owned());
-    assert!(gate().admit(&Letter { response, ..letter(&command("a")) }, at(0)).is_ok());
+    assert!(
+        gate()
+            .admit(
+                &Letter {
+                    response,
+                    ..letter(&command("a"))
+                },
+                at(0)
+            )
+            .is_ok()
+    );
 }
 
 #[test]
@@ -139,7 +239,10 @@ fn a_command_to_all_never_blocks_a_private_or_home_address() {
         "198.51.0.0/16",
     ] {
         let denied = denial(&to_all(target));
-        assert!(matches!(denied, Denial::PrivateToAll(_)), "{target}: {denied}");
+        assert!(
+            matches!(denied, Denial::PrivateToAll(_)),
+            "{target}: {denied}"
+        );
         let mut to_us = command("a");
         to_us["command"]["target"] = json!(target);
         assert!(gate().admit(&letter(&to_us), at(0)).is_ok(), "{target}");
@@ -169,7 +272,10 @@ fn force_and_what_is_no_command_are_refused() {
         &"[".repeat(10_000),
     ] {
         let denied = denial(&signed(payload.as_bytes()));
-        assert!(matches!(denied, Denial::Malformed(_)), "{payload}: {denied}");
+        assert!(
+            matches!(denied, Denial::Malformed(_)),
+            "{payload}: {denied}"
+        );
     }
     for (path, value) in [
         ("/command", json!({"action": "erase"})),
@@ -179,7 +285,10 @@ fn force_and_what_is_no_command_are_refused() {
         ("/issued_at", json!("yesterday")),
         ("/site", json!(1)),
     ] {
-        assert!(matches!(denial(&with(path, value)), Denial::Malformed(_)), "{path}");
+        assert!(
+            matches!(denial(&with(path, value)), Denial::Malformed(_)),
+            "{path}"
+        );
     }
 }
 
@@ -187,9 +296,12 @@ fn force_and_what_is_no_command_are_refused() {
 fn a_full_memory_refuses() {
     let mut gate = gate();
     for id in 0..16 {
-        gate.admit(&letter(&command(&id.to_string())), at(0)).unwrap();
+        gate.admit(&letter(&command(&id.to_string())), at(0))
+            .unwrap();
     }
-    let denied = gate.admit(&letter(&command("one-more")), at(0)).unwrap_err();
+    let denied = gate
+        .admit(&letter(&command("one-more")), at(0))
+        .unwrap_err();
     assert_eq!(denied.why, Denial::Overrun);
 }
 
