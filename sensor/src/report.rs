@@ -85,3 +85,14 @@ pub struct Contact {
     /// Why it is not, in a sentence.
     pub why: String,
 }
+
+/// Whether `[report]` can be used as far as this machine knows: its certificates and password can be read.
+///
+/// # Errors
+/// What is wrong, in a sentence.
+pub fn check(config: &Config) -> Result<(), String> {
+    let topics = topics::Topics::new(config.sensor.site.as_str(), "check");
+    let broker = broker::Broker::new(&config.report, &topics);
+    let checked = broker.map_or(Ok(()), |broker| broker.check());
+    checked.map_err(|trouble| trouble.to_string())
+}

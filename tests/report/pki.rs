@@ -10,7 +10,7 @@ use rcgen::{
 /// Writes `NAME.crt` of a new authority into `folder`, and certificates it has signed: each `NAME.crt` and `NAME.key`.
 pub(super) fn write(folder: &Path, (authority, certificates): (&str, &[(&str, Kind)])) {
     let key = KeyPair::generate().expect("a key");
-    let mut params = CertificateParams::new(Vec::new()).expect("no names");
+    let mut params = CertificateParams::new(Vec::<String>::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params

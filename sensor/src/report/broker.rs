@@ -88,6 +88,15 @@ impl Broker {
         Ok(options)
     }
 
+    /// Whether the files that the settings name can be used; whether the broker likes them, only it can say.
+    pub(super) fn check(&self) -> Result<(), Trouble> {
+        self.login()?;
+        if self.url.scheme() == Scheme::Tls {
+            self.tls()?;
+        }
+        Ok(())
+    }
+
     fn login(&self) -> Result<Option<(String, String)>, Trouble> {
         let file = Named::new(
             "report.password_file",
