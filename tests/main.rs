@@ -25,6 +25,8 @@ mod recording;
 #[cfg(test)]
 mod replay;
 #[cfg(test)]
+mod report;
+#[cfg(test)]
 mod selftest;
 #[cfg(test)]
 mod skip;

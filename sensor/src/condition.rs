@@ -60,6 +60,8 @@ names! {
     Outage = "outage",
     /// Messages had to be dropped before they were delivered.
     OutboxDropped = "outbox-dropped",
+    /// The broker does not take messages to a topic.
+    PublishRefused = "publish-refused",
     /// A configuration or a model was not taken.
     ReloadRefused = "reload-refused",
     /// The wall clock was set.

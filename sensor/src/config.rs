@@ -3,6 +3,7 @@
 
 mod load;
 mod name;
+mod report;
 mod setting;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{DEFAULT_FILE, Error};
 pub use name::{
-    BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label,
-    XdpMode,
+    CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
 };
+pub use report::{BrokerUrl, CommandKey, Report, Scheme, UserName};
 pub use setting::{Count, List, Maybe, Setting, Span};
 
 const DAY: u64 = 86_400;
@@ -199,20 +200,6 @@ pub struct Store {
     pub max_waiting_mib: Count<1, 4_096>,
 }
 
-/// `[report]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Report {
-    /// The broker; unset nothing is reported.
-    pub url: Maybe<BrokerUrl>,
-    /// Messages that are kept, to be sent or to be sent again.
-    pub outbox_max_messages: Count<100, 10_000_000>,
-    /// Bytes of these messages, MiB.
-    pub outbox_max_mib: Count<1, 65_536>,
-    /// How long a message is kept.
-    pub outbox_max_age: Span<60, { 365 * DAY }>,
-}
-
 /// `[control]`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -323,17 +310,6 @@ impl Default for Store {
             audit_retention: Span::clamped(365 * DAY),
             max_audit: Count::clamped(200_000),
             max_waiting_mib: Count::clamped(64),
-        }
-    }
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            url: Maybe(None),
-            outbox_max_messages: Count::clamped(50_000),
-            outbox_max_mib: Count::clamped(128),
-            outbox_max_age: Span::clamped(7 * DAY),
         }
     }
 }

@@ -45,6 +45,7 @@ pub mod policy;
 pub mod printable;
 pub mod record;
 pub mod replay;
+pub mod report;
 pub mod service;
 pub mod statistics;
 pub mod store;

@@ -65,6 +65,9 @@ enum Command {
     /// Take table, blocks and programs out of the kernel, before the package is removed
     #[command(hide = true)]
     Withdraw,
+    /// Write the JSON Schemas of what is published over MQTT
+    #[command(hide = true)]
+    Schema(cli::schema::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -95,6 +98,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Run => return cli::run::run(file),
         Command::Manual(manual) => return cli::manual::run(manual, Arguments::command()),
         Command::Withdraw => return cli::withdraw::run(&mut firewall::Nftables::open()?),
+        Command::Schema(arguments) => return cli::schema::run(arguments),
         _ => {}
     }
     let config = config::Config::load(file)?;
@@ -112,7 +116,11 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Review(arguments) => cli::review::run(&config, arguments),
         Command::Enforce(arguments) => cli::enforce::run(&config, arguments),
         Command::Audit(arguments) => cli::audit::run(&config, arguments),
-        Command::Check | Command::Run | Command::Manual(_) | Command::Withdraw => Ok(()),
+        Command::Check
+        | Command::Run
+        | Command::Manual(_)
+        | Command::Withdraw
+        | Command::Schema(_) => Ok(()),
     }
 }
 

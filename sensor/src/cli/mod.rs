@@ -20,6 +20,7 @@ pub mod replay;
 mod report;
 pub mod review;
 pub mod run;
+pub mod schema;
 pub mod self_test;
 pub mod status;
 mod table;

@@ -197,35 +197,6 @@ impl Setting for Filter {
     }
 }
 
-/// Where the broker is: `mqtt://host[:port]`, or `mqtts://` for TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BrokerUrl(String);
-
-impl BrokerUrl {
-    /// The URL.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Setting for BrokerUrl {
-    fn read(text: &str) -> Option<Self> {
-        let host = text
-            .strip_prefix("mqtt://")
-            .or_else(|| text.strip_prefix("mqtts://"))?;
-        let usable = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic());
-        usable.then(|| Self(text.to_owned()))
-    }
-
-    fn write(&self) -> String {
-        self.0.clone()
-    }
-
-    fn allowed() -> String {
-        "a URL that starts with mqtt:// or mqtts:// and names a host".to_owned()
-    }
-}
-
 /// The name of a group of users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupName(String);
@@ -293,6 +264,5 @@ serde_as_text! {
     [] Home;
     [] Label;
     [] Interface;
-    [] BrokerUrl;
     [] GroupName;
 }

@@ -1,10 +1,11 @@
 //! The keys of an incident, in the order they are written; the names are ECS's, and what ECS has no place for is below
 //! `garita`. Other programs rely on them, so none is ever renamed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
 use super::Timestamp;
@@ -14,7 +15,7 @@ use crate::class::Class;
 pub(super) const ECS_VERSION: &str = "8.17.0";
 
 /// One revision of an incident. Fields are written in this order.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Incident {
     /// When it was decided what is told here.
     #[serde(rename = "@timestamp")]
@@ -51,7 +52,7 @@ pub struct Ecs {
 }
 
 /// `event`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Event {
     /// The same for all revisions of an incident, and for each replay of it.
     pub id: String,
@@ -74,7 +75,7 @@ pub struct Event {
 }
 
 /// `source` and `destination`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Endpoint {
     /// Address.
     pub ip: IpAddr,
@@ -84,7 +85,7 @@ pub struct Endpoint {
 }
 
 /// `network`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Network {
     /// Transport protocol, by its IANA name or number.
     pub transport: String,
@@ -94,21 +95,21 @@ pub struct Network {
 }
 
 /// `related`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Related {
     /// Addresses, each once, the subject first.
     pub ip: Vec<IpAddr>,
 }
 
 /// `threat`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Threat {
     /// The technique.
     pub technique: TechniqueName,
 }
 
 /// `threat.technique`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TechniqueName {
     /// Its number.
     pub id: &'static str,
@@ -146,7 +147,7 @@ pub struct InterfaceName {
 }
 
 /// `garita`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Garita {
     /// Who to act on; nothing in a `ddos`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,7 +185,7 @@ pub struct Garita {
 }
 
 /// `garita.tunnel`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Carrier {
     /// The outer address on the initiator's side.
     pub source: IpAddr,
@@ -193,7 +194,7 @@ pub struct Carrier {
 }
 
 /// `garita.evidence`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EvidenceSummary {
     /// The highest sum that was reached.
     pub log_odds: Rounded,
@@ -210,7 +211,7 @@ pub struct EvidenceSummary {
 }
 
 /// An item of `garita.explanation`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// Name of the feature.
     pub feature: &'static str,
@@ -223,7 +224,7 @@ pub struct Explanation {
 }
 
 /// `garita.model`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ModelScore {
     /// Its name.
     pub name: String,
@@ -234,7 +235,7 @@ pub struct ModelScore {
 }
 
 /// `garita.block`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct BlockSummary {
     /// Address or prefix.
     pub target: String,
@@ -261,5 +262,15 @@ impl From<f64> for Rounded {
 impl Serialize for Rounded {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_f64(self.0)
+    }
+}
+
+impl JsonSchema for Rounded {
+    fn schema_name() -> Cow<'static, str> {
+        "Rounded".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        f64::json_schema(generator)
     }
 }

@@ -1,0 +1,98 @@
+//! What the operations centre is told over MQTT 5, and what it may ask: the outbox is emptied in order, and signed
+//! commands are passed to the warden. Nothing here waits for the disk, and nobody waits for what is here.
+//!
+//! ```text
+//!  store ─ outbox ▶ session ─ link ▶ broker ▶ subscribers
+//!                     ▲  │
+//!           replies ──┘  └─ commands ▶ gate ▶ desk ▶ warden
+//! ```
+//!
+//! A message leaves the outbox when the broker has acknowledged it with a reason below 0x80, and not before.
+
+mod backoff;
+mod broker;
+mod command;
+mod digest;
+mod envelope;
+mod figures;
+mod gate;
+mod link;
+mod loss;
+mod officer;
+mod outbox;
+mod pace;
+mod reduce;
+mod reply;
+mod resync;
+mod schema;
+mod seen;
+mod serve;
+mod session;
+mod status;
+mod telemetry;
+mod topics;
+mod trouble;
+
+use std::fmt;
+
+use tokio::sync::watch;
+
+use crate::condition::Conditions;
+use crate::config::Config;
+use crate::incident::Teller;
+use crate::store::Store;
+use crate::timestamp::Timestamp;
+use crate::warden::Desk;
+
+pub use figures::{Figures, ModelFigures};
+pub use schema::schemas;
+pub use seen::SEEN_COMMANDS;
+pub use serve::serve;
+
+/// What reporting works with.
+pub struct Setup {
+    /// The configuration; `[sensor]`, `[policy]` and `[report]` are read.
+    pub config: Config,
+    /// Who reports.
+    pub teller: Teller,
+    /// Where the messages wait, and what was done is kept.
+    pub store: Store,
+    /// The way to the warden, for commands.
+    pub desk: Desk,
+    /// Where it says what is wrong.
+    pub conditions: Conditions,
+    /// The sensor's figures, whenever they are asked for.
+    pub figures: Box<dyn Fn() -> Figures + Send + Sync>,
+    /// The setting [`SEEN_COMMANDS`] as the store has recovered it.
+    pub seen: Option<String>,
+    /// Where it says how it is doing.
+    pub contact: watch::Sender<Contact>,
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Setup({})", self.teller.name)
+    }
+}
+
+/// How reporting is doing, for `garita status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// Whether the broker is connected.
+    pub connected: bool,
+    /// Since when it is, or is not; nothing before the first try.
+    pub since: Option<Timestamp>,
+    /// Why it is not, in a sentence.
+    pub why: String,
+}
+
+/// Whether `[report]` can be used as far as this machine knows: its certificates and password can be read.
+///
+/// # Errors
+/// What is wrong, in a sentence.
+pub fn check(config: &Config) -> Result<(), String> {
+    let topics = topics::Topics::new(config.sensor.site.as_str(), "check");
+    let broker = broker::Broker::new(&config.report, &topics);
+    let checked = broker.map_or(Ok(()), |broker| broker.check());
+    checked.map_err(|trouble| trouble.to_string())
+}

@@ -1,0 +1,331 @@
+//! Every way in which a command is refused, and that nothing else than a right one is admitted.
+//! Nothing here touches a broker.
+
+use std::collections::HashMap;
+
+use ed25519_dalek::{Signer, SigningKey};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::{Config, Setting};
+
+/// 2026-06-01T00:00:00Z.
+const NOW: i64 = 1_780_272_000_000_000;
+
+fn key() -> SigningKey {
+    SigningKey::from_bytes(&[7; 32])
+}
+
+fn gate() -> Gate {
+    let public = STANDARD.encode(key().verifying_key().as_bytes());
+    let text = format!(
+        "[report]\ncommand_keys = [\"ops-1:{public}\"]\ncommand_memory = 16\n[policy]\nhome = [\"198.51.100.0/24\"]\n"
+    );
+    let config = Config::layered(&text, "test", HashMap::new()).unwrap();
+    assert!(config.report.command_keys[0].write().starts_with("ops-1:"));
+    Gate::new(&config, Topics::new("lab", "edge-1"), Seen::default())
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(NOW + seconds * 1_000_000)
+}
+
+fn command(id: &str) -> Value {
+    json!({
+        "id": id, "site": "lab", "sensor": "edge-1",
+        "issued_at": at(-1).to_string(), "expires_at": at(60).to_string(),
+        "command": {"action": "block", "target": "203.0.113.9"},
+    })
+}
+
+fn signed(payload: &[u8]) -> Letter {
+    Letter {
+        payload: payload.to_vec(),
+        sig: Some(STANDARD.encode(key().sign(payload).to_bytes())),
+        kid: Some("ops-1".to_owned()),
+        ..Letter::default()
+    }
+}
+
+fn letter(command: &Value) -> Letter {
+    signed(command.to_string().as_bytes())
+}
+
+fn with(path: &str, value: Value) -> Letter {
+    let mut command = command("a");
+    *command.pointer_mut(path).unwrap() = value;
+    letter(&command)
+}
+
+fn denial(letter: &Letter) -> Denial {
+    gate().admit(letter, at(0)).unwrap_err().why
+}
+
+#[test]
+fn a_signed_command_for_us_in_its_time_is_admitted_once() {
+    let mut gate = gate();
+    let admitted = gate.admit(&letter(&command("a")), at(0)).unwrap();
+    assert_eq!(
+        (admitted.kid.as_str(), admitted.audience),
+        ("ops-1", Audience::Us)
+    );
+    let denied = gate.admit(&letter(&command("a")), at(1)).unwrap_err();
+    assert_eq!(
+        (denied.why, denied.kid.as_deref(), denied.id.as_deref()),
+        (Denial::Repeated, Some("ops-1"), Some("a"))
+    );
+    let kept = Seen::read(gate.seen().as_deref());
+    let mut restarted = Gate {
+        seen: kept,
+        ..self::gate()
+    };
+    assert_eq!(
+        restarted
+            .admit(&letter(&command("a")), at(2))
+            .unwrap_err()
+            .why,
+        Denial::Repeated
+    );
+}
+
+#[test]
+fn who_signs_must_be_known_and_must_have_signed_this() {
+    let good = letter(&command("a"));
+    assert_eq!(
+        denial(&Letter {
+            sig: None,
+            ..good.clone()
+        }),
+        Denial::Unsigned
+    );
+    assert_eq!(
+        denial(&Letter {
+            kid: None,
+            ..good.clone()
+        }),
+        Denial::Unsigned
+    );
+    let other = Some("ops-2".to_owned());
+    assert_eq!(
+        denial(&Letter {
+            kid: other,
+            ..good.clone()
+        }),
+        Denial::UnknownKey
+    );
+    let payload = command("b").to_string().into_bytes();
+    assert_eq!(
+        denial(&Letter {
+            payload,
+            ..good.clone()
+        }),
+        Denial::BadSignature
+    );
+    let forged = STANDARD.encode(
+        SigningKey::from_bytes(&[8; 32])
+            .sign(&good.payload)
+            .to_bytes(),
+    );
+    for sig in [
+        forged,
+        String::new(),
+        "!".to_owned(),
+        STANDARD.encode([0; 64]),
+    ] {
+        assert_eq!(
+            denial(&Letter {
+                sig: Some(sig),
+                ..good.clone()
+            }),
+            Denial::BadSignature
+        );
+    }
+    let long = vec![b' '; MAX_PAYLOAD + 1];
+    assert_eq!(denial(&signed(&long)), Denial::TooLarge(MAX_PAYLOAD));
+}
+
+#[test]
+fn what_is_late_early_or_valid_for_too_long_is_refused() {
+    assert_eq!(
+        denial(&with("/expires_at", json!(at(0).to_string()))),
+        Denial::Expired
+    );
+    assert_eq!(
+        denial(&with("/expires_at", json!(at(-2).to_string()))),
+        Denial::Expired
+    );
+    assert_eq!(
+        denial(&with("/issued_at", json!(at(31).to_string()))),
+        Denial::Future
+    );
+    assert!(
+        gate()
+            .admit(&with("/issued_at", json!(at(29).to_string())), at(0))
+            .is_ok()
+    );
+    assert_eq!(
+        denial(&with("/expires_at", json!(at(3_600).to_string()))),
+        Denial::TooLong
+    );
+    let unset = Timestamp::from_micros(0);
+    assert_eq!(
+        gate().admit(&letter(&command("a")), unset).unwrap_err().why,
+        Denial::NoClock
+    );
+    let mut gate = gate();
+    gate.admit(&letter(&command("a")), at(0)).unwrap();
+    assert_eq!(
+        gate.admit(&letter(&command("b")), at(-31)).unwrap_err().why,
+        Denial::NoClock
+    );
+}
+
+#[test]
+fn what_is_for_others_or_wants_its_answer_elsewhere_is_refused() {
+    assert_eq!(
+        denial(&with("/site", json!("dmz"))),
+        Denial::NotForUs("dmz/edge-1".to_owned())
+    );
+    assert_eq!(
+        denial(&with("/sensor", json!("edge-2"))),
+        Denial::NotForUs("lab/edge-2".to_owned())
+    );
+    let reply = "garita/v1/lab/edge-1/reply/a";
+    for elsewhere in [
+        "garita/v1/lab/edge-2/reply/a",
+        "garita/v1/lab/edge-1/reply/b",
+        "garita/v1/lab/edge-1/command",
+        "",
+    ] {
+        let response = Some(elsewhere.to_owned());
+        let letter = Letter {
+            response,
+            ..letter(&command("a"))
+        };
+        assert_eq!(denial(&letter), Denial::ResponseElsewhere(reply.to_owned()));
+    }
+    let response = Some(reply.to_owned());
+    assert!(
+        gate()
+            .admit(
+                &Letter {
+                    response,
+                    ..letter(&command("a"))
+                },
+                at(0)
+            )
+            .is_ok()
+    );
+}
+
+#[test]
+fn a_command_to_all_never_blocks_a_private_or_home_address() {
+    let to_all = |target: &str| {
+        let mut command = command("a");
+        command["sensor"] = json!("all");
+        command["command"]["target"] = json!(target);
+        letter(&command)
+    };
+    for target in [
+        "10.1.2.3",
+        "172.16.0.0/12",
+        "192.168.1.1",
+        "192.0.0.0/8",
+        "100.64.0.1",
+        "fd00::1",
+        "::ffff:10.1.2.3",
+        "198.51.100.7",
+        "198.51.0.0/16",
+    ] {
+        let denied = denial(&to_all(target));
+        assert!(
+            matches!(denied, Denial::PrivateToAll(_)),
+            "{target}: {denied}"
+        );
+        let mut to_us = command("a");
+        to_us["command"]["target"] = json!(target);
+        assert!(gate().admit(&letter(&to_us), at(0)).is_ok(), "{target}");
+    }
+    let admitted = gate().admit(&to_all("203.0.113.9"), at(0)).unwrap();
+    assert_eq!(admitted.audience, Audience::All);
+    let mut to_sites = command("a");
+    to_sites["site"] = json!("all");
+    to_sites["command"] = json!({"action": "dismiss", "review": "0123"});
+    assert_eq!(denial(&letter(&to_sites)), Denial::ReviewToAll);
+}
+
+#[test]
+fn force_and_what_is_no_command_are_refused() {
+    let mut forced = command("a");
+    forced["command"]["force"] = json!(true);
+    assert_eq!(denial(&letter(&forced)), Denial::Forced);
+    for payload in [
+        "",
+        "null",
+        "[]",
+        "{}",
+        "{\"id\":\"a\"}",
+        &command("").to_string(),
+        &command("a/b").to_string(),
+        &command("+").to_string(),
+        &"[".repeat(10_000),
+    ] {
+        let denied = denial(&signed(payload.as_bytes()));
+        assert!(
+            matches!(denied, Denial::Malformed(_)),
+            "{payload}: {denied}"
+        );
+    }
+    for (path, value) in [
+        ("/command", json!({"action": "erase"})),
+        ("/command", json!({"action": "resync"})),
+        ("/command", json!({"action": "resync", "from_seq": -1})),
+        ("/command/target", json!("203.0.113.0/33")),
+        ("/issued_at", json!("yesterday")),
+        ("/site", json!(1)),
+    ] {
+        assert!(
+            matches!(denial(&with(path, value)), Denial::Malformed(_)),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn a_full_memory_refuses() {
+    let mut gate = gate();
+    for id in 0..16 {
+        gate.admit(&letter(&command(&id.to_string())), at(0))
+            .unwrap();
+    }
+    let denied = gate
+        .admit(&letter(&command("one-more")), at(0))
+        .unwrap_err();
+    assert_eq!(denied.why, Denial::Overrun);
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_pass_without_a_signature(payload in prop::collection::vec(any::<u8>(), 0..400), sig in ".*", kid in ".*") {
+        let mut gate = gate();
+        let letter = Letter { payload, sig: Some(sig), kid: Some(kid), ..Letter::default() };
+        prop_assert!(gate.admit(&letter, at(0)).is_err());
+        prop_assert_eq!(gate.seen, Seen::default());
+    }
+
+    #[test]
+    fn no_changed_byte_passes(at_byte in 0usize..150, bit in 0u8..8) {
+        let mut good = letter(&command("a"));
+        let place = at_byte % good.payload.len();
+        good.payload[place] ^= 1 << bit;
+        prop_assert_eq!(gate().admit(&good, at(0)).unwrap_err().why, Denial::BadSignature);
+    }
+
+    #[test]
+    fn signed_nonsense_never_panics_and_changes_nothing(payload in prop::collection::vec(any::<u8>(), 0..400)) {
+        let mut gate = gate();
+        prop_assert!(gate.admit(&signed(&payload), at(0)).is_err());
+        prop_assert_eq!(gate.seen, Seen::default());
+    }
+}

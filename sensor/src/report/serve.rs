@@ -1,0 +1,239 @@
+//! Keeps the broker connected, and says once when it is lost and once when it is back.
+//! It sends no message itself; nothing else waits for it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout};
+
+use super::backoff::Backoff;
+use super::broker::Broker;
+use super::digest::Digest;
+use super::gate::Gate;
+use super::link::Link;
+use super::loss;
+use super::officer::Officer;
+use super::outbox::Outbox;
+use super::pace::Pace;
+use super::resync::Resync;
+use super::seen::Seen;
+use super::session::{End, Session};
+use super::status::{State, Status};
+use super::telemetry::Clerk;
+use super::topics::Topics;
+use super::trouble::Trouble;
+use super::{Contact, Setup};
+use crate::clock;
+use crate::incident::Teller;
+use crate::store::Store;
+use crate::timestamp::Timestamp;
+
+/// Commands and answers that wait, each of them at once.
+const WAITING: usize = 64;
+/// A connection that lasted for less was none: the next wait is longer again.
+const STABLE: Duration = Duration::from_secs(10);
+/// Who made this boot of the machine.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
+/// Reports until `stop` says so. Returns at once where no broker is configured.
+pub async fn serve(setup: Setup, mut stop: watch::Receiver<bool>) {
+    let topics = Topics::new(setup.config.sensor.site.as_str(), &setup.teller.name);
+    let Some(broker) = Broker::new(&setup.config.report, &topics) else {
+        return;
+    };
+    let contact = setup.contact.clone();
+    let mut watchman = Watchman::new((&setup.teller, &setup.store), contact);
+    let mut backoff = Backoff::new(setup.config.report.max_backoff.get());
+    // The tasks end with this set.
+    let (mut session, _tasks) = assemble(setup, topics, stop.clone());
+    loop {
+        let will = (session.status)(State::Offline).will(&session.topics);
+        let opened = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            opened = Link::open(&broker, (will, session.topics.commands())) => opened,
+        };
+        let trouble = match opened {
+            Ok(link) => {
+                watchman.back(&broker.place().at).await;
+                let began = Instant::now();
+                let end = session.run(link).await;
+                if began.elapsed() >= STABLE {
+                    backoff.reset();
+                }
+                match end {
+                    End::Stopped => return,
+                    End::Lost(trouble) => trouble,
+                }
+            }
+            Err(trouble) => trouble,
+        };
+        watchman.lost(&trouble);
+        if timeout(backoff.wait(), stop.wait_for(|stop| *stop))
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
+}
+
+fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Session, JoinSet<()>) {
+    let settings = setup.config.report.clone();
+    let figures = Arc::new(setup.figures);
+    let (letters, inbox) = mpsc::channel(WAITING);
+    let (answering, answers) = mpsc::channel(WAITING);
+    let (wanting, wanted) = mpsc::channel(WAITING);
+    let (telling, digest) = watch::channel(None);
+    let mut tasks = JoinSet::new();
+    let officer = Officer {
+        gate: Gate::new(
+            &setup.config,
+            topics.clone(),
+            Seen::read(setup.seen.as_deref()),
+        ),
+        topics: topics.clone(),
+        desk: setup.desk.clone(),
+        store: setup.store.clone(),
+        answers: answering,
+        wanted: wanting,
+    };
+    tasks.spawn(officer.serve(inbox));
+    let counting = Arc::clone(&figures);
+    let clerk = Clerk {
+        topics: topics.clone(),
+        store: setup.store.clone(),
+        desk: setup.desk,
+        conditions: setup.conditions.clone(),
+        figures: Box::new(move || counting()),
+        every: settings.telemetry_interval.get(),
+        digest: telling,
+    };
+    tasks.spawn(clerk.serve());
+    let committed = setup.store.outbox_changed();
+    let self_portrait = Portrait {
+        topics: topics.clone(),
+        version: setup.teller.version.to_owned(),
+        boot_id: boot_id(),
+        started: clock::wall(),
+        store: setup.store.clone(),
+        committed: committed.clone(),
+        digest: digest.clone(),
+    };
+    let session = Session {
+        topics,
+        teller: setup.teller,
+        outbox: Outbox::new(setup.store.clone(), settings.max_backoff.get()),
+        store: setup.store,
+        conditions: setup.conditions,
+        status: Box::new(move |state| self_portrait.status(state, figures().model)),
+        resync: Resync::default(),
+        pace: Pace::new(settings.drain_rate.get(), Instant::now()),
+        worth: settings.outbox_max_age.get(),
+        letters,
+        answers,
+        wanted,
+        digest,
+        committed,
+        stop,
+        troubled: BTreeSet::new(),
+    };
+    (session, tasks)
+}
+
+/// What a status says that does not change, and where the rest comes from.
+struct Portrait {
+    topics: Topics,
+    version: String,
+    boot_id: String,
+    started: Timestamp,
+    store: Store,
+    committed: watch::Receiver<u64>,
+    digest: watch::Receiver<Option<Digest>>,
+}
+
+impl Portrait {
+    fn status(&self, state: State, model: super::ModelFigures) -> Status {
+        Status {
+            state,
+            at: clock::wall(),
+            site: self.topics.site().to_owned(),
+            sensor: self.topics.sensor().to_owned(),
+            version: self.version.clone(),
+            boot_id: self.boot_id.clone(),
+            started: self.started,
+            model,
+            epoch: self.store.epoch(),
+            seq: *self.committed.borrow(),
+            blocks: self.digest.borrow().clone(),
+        }
+    }
+}
+
+fn boot_id() -> String {
+    let read = std::fs::read_to_string(BOOT_ID);
+    read.map(|id| id.trim().to_owned()).unwrap_or_default()
+}
+
+/// Says what becomes of the connection, each thing once.
+struct Watchman {
+    teller: Teller,
+    store: Store,
+    contact: watch::Sender<Contact>,
+    /// Since when there is no connection; nothing before the first trouble.
+    since: Option<Timestamp>,
+    tries: u64,
+    /// What has been said since the connection was lost.
+    said: BTreeSet<String>,
+}
+
+impl Watchman {
+    fn new((teller, store): (&Teller, &Store), contact: watch::Sender<Contact>) -> Self {
+        Self {
+            teller: teller.clone(),
+            store: store.clone(),
+            contact,
+            since: None,
+            tries: 0,
+            said: BTreeSet::new(),
+        }
+    }
+
+    fn lost(&mut self, trouble: &Trouble) {
+        let now = clock::wall();
+        let since = *self.since.get_or_insert(now);
+        self.tries += 1;
+        let why = trouble.to_string();
+        if self.said.insert(why.clone()) {
+            tracing::warn!("{why}; messages are kept, and it is tried again and again");
+        }
+        self.contact.send_replace(Contact {
+            connected: false,
+            since: Some(since),
+            why,
+        });
+    }
+
+    async fn back(&mut self, at: &str) {
+        let now = clock::wall();
+        self.contact.send_replace(Contact {
+            connected: true,
+            since: Some(now),
+            why: String::new(),
+        });
+        self.said.clear();
+        let tries = std::mem::take(&mut self.tries);
+        let Some(from) = self.since.take() else {
+            tracing::info!("reporting to the broker at {at}");
+            return;
+        };
+        tracing::info!("reporting to the broker at {at} again; it was tried {tries} times");
+        let (teller, store) = (self.teller.clone(), self.store.clone());
+        let tell = move || loss::tell_outage((&teller, &store), (from, now));
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {
+            tracing::debug!("{error}");
+        }
+    }
+}
