@@ -5,6 +5,8 @@ mod errors;
 #[cfg(test)]
 mod garita;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod learning;
