@@ -1,12 +1,15 @@
 //! The kernel program and user space meter alike: the same frames leave the same tables, snapshots and counters.
 //! Needs a built program (`GARITA_METER_OBJECT`) and the right to load it; without the first it says that it skipped.
 
+mod attached;
 mod captures;
 mod cases;
 pub(crate) mod frames;
+mod live;
 mod object;
 mod oracle;
 mod program;
+mod stage;
 
 use std::time::Instant;
 

@@ -1,7 +1,11 @@
 //! Tests at the boundary; each module is one way a user meets the program.
 
 #[cfg(test)]
+mod control;
+#[cfg(test)]
 mod errors;
+#[cfg(test)]
+mod firewall;
 #[cfg(test)]
 mod garita;
 #[cfg(test)]
@@ -10,6 +14,8 @@ mod gateway;
 mod kernel;
 #[cfg(test)]
 mod learning;
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod meter;
 #[cfg(test)]
@@ -22,6 +28,8 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+#[cfg(test)]
+mod surroundings;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

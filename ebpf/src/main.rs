@@ -23,7 +23,7 @@ mod kernel {
     use ebpf::host::{HostKey, HostStats};
     use ebpf::packet::{HEAD, Packet, Refusal, nest_vlan, parse};
     use ebpf::pair::{PairKey, PairStats};
-    use ebpf::program::{Count, Counters};
+    use ebpf::program::{Count, Counters, LINKS, Table};
     use ebpf::snapshot::Snapshot;
     use ebpf::tables::{Loss, Tables};
 
@@ -51,7 +51,7 @@ mod kernel {
     #[map]
     static SNAPSHOTS: RingBuf = RingBuf::with_byte_size(RING_SIZE, 0);
     #[map]
-    static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(1, 0);
+    static COUNTERS: PerCpuArray<Counters> = PerCpuArray::with_max_entries(LINKS, 0);
     #[map]
     static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
@@ -82,22 +82,42 @@ mod kernel {
         };
     }
 
-    /// Meters one frame and leaves it to whatever else is attached.
+    /// Meters a frame that begins with an Ethernet header, and leaves it to whatever else is attached.
     #[classifier]
-    pub(crate) fn meter(context: TcContext) -> i32 {
+    pub(crate) fn garita_meter(context: TcContext) -> i32 {
+        meter(&context, ETHERNET)
+    }
+
+    /// Meters a frame that begins with the IP header.
+    #[classifier]
+    pub(crate) fn garita_raw(context: TcContext) -> i32 {
+        meter(&context, 0)
+    }
+
+    #[inline(always)]
+    fn meter(context: &TcContext, link_header: u32) -> i32 {
         let frame = context.skb.skb;
-        if let (Some(counters), Some(scratch)) = (COUNTERS.get_ptr_mut(0), SCRATCH.get_ptr_mut(0)) {
+        let link = field!(frame.ifindex);
+        if let (Some(counters), Some(scratch)) = (
+            COUNTERS.get_ptr_mut(link & (LINKS - 1)),
+            SCRATCH.get_ptr_mut(0),
+        ) {
             // SAFETY: both belong to this CPU, and a classifier runs to its end, softirqs off, before another starts.
             let (counters, scratch) = unsafe { (&mut *counters, &mut *scratch) };
-            charge(frame, counters, scratch);
+            charge(frame, link_header, counters, scratch);
         }
         TC_ACT_UNSPEC
     }
 
     #[inline(always)]
-    fn charge(frame: *mut __sk_buff, counters: &mut Counters, scratch: &mut Scratch) {
+    fn charge(
+        frame: *mut __sk_buff,
+        link_header: u32,
+        counters: &mut Counters,
+        scratch: &mut Scratch,
+    ) {
         count(counters, Count::Frame);
-        let Some(place) = find_ip(frame) else {
+        let Some(place) = find_ip(frame, link_header) else {
             return count(counters, Count::NotIp);
         };
         let Scratch {
@@ -126,9 +146,9 @@ mod kernel {
     }
 
     #[inline(always)]
-    fn find_ip(frame: *mut __sk_buff) -> Option<Place> {
+    fn find_ip(frame: *mut __sk_buff, link_header: u32) -> Option<Place> {
         let mut protocol = u16::from_be(field!(frame.protocol) as u16);
-        let mut at = ETHERNET;
+        let mut at = link_header;
         let mut tag = 0;
         if field!(frame.vlan_present) != 0 {
             tag = nest_vlan(0, field!(frame.vlan_tci) as u16);
@@ -220,8 +240,9 @@ mod kernel {
 
         #[inline(always)]
         fn insert_flow(&mut self, key: &FlowKey, flow: &FlowStats) {
-            if FLOWS.insert(key, flow, 0).is_err() {
-                self.lose(Loss::Flow);
+            match FLOWS.insert(key, flow, 0) {
+                Ok(()) => count(self.counters, Count::Opened(Table::Flows)),
+                Err(_) => self.lose(Loss::Flow),
             }
         }
 
@@ -245,8 +266,10 @@ mod kernel {
             if let Some(host) = self.find_host(key) {
                 return Some(host);
             }
-            // Another CPU may have been faster, or the map is full: the lookup tells.
-            let _ = HOSTS.insert(key, self.host, NO_REPLACE);
+            // Where it fails another CPU was faster, or the map is full: the lookup tells.
+            if HOSTS.insert(key, self.host, NO_REPLACE).is_ok() {
+                count(self.counters, Count::Opened(Table::Hosts));
+            }
             self.find_host(key)
         }
 
@@ -266,7 +289,9 @@ mod kernel {
             if let Some(pair) = self.find_pair(key) {
                 return Some(pair);
             }
-            let _ = PAIRS.insert(key, self.pair, NO_REPLACE);
+            if PAIRS.insert(key, self.pair, NO_REPLACE).is_ok() {
+                count(self.counters, Count::Opened(Table::Pairs));
+            }
             self.find_pair(key)
         }
 

@@ -4,8 +4,14 @@
 use crate::packet::Refusal;
 use crate::tables::Loss;
 
-/// The program, for the ingress and the egress of an Ethernet interface.
-pub const METER: &str = "meter";
+/// The program for the ingress and the egress of an interface whose frames begin with an Ethernet header.
+pub const METER: &str = "garita_meter";
+
+/// The program for an interface whose frames begin with the IP header: a tunnel's, or PPP.
+pub const RAW_METER: &str = "garita_raw";
+
+/// Entries of [`map::COUNTERS`], a power of two: the counters of an interface are at its index, modulo this.
+pub const LINKS: u32 = 1024;
 
 /// Maps, as they are named in the object.
 pub mod map {
@@ -19,7 +25,7 @@ pub mod map {
     pub const SUSPECTS: &str = "SUSPECTS";
     /// Ring buffer of [`crate::snapshot::Snapshot`].
     pub const SNAPSHOTS: &str = "SNAPSHOTS";
-    /// Per-CPU array of one [`super::Counters`].
+    /// Per-CPU array of [`super::LINKS`] times [`super::Counters`].
     pub const COUNTERS: &str = "COUNTERS";
 }
 
@@ -47,11 +53,25 @@ pub enum Count {
     Refused(Refusal),
     /// What the accounting could not count as it should.
     Lost(Loss),
+    /// Entries made in a table: those that are neither there any more nor deleted were evicted.
+    Opened(Table),
+}
+
+/// A table of the meter.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// Conversations.
+    Flows,
+    /// Addresses.
+    Hosts,
+    /// Initiator, responder and service.
+    Pairs,
 }
 
 impl Count {
     /// Every counter, in the order of its place.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Frame,
         Self::NotIp,
         Self::RingFull,
@@ -64,7 +84,18 @@ impl Count {
         Self::Lost(Loss::Pair),
         Self::Lost(Loss::FloodGuard),
         Self::Lost(Loss::Fragment),
+        Self::Opened(Table::Flows),
+        Self::Opened(Table::Hosts),
+        Self::Opened(Table::Pairs),
     ];
+
+    /// Whether it counts what could not be metered as it should.
+    pub const fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Self::NotIp | Self::RingFull | Self::Refused(_) | Self::Lost(_)
+        )
+    }
 
     /// Its place in [`Counters`].
     #[inline(always)]
@@ -75,6 +106,7 @@ impl Count {
             Self::RingFull => 2,
             Self::Refused(refusal) => 3 + refusal as usize,
             Self::Lost(loss) => 3 + Refusal::ALL.len() + loss as usize,
+            Self::Opened(table) => 3 + Refusal::ALL.len() + Loss::ALL.len() + table as usize,
         }
     }
 
@@ -86,6 +118,9 @@ impl Count {
             Self::RingFull => "ring-full",
             Self::Refused(refusal) => refusal.name(),
             Self::Lost(loss) => loss.name(),
+            Self::Opened(Table::Flows) => "flows",
+            Self::Opened(Table::Hosts) => "hosts",
+            Self::Opened(Table::Pairs) => "pairs",
         }
     }
 }

@@ -2,9 +2,9 @@
 //! A snapshot is plain integers; what they mean is decided in user space.
 
 use crate::flow::{FlowKey, FlowStats, Side, state};
-use crate::host::{InitiatorSums, ResponderSums};
+use crate::host::{HostKey, InitiatorSums, ResponderSums};
 use crate::packet::Address;
-use crate::pair::PairStats;
+use crate::pair::{PairKey, PairStats};
 
 /// Why a snapshot was taken; bits.
 pub mod reason {
@@ -72,5 +72,19 @@ impl Snapshot {
         } else {
             [initiator, responder]
         }
+    }
+
+    /// The charged initiator, the other host and their pair, as the tables name them.
+    pub fn parties(&self) -> (HostKey, HostKey, PairKey) {
+        let [initiator, responder] = self.charged();
+        let link = self.key.link;
+        let host = |address| HostKey {
+            address,
+            link,
+            reserved: 0,
+        };
+        let service = (responder.1, self.key.protocol, self.key.icmp_type);
+        let pair = PairKey::new(initiator.0, responder.0, link, service);
+        (host(initiator.0), host(responder.0), pair)
     }
 }

@@ -162,7 +162,9 @@ impl Conditions {
 
 impl Board {
     fn tell(&self, condition: &Condition) {
-        let passed = condition.until.is_some_and(|until| until != condition.since);
+        let passed = condition
+            .until
+            .is_some_and(|until| until != condition.since);
         match passed {
             true => tracing::info!("{} has passed: {}", condition.name, condition.message),
             false => tracing::warn!("{}: {}", condition.name, condition.message),

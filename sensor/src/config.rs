@@ -11,7 +11,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use load::{DEFAULT_FILE, Error};
-pub use name::{BrokerUrl, CaptureMode, FilePath, FirewallMode, Home, Interface, Label, XdpMode};
+pub use name::{
+    BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, Home, Interface, Label, XdpMode,
+    BrokerUrl, CaptureMode, FilePath, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
+};
 pub use setting::{Count, List, Maybe, Setting, Span};
 
 const DAY: u64 = 86_400;
@@ -57,13 +60,23 @@ pub struct Sensor {
 }
 
 /// `[capture]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Capture {
     /// Which of the two meters is used live.
     pub mode: CaptureMode,
     /// Interfaces to watch; none means those of the default routes.
     pub interfaces: List<Interface>,
+    /// Bytes of the kernel's buffer of an interface, in pcap mode.
+    pub buffer: Count<262_144, 1_073_741_824>,
+    /// Bytes of a frame that are looked at, in pcap mode.
+    pub snap_len: Count<128, 65_535>,
+    /// Frames that are looked at, in pcap mode; unset it is all.
+    pub filter: Maybe<Filter>,
+    /// Addresses whose last headers are kept, in pcap mode.
+    pub max_kept_addresses: Count<1, 65_536>,
+    /// Headers kept of each.
+    pub max_kept_headers: Count<1, 4_096>,
 }
 
 /// `[meter]`
@@ -140,6 +153,8 @@ pub struct Policy {
     pub dismiss_ttl: Span<60, { 365 * DAY }>,
     /// Outer ends of tunnels whose inner addresses may be blocked.
     pub trusted_tunnels: List<IpNet>,
+    /// How long an address stays protected after its login session ended.
+    pub session_grace: Span<0, DAY>,
 }
 
 /// `[firewall]`
@@ -202,6 +217,10 @@ pub struct Report {
 pub struct Control {
     /// The socket the command line talks to.
     pub socket: FilePath,
+    /// The group whose members may change things; unset only root may.
+    pub admin_group: Maybe<GroupName>,
+    /// Connections that are answered at once.
+    pub max_connections: Count<1, 1_024>,
 }
 
 /// `[metrics]`
@@ -217,6 +236,20 @@ impl Default for Sensor {
         Self {
             name: Maybe(None),
             site: Label::main(),
+        }
+    }
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self {
+            mode: CaptureMode::Auto,
+            interfaces: List::default(),
+            buffer: Count::clamped(16 * 1024 * 1024),
+            snap_len: Count::clamped(256),
+            filter: Maybe(None),
+            max_kept_addresses: Count::clamped(256),
+            max_kept_headers: Count::clamped(64),
         }
     }
 }
@@ -263,6 +296,7 @@ impl Default for Policy {
             max_reviews: Count::clamped(4_096),
             dismiss_ttl: Span::clamped(30 * DAY),
             trusted_tunnels: List::default(),
+            session_grace: Span::clamped(600),
         }
     }
 }
@@ -305,6 +339,8 @@ impl Default for Control {
     fn default() -> Self {
         Self {
             socket: FilePath::new("/run/garita/control.sock"),
+            admin_group: Maybe::default(),
+            max_connections: Count::clamped(32),
         }
     }
 }

@@ -8,7 +8,7 @@ use ebpf::host::HostKey;
 use ebpf::packet::{Packet, TUNNELLED};
 use ebpf::snapshot::Snapshot;
 
-use crate::capture::Frame;
+use crate::capture::{Frame, Timestamp};
 use crate::decode::{DecodeCounters, Outer, decode};
 use crate::meter::table::Table;
 use crate::meter::{Caps, Datagram, Meter};
@@ -50,10 +50,19 @@ pub struct DataPlane {
 }
 
 impl DataPlane {
-    /// A data plane with empty tables.
+    /// A data plane with empty tables, for a capture: frames carry the wall time of its machine.
     pub fn new(caps: Caps, limits: Limits) -> Self {
+        Self::on(Timeline::new(), caps, limits)
+    }
+
+    /// A data plane with empty tables, for live frames: they carry the boot time of this machine.
+    pub fn live(caps: Caps, limits: Limits) -> Self {
+        Self::on(Timeline::anchored(0, Timestamp::default()), caps, limits)
+    }
+
+    fn on(timeline: Timeline, caps: Caps, limits: Limits) -> Self {
         Self {
-            timeline: Timeline::new(),
+            timeline,
             meter: Meter::new(caps, limits),
             undecodable: DecodeCounters::default(),
             tunnels: Table::new([MAX_TUNNELLED]),
@@ -68,11 +77,8 @@ impl DataPlane {
     pub fn take(&mut self, frame: &Frame<'_>, snapshots: &mut Vec<Snapshot>) -> Metered {
         let time = self.timeline.advance(frame.time);
         self.frames += 1;
-        self.now = time;
-        if time >= self.next_sweep {
-            self.meter.sweep(time);
-            self.next_sweep = time + SWEEP;
-        }
+        self.now = self.now.max(time);
+        self.sweep_when_due();
         let mut ends = None;
         match decode(frame) {
             Ok(peeled) => {
@@ -104,6 +110,13 @@ impl DataPlane {
         Metered { time, ends }
     }
 
+    /// Lets time pass without a frame, up to `time`; snapshots that silence makes due are appended to `snapshots`.
+    pub fn pass(&mut self, time: u64, snapshots: &mut Vec<Snapshot>) {
+        self.now = self.now.max(time);
+        self.sweep_when_due();
+        self.meter.take_snapshots(snapshots);
+    }
+
     /// What the silence after the last frame makes due, one step of it at a time, as the daemon would see it if nothing
     /// more came: the time of the step, monotonic microseconds, or `None` when nothing is left.
     pub fn next_silence(&mut self, snapshots: &mut Vec<Snapshot>) -> Option<u64> {
@@ -113,6 +126,11 @@ impl DataPlane {
         self.meter.sweep(time);
         self.meter.take_snapshots(snapshots);
         Some(time)
+    }
+
+    /// How far time has come, monotonic microseconds.
+    pub fn now(&self) -> u64 {
+        self.now
     }
 
     /// What makes wall time out of the meter's.
@@ -143,6 +161,13 @@ impl DataPlane {
             .iter()
             .map(|(cause, count)| (cause.name(), count));
         undecodable.chain(self.meter.losses())
+    }
+
+    fn sweep_when_due(&mut self) {
+        if self.now >= self.next_sweep {
+            self.meter.sweep(self.now);
+            self.next_sweep = self.now + SWEEP;
+        }
     }
 
     fn remember_tunnel(&mut self, packet: &Packet, outer: Outer) {

@@ -32,6 +32,8 @@ use victims::Victims;
 const PAUSE: u64 = 60_000_000;
 /// Evidence not heard of for this long is dropped, microseconds: five half-lives leave nothing that matters.
 const FORGET: u64 = 600_000_000;
+/// What is on its way when a block begins may still arrive, microseconds.
+const GRACE: u64 = 2_000_000;
 /// A proof of the address counts for this long, microseconds.
 const PROOF: u64 = 1_800_000_000;
 /// Features named in an explanation.
@@ -46,6 +48,8 @@ pub enum Order {
     Conclude(Box<Verdict>),
     /// A block ran out or was lifted: forget what the address did.
     Forget(IpAddr),
+    /// The address is blocked, and goes on conversing.
+    Doubt(IpAddr),
 }
 
 /// What the engine depends on besides the model and policy.
@@ -108,7 +112,11 @@ impl Engine {
         }
         let [(initiator, _), _] = snapshot.charged();
         // A review or an alert shelters nobody: only a block makes more evidence idle.
-        if !self.custody.holds(initiator.into(), snapshot.time) {
+        if let Some(since) = self.custody.held_since(initiator.into(), snapshot.time) {
+            if converses(snapshot, since) {
+                self.orders.push_back(Order::Doubt(initiator.into()));
+            }
+        } else {
             self.weigh(
                 snapshot,
                 HostKey {
@@ -147,8 +155,8 @@ impl Engine {
     }
 
     /// A block that policy did not decide: nothing is heard against its target meanwhile.
-    pub fn hold(&mut self, target: IpNet, until: u64) {
-        self.custody.block(target, until);
+    pub fn hold(&mut self, target: IpNet, now: u64, until: u64) {
+        self.custody.block(target, now, until);
     }
 
     /// A block was lifted before its time: its target is judged anew.
@@ -318,13 +326,17 @@ impl Engine {
     fn conclude(&mut self, address: IpAddr, verdict: Verdict) {
         match &verdict.decision {
             Decision::Watch => return,
-            Decision::Block(block) => self.custody.block(block.target, block.expires),
+            Decision::Block(block) => {
+                self.custody
+                    .block(block.target, verdict.time, block.expires);
+            }
             Decision::Review(_) | Decision::Alert => {
                 if self.custody.is_paused(address, verdict.class, verdict.time) {
                     return;
                 }
+                let matter = (address, verdict.class);
                 self.custody
-                    .pause(address, verdict.class, verdict.time + PAUSE);
+                    .pause(matter, verdict.time, verdict.time + PAUSE);
             }
         }
         self.orders.push_back(Order::Conclude(Box::new(verdict)));
@@ -357,6 +369,13 @@ impl Engine {
             self.orders.push_back(Order::Suspect(*host, false));
         }
     }
+}
+
+/// Whether both ends of a flow have gone on after its initiator was blocked. One alone may: the initiator is heard before
+/// the firewall drops its packets, and the responder repeats what was not acknowledged.
+fn converses(snapshot: &Snapshot, since: u64) -> bool {
+    let late = since.saturating_add(GRACE);
+    snapshot.flow.low.last > late && snapshot.flow.high.last > late
 }
 
 /// What the address proved apart from the traffic that speaks against it.

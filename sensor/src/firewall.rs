@@ -1,18 +1,36 @@
 //! The firewall: where blocks are enforced, or only shown.
 //! It never decides; who may be blocked has been settled when it is called.
 
+mod attribute;
+mod element;
+mod link;
+mod listing;
+mod monitor;
+mod netlink;
+mod nftables;
+mod observe;
+mod probe;
+mod ruleset;
+
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+pub use monitor::{Monitor, Stopper};
+pub use nftables::Nftables;
+pub use observe::Observe;
+pub use probe::{Machine, probe};
+
 use crate::policy::Outcome;
 
 /// Something that keeps addresses out.
 pub trait Firewall: fmt::Debug + Send {
-    /// Makes the rules stand, with nothing blocked beyond what a former run left; returns that.
-    fn install(&mut self) -> Result<Vec<Element>, FirewallError>;
+    /// Makes the rules stand with everything that is wanted in force, in one step: at the start, and again whenever
+    /// somebody has meddled. What is blocked beside that stays blocked and is returned: a former run left it, or a
+    /// person added it by hand. Networks that are allowed beside the wanted ones no longer are.
+    fn install(&mut self, wanted: &Holdings) -> Result<Vec<Element>, FirewallError>;
 
     /// Keeps these hosts out from now on; for one that already is, the new time counts.
     fn block(&mut self, hosts: &[Host]) -> Result<(), FirewallError>;
@@ -20,14 +38,29 @@ pub trait Firewall: fmt::Debug + Send {
     /// Lets these hosts in again; one that is not kept out is let be.
     fn release(&mut self, hosts: &[IpAddr]) -> Result<(), FirewallError>;
 
-    /// Keeps exactly these prefixes out, and no other, in one step. They may overlap.
+    /// Keeps exactly these prefixes out, and no other, in one step. They may overlap: what a wider one covers is left
+    /// out, so this must be called again when a prefix expires that covered another with a longer life.
     fn block_prefixes(&mut self, prefixes: &[Element]) -> Result<(), FirewallError>;
 
     /// Makes exactly these networks safe from any block, in one step. They may overlap.
     fn allow(&mut self, networks: &[IpNet]) -> Result<(), FirewallError>;
 
+    /// Everything that is kept out now.
+    fn elements(&mut self) -> Result<Vec<Element>, FirewallError>;
+
+    /// What each rule has dropped, by name: `from_blocked4`, `to_blocked6_net`, `sent_to_blocked4`.
+    fn counters(&mut self) -> Result<Vec<Counter>, FirewallError>;
+
+    /// What is not as it should stand, in words; elements are not looked at. Cheap however many there are.
+    fn verify(&mut self) -> Result<Option<String>, FirewallError>;
+
     /// Takes the rules away, and every block with them.
     fn remove(&mut self) -> Result<(), FirewallError>;
+
+    /// What on this machine lets traffic pass the rules by, in words; nothing where nothing is found.
+    fn bypass(&mut self) -> Option<String> {
+        None
+    }
 
     /// What a block is that this firewall has taken.
     fn outcome(&self) -> Outcome;
@@ -51,6 +84,28 @@ pub struct Element {
     pub left: Option<Duration>,
 }
 
+/// Everything that should be in force.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Hosts to keep out.
+    pub hosts: Vec<Host>,
+    /// Prefixes to keep out.
+    pub prefixes: Vec<Element>,
+    /// Networks that no block touches.
+    pub allowed: Vec<IpNet>,
+}
+
+/// What one rule has dropped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counter {
+    /// Its name.
+    pub name: String,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
 /// What somebody else did to the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meddling {
@@ -63,6 +118,18 @@ pub enum Meddling {
 /// Why the firewall could not do what it was told.
 #[derive(Debug, thiserror::Error)]
 pub enum FirewallError {
+    /// The program lacks the capability.
+    #[error("cannot {act}: it needs CAP_NET_ADMIN")]
+    Forbidden {
+        /// What was to be done, after "cannot".
+        act: &'static str,
+    },
+    /// The kernel has no netfilter at all.
+    #[error("cannot {act}: this kernel has no nf_tables")]
+    Absent {
+        /// What was to be done, after "cannot".
+        act: &'static str,
+    },
     /// The kernel refused.
     #[error("the kernel did not {act}")]
     Refused {
@@ -74,36 +141,8 @@ pub enum FirewallError {
     },
 }
 
-/// Touches nothing: every block is only shown.
-#[derive(Debug, Default)]
-pub struct Observe;
-
-impl Firewall for Observe {
-    fn install(&mut self) -> Result<Vec<Element>, FirewallError> {
-        Ok(Vec::new())
-    }
-
-    fn block(&mut self, _: &[Host]) -> Result<(), FirewallError> {
-        Ok(())
-    }
-
-    fn release(&mut self, _: &[IpAddr]) -> Result<(), FirewallError> {
-        Ok(())
-    }
-
-    fn block_prefixes(&mut self, _: &[Element]) -> Result<(), FirewallError> {
-        Ok(())
-    }
-
-    fn allow(&mut self, _: &[IpNet]) -> Result<(), FirewallError> {
-        Ok(())
-    }
-
-    fn remove(&mut self) -> Result<(), FirewallError> {
-        Ok(())
-    }
-
-    fn outcome(&self) -> Outcome {
-        Outcome::Observed
+impl Host {
+    fn key(&self) -> element::Key {
+        element::Key::host(self.address, self.left)
     }
 }

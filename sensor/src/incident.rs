@@ -187,4 +187,4 @@ fn explanation(verdict: &Verdict) -> Vec<Explanation> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

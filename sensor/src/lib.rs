@@ -22,12 +22,13 @@
 
 pub mod action;
 pub mod address;
-pub mod agent;
+//pub mod agent;
 pub mod capture;
 pub mod class;
 pub mod clock;
 pub mod condition;
 pub mod config;
+pub mod control;
 pub mod corpus;
 pub mod dataplane;
 pub mod decode;
@@ -48,9 +49,9 @@ pub mod service;
 pub mod statistics;
 pub mod store;
 pub mod telemetry;
+pub mod surroundings;
 pub mod timeline;
 pub mod timestamp;
-pub mod store;
 pub mod verdict;
 pub mod warden;
 pub mod watch;

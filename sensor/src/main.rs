@@ -41,6 +41,22 @@ enum Command {
     Evaluate(cli::evaluate::Arguments),
     /// Check the configuration and the model
     Check,
+    /// Say how the running sensor is doing, and what is wrong with it
+    Status(cli::status::Arguments),
+    /// Say why an address is blocked, or is not, by what, until when, and how to undo it
+    Explain(cli::explain::Arguments),
+    /// List blocks, and add, lift, confirm, search, import or export them
+    Blocks(cli::blocks::Arguments),
+    /// List what is kept from being blocked, add to it, take from it, or check an address
+    Allow(cli::allow::Arguments),
+    /// List what was decided about whom, tell one case in full, or export its evidence
+    Incidents(cli::incidents::Arguments),
+    /// List what waits for a person, and answer it
+    Review(cli::review::Arguments),
+    /// Switch the dropping of traffic on or off
+    Enforce(cli::enforce::Arguments),
+    /// List who had what done, or verify that this record is whole
+    Audit(cli::audit::Arguments),
     /// Try the configuration and the model on embedded attacks and ordinary traffic; nothing on the machine is touched
     SelfTest(cli::self_test::Arguments),
 }
@@ -80,6 +96,15 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
         Command::SelfTest(arguments) => cli::self_test::run(&config, arguments),
         Command::Check | Command::Run => Ok(()),
+        Command::Status(arguments) => cli::status::run(&config, arguments),
+        Command::Explain(arguments) => cli::explain::run(&config, arguments),
+        Command::Blocks(arguments) => cli::blocks::run(&config, arguments),
+        Command::Allow(arguments) => cli::allow::run(&config, arguments),
+        Command::Incidents(arguments) => cli::incidents::run(&config, arguments),
+        Command::Review(arguments) => cli::review::run(&config, arguments),
+        Command::Enforce(arguments) => cli::enforce::run(&config, arguments),
+        Command::Audit(arguments) => cli::audit::run(&config, arguments),
+        Command::Check => Ok(()),
     }
 }
 

@@ -133,6 +133,8 @@ impl Replay {
             match order {
                 Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
                 Order::Forget(address) => self.plane.meter().forget(Address::from(address)),
+                // Nothing is blocked in a replay, so everybody goes on.
+                Order::Doubt(_) => {}
                 Order::Conclude(mut verdict) => {
                     verdict.tunnel = self.tunnel(&verdict);
                     verdict.outcome = verdict.decision.block().map(|block| {

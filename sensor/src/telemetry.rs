@@ -33,7 +33,9 @@ pub fn init() {
         return;
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let stderr = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let stderr = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let colours = std::io::stderr().is_terminal();
     // Somebody else's logger is as good.
     let _ = stderr.with_ansi(colours).with_target(false).try_init();
@@ -99,7 +101,10 @@ impl Metrics {
     /// Counts a decision.
     pub fn count_decision(&self, class: Class, decision: &'static str) {
         let class = class.as_str();
-        self.0.decisions.get_or_create(&Decided { class, decision }).inc();
+        self.0
+            .decisions
+            .get_or_create(&Decided { class, decision })
+            .inc();
     }
 
     /// Says how many blocks there are.
@@ -107,7 +112,10 @@ impl Metrics {
         self.0.blocks.clear();
         for (&(family, origin), &count) in counts {
             let origin = origin.as_str();
-            self.0.blocks.get_or_create(&Blocked { family, origin }).set(count);
+            self.0
+                .blocks
+                .get_or_create(&Blocked { family, origin })
+                .set(count);
         }
     }
 
@@ -148,22 +156,50 @@ impl fmt::Debug for Metrics {
 
 impl Collector for Seen {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let figures = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let figures = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let tap = &figures.tap;
-        let packets = tap.interfaces.iter().map(|interface| (interface.name.as_str(), interface.packets));
-        counters(&mut encoder, ("packets", "Packets seen", "interface"), packets)?;
+        let packets = tap
+            .interfaces
+            .iter()
+            .map(|interface| (interface.name.as_str(), interface.packets));
+        counters(
+            &mut encoder,
+            ("packets", "Packets seen", "interface"),
+            packets,
+        )?;
         let losses = tap.losses.iter().copied();
         let words = "Frames, packets and snapshots that could not be counted as they should";
         counters(&mut encoder, ("capture_drops", words, "cause"), losses)?;
         let snapshots = ConstCounter::new(figures.snapshots);
-        let metric = encoder.encode_descriptor("snapshots", "Snapshots taken", None, snapshots.metric_type())?;
+        let metric = encoder.encode_descriptor(
+            "snapshots",
+            "Snapshots taken",
+            None,
+            snapshots.metric_type(),
+        )?;
         snapshots.encode(metric)?;
-        let evictions = tap.tables.iter().map(|table| (table.table, table.evictions));
+        let evictions = tap
+            .tables
+            .iter()
+            .map(|table| (table.table, table.evictions));
         let suspects = ("suspects", figures.suspects_dropped);
         let words = "Entries evicted for want of room";
-        counters(&mut encoder, ("evictions", words, "table"), evictions.chain([suspects]))?;
+        counters(
+            &mut encoder,
+            ("evictions", words, "table"),
+            evictions.chain([suspects]),
+        )?;
         let example = ConstGauge::new(0i64);
-        let mut family = encoder.encode_descriptor("table_entries", "Entries in a table", None, example.metric_type())?;
+        let mut family = encoder.encode_descriptor(
+            "table_entries",
+            "Entries in a table",
+            None,
+            example.metric_type(),
+        )?;
         let tables = tap.tables.iter().map(|table| (table.table, table.entries));
         for (table, entries) in tables.chain([("suspects", figures.suspects)]) {
             let gauge = ConstGauge::new(i64::try_from(entries).unwrap_or(i64::MAX));

@@ -54,7 +54,9 @@ impl Timeline {
     /// At `micros` the wall clock says `wall`. Where that is more than a second off, the clock was set: what came before
     /// keeps its label, and what follows has the new one. Returns whether it was.
     pub fn follow(&mut self, micros: u64, wall: Timestamp) -> bool {
-        let off = wall.nanoseconds().saturating_sub(self.wall(micros).nanoseconds());
+        let off = wall
+            .nanoseconds()
+            .saturating_sub(self.wall(micros).nanoseconds());
         let stepped = off.abs() > STEP_NANOS;
         if stepped {
             self.begin(wall, i64::try_from(micros).unwrap_or(i64::MAX));

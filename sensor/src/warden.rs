@@ -20,8 +20,8 @@ use ipnet::IpNet;
 use crate::clock::Moment;
 use crate::condition::{Conditions, Name};
 use crate::config;
-use crate::firewall::{Firewall, FirewallError, Meddling};
 use crate::engine::Suspicion;
+use crate::firewall::{Firewall, FirewallError, Meddling};
 use crate::incident::Book;
 use crate::policy::{self, Decision, Guard, Offence, Outcome, Surroundings};
 use crate::record::{Block, BlockState, ReviewState};
@@ -93,7 +93,11 @@ pub struct Warden {
 
 impl Warden {
     /// A warden of an empty list.
-    pub fn new(config: &config::Config, surroundings: Surroundings, (book, tools): (Book, Tools)) -> Self {
+    pub fn new(
+        config: &config::Config,
+        surroundings: Surroundings,
+        (book, tools): (Book, Tools),
+    ) -> Self {
         let guard = Guard::new(&config.policy, surroundings.clone());
         Self {
             policy: config.policy.clone(),
@@ -146,10 +150,14 @@ impl Warden {
 
     /// Lets time pass: what is over ends.
     pub fn tick(&mut self, now: Moment) {
-        let wall = crate::capture::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
+        let wall =
+            crate::capture::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
         if self.book.timeline().follow(now.micros, wall) {
-            let words = "the wall clock was set; durations are not affected, labels are from now on";
-            self.tools.conditions.happen(Name::ClockStepped, ("", words), now.wall);
+            let words =
+                "the wall clock was set; durations are not affected, labels are from now on";
+            self.tools
+                .conditions
+                .happen(Name::ClockStepped, ("", words), now.wall);
         }
         let mut prefixes = false;
         while let Some(held) = self.roster.next_due(now.micros) {
@@ -163,17 +171,28 @@ impl Warden {
         if !over.is_empty() {
             self.revise_guard();
         }
-        while let Some(review) = self.reviews.next_lapsed(now.micros, self.policy.max_reviews.size()) {
+        while let Some(review) = self
+            .reviews
+            .next_lapsed(now.micros, self.policy.max_reviews.size())
+        {
             self.close_review(review, (ReviewState::Lapsed, SENSOR), now);
         }
         if self.switch_on <= now.micros {
             // What could not be enforced is said, and tried again.
             let _ = self.switch_enforcement(Switch::On, now);
-            self.audit((SENSOR, "enforce on"), "", "the time it was switched off for is over");
+            self.audit(
+                (SENSOR, "enforce on"),
+                "",
+                "the time it was switched off for is over",
+            );
         }
-        if self.budget_exhausted != 0 && now.micros.saturating_sub(self.budget_exhausted) >= BUDGET_CALM {
+        if self.budget_exhausted != 0
+            && now.micros.saturating_sub(self.budget_exhausted) >= BUDGET_CALM
+        {
             self.budget_exhausted = 0;
-            self.tools.conditions.clear(Name::BudgetExhausted, "", now.wall);
+            self.tools
+                .conditions
+                .clear(Name::BudgetExhausted, "", now.wall);
         }
         self.retry(now);
         for revision in self.book.end_quiet(now.micros) {
@@ -222,16 +241,25 @@ impl Warden {
                     Err(error) => format!("{what}; it could not be restored: {error}"),
                 };
                 self.audit(("somebody else", "nft"), "inet garita", &message);
-                self.tools.conditions.happen(Name::RulesetTampered, ("", &message), now.wall);
+                self.tools
+                    .conditions
+                    .happen(Name::RulesetTampered, ("", &message), now.wall);
             }
         }
     }
 
     /// Other settings count from now on, with the firewall that goes with them where that has changed.
-    pub fn reload(&mut self, config: &config::Config, firewall: Option<Box<dyn Firewall>>, now: Moment) {
+    pub fn reload(
+        &mut self,
+        config: &config::Config,
+        firewall: Option<Box<dyn Firewall>>,
+        now: Moment,
+    ) {
         self.policy = config.policy.clone();
         if let Some(firewall) = firewall {
-            if self.enforces() && let Err(error) = self.tools.firewall.remove() {
+            if self.enforces()
+                && let Err(error) = self.tools.firewall.remove()
+            {
                 self.complain(&error, now);
             }
             self.tools.firewall = firewall;
@@ -243,16 +271,29 @@ impl Warden {
         let _ = self.take_up(now);
     }
 
-    /// Traffic of a blocked address goes through all the same, with the likely cause.
-    pub fn doubt(&mut self, address: IpAddr, why: &str, now: Moment) {
-        if self.enforces() && !self.roster.around(address).is_empty() {
-            let subject = address.to_string();
-            self.tools.conditions.happen(Name::BlockIneffective, (&subject, why), now.wall);
+    /// An address converses although it is blocked.
+    pub fn doubt(&mut self, address: IpAddr, now: Moment) {
+        if !self.enforces() || self.roster.around(address).is_empty() {
+            return;
         }
+        let cause = match self.tools.firewall.bypass() {
+            Some(bypass) => bypass,
+            None => "its traffic may not pass this machine's IP stack, as over a bridge".to_owned(),
+        };
+        let words = format!("{address} is blocked and still conversing; likely cause: {cause}");
+        let subject = address.to_string();
+        self.tools
+            .conditions
+            .happen(Name::BlockIneffective, (&subject, &words), now.wall);
     }
 
     /// Puts a block decided on evidence, and says what came of it.
-    fn enforce(&mut self, block: &policy::Block, (verdict, id): (&Verdict, &str), now: Moment) -> Outcome {
+    fn enforce(
+        &mut self,
+        block: &policy::Block,
+        (verdict, id): (&Verdict, &str),
+        now: Moment,
+    ) -> Outcome {
         if let Some(exemption) = self.guard.exemption(block.target) {
             return Outcome::Exempt(exemption);
         }
@@ -261,7 +302,9 @@ impl Warden {
             target = verdict.subject.address().into();
         }
         let known = self.roster.get(&target);
-        if let Some(known) = known && known.expires >= block.expires {
+        if let Some(known) = known
+            && known.expires >= block.expires
+        {
             return state_outcome(&known.block.state);
         }
         if known.is_none() && self.roster.len() >= self.policy.max_blocks.size() {
@@ -307,12 +350,23 @@ impl Warden {
         let inside = safe.iter().flat_map(|net| self.roster.within(net));
         let exempt: Vec<IpNet> = inside.collect();
         for target in exempt {
-            if self.roster.get(&target).is_some_and(|held| held.block.forced) {
+            if self
+                .roster
+                .get(&target)
+                .is_some_and(|held| held.block.forced)
+            {
                 continue;
             }
             if let Some(held) = self.roster.strike(&target) {
-                let why = self.guard.exemption(target).map_or_else(String::new, |why| why.to_string());
-                self.audit((SENSOR, "blocks remove"), &shown(target), &format!("released: {why}"));
+                let why = self
+                    .guard
+                    .exemption(target)
+                    .map_or_else(String::new, |why| why.to_string());
+                self.audit(
+                    (SENSOR, "blocks remove"),
+                    &shown(target),
+                    &format!("released: {why}"),
+                );
                 self.lift(held, (SENSOR, &why), now);
             }
         }
@@ -334,16 +388,18 @@ impl Warden {
 
     fn complain(&self, error: &FirewallError, now: Moment) -> String {
         let sentence = sentence(error);
-        self.tools.conditions.raise(Name::EnforcementFailed, ("", &sentence), now.wall);
+        self.tools
+            .conditions
+            .raise(Name::EnforcementFailed, ("", &sentence), now.wall);
         sentence
     }
-
 }
 
 /// The moment after `left`, or never.
 fn after(now: Moment, left: Option<Duration>) -> u64 {
     left.map_or(NEVER, |left| {
-        now.micros.saturating_add(u64::try_from(left.as_micros()).unwrap_or(NEVER))
+        now.micros
+            .saturating_add(u64::try_from(left.as_micros()).unwrap_or(NEVER))
     })
 }
 
@@ -352,7 +408,9 @@ fn state_outcome(state: &BlockState) -> Outcome {
     match state {
         BlockState::Enforced => Outcome::Enforced,
         BlockState::Observed => Outcome::Observed,
-        BlockState::Failed => Outcome::Failed("the kernel refused it; it is tried again".to_owned()),
+        BlockState::Failed => {
+            Outcome::Failed("the kernel refused it; it is tried again".to_owned())
+        }
     }
 }
 
@@ -371,3 +429,6 @@ fn sentence(error: &FirewallError) -> String {
         None => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,7 +97,7 @@ impl Watch {
     fn heed(&mut self, notice: Notice, now: u64) {
         match notice {
             Notice::Recall(address, offence) => self.engine.recall(address, &offence),
-            Notice::Hold(target, until) => self.engine.hold(target, until),
+            Notice::Hold(target, until) => self.engine.hold(target, now, until),
             Notice::Release(target) => self.engine.release(target, now),
             Notice::Revise(policy, guard) => self.engine.revise(&policy, *guard),
             Notice::Adopt(model) => self.engine.adopt(model),
@@ -131,6 +131,10 @@ impl Watch {
         match order {
             Order::Suspect(host, suspected) => self.tap.suspect(host, suspected),
             Order::Forget(address) => self.tap.forget(Address::from(address)),
+            Order::Doubt(address) => {
+                // If the warden is busy it is told with the next snapshot.
+                let _ = self.lines.warden.try_send(Message::Doubt(address));
+            }
             Order::Conclude(mut verdict) => {
                 verdict.tunnel = self.tunnel(&verdict);
                 verdict.interface = self.tap.interface(verdict.link).map(str::to_owned);

@@ -90,7 +90,7 @@ fn compare(object: &[u8], path: &Path) -> State {
     let losses = meter.losses().map(|(_, count)| count).sum::<u64>();
     let counted = Count::ALL
         .iter()
-        .filter(|count| !matches!(count, Count::Frame | Count::NotIp));
+        .filter(|count| count.is_loss() && **count != Count::NotIp);
     let counted = counted
         .map(|count| found.counters[count.index()])
         .sum::<u64>();

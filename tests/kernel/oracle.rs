@@ -8,7 +8,7 @@ use ebpf::flow::{FlowKey, FlowStats};
 use ebpf::host::{HostKey, HostStats};
 use ebpf::packet::{HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
-use ebpf::program::{Count, Counters};
+use ebpf::program::{Count, Counters, Table};
 use ebpf::snapshot::Snapshot;
 use ebpf::tables::{Loss, Tables};
 
@@ -101,6 +101,7 @@ impl Tables for State {
 
     fn insert_flow(&mut self, key: &FlowKey, flow: &FlowStats) {
         self.flows.insert(*key, *flow);
+        self.count(Count::Opened(Table::Flows));
     }
 
     fn flow(&mut self, flow: FlowKey) -> &mut FlowStats {
@@ -114,7 +115,10 @@ impl Tables for State {
     }
 
     fn open_host(&mut self, key: &HostKey) -> Option<HostKey> {
-        self.hosts.entry(*key).or_default();
+        if !self.hosts.contains_key(key) {
+            self.hosts.insert(*key, HostStats::default());
+            self.count(Count::Opened(Table::Hosts));
+        }
         Some(*key)
     }
 
@@ -127,7 +131,10 @@ impl Tables for State {
     }
 
     fn open_pair(&mut self, key: &PairKey) -> Option<PairKey> {
-        self.pairs.entry(*key).or_default();
+        if !self.pairs.contains_key(key) {
+            self.pairs.insert(*key, PairStats::default());
+            self.count(Count::Opened(Table::Pairs));
+        }
         Some(*key)
     }
 

@@ -13,7 +13,7 @@ use aya::programs::{ProgramInfo, SchedClassifier, TestRun, TestRunOptions};
 use aya::{Ebpf, EbpfLoader, Pod};
 use ebpf::account::Limits;
 use ebpf::host::HostKey;
-use ebpf::program::{Counters, METER, constant, map};
+use ebpf::program::{Counters, LINKS, METER, constant, map};
 use ebpf::snapshot::Snapshot;
 
 use super::frames::Frame;
@@ -148,9 +148,11 @@ impl Program {
         self.state.pairs = entries(&self.ebpf, map::PAIRS)?;
         let counters = self.ebpf.map(map::COUNTERS).context("no counters")?;
         let counters = PerCpuArray::<_, Entry<Counters>>::try_from(counters)?;
-        for Entry(cpu) in counters.get(&0, 0)?.iter() {
-            for (sum, count) in self.state.counters.iter_mut().zip(cpu) {
-                *sum += count;
+        for link in 0..LINKS {
+            for Entry(cpu) in counters.get(&link, 0)?.iter() {
+                for (sum, count) in self.state.counters.iter_mut().zip(cpu) {
+                    *sum += count;
+                }
             }
         }
         Ok(self.state)

@@ -9,6 +9,9 @@ use xshell::{Shell, cmd};
 use crate::provision::{self, KernelTools};
 use crate::target;
 
+/// Names the built program to the sensor's build, which embeds it, and to the tests that load it.
+pub(crate) const OBJECT: &str = "GARITA_METER_OBJECT";
+
 /// The binary of the `ebpf` package.
 const PROGRAM: &str = "meter";
 
@@ -48,6 +51,7 @@ pub(crate) fn build(shell: &Shell) -> Result<PathBuf> {
         .context("the kernel program was not built")?
         .len();
     println!("Kernel program: {} ({size} bytes)", object.display());
+    println!("A sensor built with {OBJECT} set to that path has it inside.");
     Ok(object)
 }
 

@@ -8,9 +8,6 @@ use crate::{ebpf, provision, target};
 /// Names the file that a skipping test appends `<name>: <reason>` to: cargo hides what a passing test prints.
 const SKIPS: &str = "GARITA_SKIPS";
 
-/// Names the kernel program for the tests that load it.
-const OBJECT: &str = "GARITA_METER_OBJECT";
-
 /// Installs what the tests need, builds the kernel program and runs `cargo test` with `arguments`.
 pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
     provision::everything(shell)?;
@@ -22,7 +19,7 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
         "cargo test --workspace --no-fail-fast {arguments...}"
     )
     .env(SKIPS, &skips)
-    .env(OBJECT, &object)
+    .env(ebpf::OBJECT, &object)
     .run();
     let skipped = shell.read_file(&skips)?;
     let skipped = skipped_tests(&skipped);

@@ -3,6 +3,8 @@
 
 mod block;
 pub mod file;
+pub mod live;
+pub mod kernel;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,7 @@ use ebpf::snapshot::Snapshot;
 
 use crate::decode::Outer;
 use crate::meter::Occupancy;
+use crate::surroundings::network::NetworkError;
 
 /// A moment on the clock of the capturing machine, in nanoseconds since the Unix epoch.
 ///
@@ -77,6 +80,21 @@ impl LinkType {
         }
     }
 
+    /// The LINKTYPE number that a file carries.
+    pub const fn number(self) -> u32 {
+        match self {
+            LinkType::Ethernet => 1,
+            LinkType::RawIp => 101,
+            LinkType::LinuxCooked => 113,
+            LinkType::LinuxCooked2 => 276,
+            LinkType::Loopback => 108,
+            LinkType::Ppp => 9,
+            LinkType::CiscoHdlc => 104,
+            LinkType::PppoE => 51,
+            LinkType::Other(number) => number,
+        }
+    }
+
     /// Whether the decoder knows where IP begins behind this link type.
     pub const fn is_supported(self) -> bool {
         !matches!(self, LinkType::Other(_))
@@ -129,7 +147,7 @@ pub trait Tap {
     /// What has been counted so far.
     fn statistics(&mut self) -> Statistics;
 
-    /// The last headers kept of an address as a pcap file; nothing where the meter keeps none.
+    /// The last headers kept of an address under suspicion as a pcap file; nothing where the meter keeps none.
     fn headers(&self, address: IpAddr) -> Option<Vec<u8>>;
 }
 
@@ -218,6 +236,34 @@ pub enum CaptureError {
         /// Complete frames before the damage.
         frames: u64,
     },
+    /// The process may not capture.
+    #[error("capturing frames needs the capability CAP_NET_RAW, which this process does not have")]
+    NotPermitted,
+    /// `capture.filter` is not in the language of filters.
+    #[error("capture.filter {filter:?} is no filter: {why}")]
+    Filter {
+        /// The filter as configured.
+        filter: String,
+        /// What the capture library says.
+        why: String,
+    },
+    /// An interface cannot be captured on now.
+    #[error("cannot capture on {interface}: {why}")]
+    Interface {
+        /// Its name.
+        interface: String,
+        /// What stands in the way.
+        why: String,
+    },
+    /// The machine's interfaces cannot be listed, or not watched.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// The kernel refuses to wait for frames.
+    #[error("cannot wait for frames")]
+    Wait(#[source] io::Error),
+    /// The kernel meter does not work.
+    #[error(transparent)]
+    Kernel(#[from] kernel::KernelError),
 }
 
 /// The common name of a refused link type, with its leading space, so that the message explains itself.

@@ -1,15 +1,26 @@
 //! The commands, one file each, and what they share: how they speak to a person.
 //! Nothing about traffic is decided here.
 
+pub mod allow;
+pub mod audit;
+pub mod blocks;
 pub mod check;
+mod client;
+pub mod enforce;
 pub mod evaluate;
+pub mod explain;
 pub mod flows;
+pub mod incidents;
+mod listing;
+mod moment;
 mod progress;
 mod read;
 pub mod replay;
 mod report;
 pub mod run;
+pub mod review;
 pub mod self_test;
+pub mod status;
 mod table;
 pub mod train;
 

@@ -8,6 +8,9 @@ use sensor::printable::printable;
 /// Between two columns.
 const GAP: &str = "  ";
 
+/// No column becomes narrower than this to fit a terminal: beyond it a line may as well wrap.
+const NARROWEST: usize = 8;
+
 /// Rows under a header; columns are as wide as their widest cell.
 pub struct Table<const COLUMNS: usize> {
     rows: Vec<[String; COLUMNS]>,
@@ -27,6 +30,40 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
             .push(row.map(|cell| printable(&cell).into_owned()));
     }
 
+    /// Shortens cells until a line is at most `width` wide, the widest columns first. The first column says what the
+    /// row is about, and stays whole.
+    pub fn fit(&mut self, width: usize) {
+        let mut widths = self.widths();
+        let total = |widths: &[usize; COLUMNS]| {
+            widths.iter().sum::<usize>() + GAP.len() * COLUMNS.saturating_sub(1)
+        };
+        while total(&widths) > width {
+            let rest = widths.iter_mut().skip(1);
+            let Some(widest) = rest.max().filter(|widest| **widest > NARROWEST) else {
+                break;
+            };
+            *widest -= 1;
+        }
+        for row in &mut self.rows {
+            for (cell, width) in row.iter_mut().zip(widths).skip(1) {
+                if cell.chars().count() > width {
+                    *cell = cell.chars().take(width.saturating_sub(1)).collect();
+                    cell.push('…');
+                }
+            }
+        }
+    }
+
+    fn widths(&self) -> [usize; COLUMNS] {
+        let mut widths = [0; COLUMNS];
+        for row in &self.rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        widths
+    }
+
     /// Whether there is nothing below the header.
     pub fn is_empty(&self) -> bool {
         self.rows.len() < 2
@@ -35,12 +72,7 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
 
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut widths = [0; COLUMNS];
-        for row in &self.rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
+        let widths = self.widths();
         for row in &self.rows {
             let cells = row.iter().zip(widths);
             let line: Vec<String> = cells
@@ -49,5 +81,27 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
             writeln!(f, "{}", line.join(GAP).trim_end())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_shortens_the_widest_cells_and_never_the_first() {
+        let mut table = Table::new(["TARGET", "BY", "WHY"]);
+        let why = "a sentence that is much too long for a narrow terminal";
+        table.push(["2001:db8:1234:5678::/64", "root (uid 0)", why].map(str::to_owned));
+        table.fit(60);
+        let text = table.to_string();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 60),
+            "{text}"
+        );
+        assert!(text.contains("2001:db8:1234:5678::/64  root (uid 0)  a sentence"));
+        assert!(text.trim_end().ends_with('…'));
+        table.fit(10);
+        assert!(table.to_string().contains("2001:db8:1234:5678::/64"));
     }
 }

@@ -170,6 +170,33 @@ impl Setting for Interface {
     }
 }
 
+/// A filter in the language of pcap-filter(7); whether it is one, only the capture library can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filter(String);
+
+impl Filter {
+    /// The expression.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for Filter {
+    fn read(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
+        let usable = (1..=4096).contains(&text.len()) && text.bytes().all(plain);
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+
+    fn allowed() -> String {
+        "a pcap filter of up to 4096 plain characters such as \"not port 4789\"".to_owned()
+    }
+}
+
 /// Where the broker is: `mqtt://host[:port]`, or `mqtts://` for TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerUrl(String);
@@ -196,6 +223,35 @@ impl Setting for BrokerUrl {
 
     fn allowed() -> String {
         "a URL that starts with mqtt:// or mqtts:// and names a host".to_owned()
+    }
+}
+
+/// The name of a group of users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupName(String);
+
+impl GroupName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What `groupadd` accepts everywhere: 1 to 31 characters that no shell and no `/etc/group` trips over.
+impl Setting for GroupName {
+    fn read(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+        let usable =
+            (1..32).contains(&text.len()) && text.bytes().all(plain) && !text.starts_with('-');
+        usable.then(|| Self(text.to_owned()))
+    }
+
+    fn write(&self) -> String {
+        self.0.clone()
+    }
+
+    fn allowed() -> String {
+        "the name of a group such as garita-admin".to_owned()
     }
 }
 
@@ -233,8 +289,10 @@ impl Setting for FilePath {
 
 serde_as_text! {
     [] FilePath;
+    [] Filter;
     [] Home;
     [] Label;
     [] Interface;
     [] BrokerUrl;
+    [] GroupName;
 }

@@ -14,11 +14,18 @@ const MAX_NETWORKS: usize = 4_096;
 /// Addresses held, in the order of their release.
 #[derive(Debug)]
 pub(super) struct Custody {
-    held: HashMap<(IpAddr, Matter), u64>,
+    held: HashMap<(IpAddr, Matter), Term>,
     queue: BTreeSet<(u64, IpAddr, Matter)>,
     cap: usize,
     /// Prefixes that are blocked, and until when; few, so they are looked through.
-    networks: Vec<(IpNet, u64)>,
+    networks: Vec<(IpNet, Term)>,
+}
+
+/// From when until when, monotonic microseconds.
+#[derive(Clone, Copy, Debug)]
+struct Term {
+    since: u64,
+    until: u64,
 }
 
 /// What an address is held for.
@@ -39,14 +46,17 @@ impl Custody {
         }
     }
 
-    /// Holds a blocked address, or everybody in a blocked prefix, until `until`.
-    pub(super) fn block(&mut self, target: IpNet, until: u64) {
+    /// Holds a blocked address, or everybody in a blocked prefix, from `now` until `until`.
+    pub(super) fn block(&mut self, target: IpNet, now: u64, until: u64) {
+        let mut term = Term { since: now, until };
         if is_host(&target) {
-            return self.hold(target.addr(), Matter::Blocked, until);
+            return self.hold((target.addr(), Matter::Blocked), term);
         }
-        self.networks.retain(|(net, _)| *net != target);
+        if let Some(at) = self.networks.iter().position(|(net, _)| *net == target) {
+            term.since = self.networks.swap_remove(at).1.since;
+        }
         if self.networks.len() < MAX_NETWORKS {
-            self.networks.push((target, until));
+            self.networks.push((target, term));
         }
     }
 
@@ -54,33 +64,46 @@ impl Custody {
     pub(super) fn release(&mut self, target: IpNet) {
         if is_host(&target) {
             let matter = (target.addr(), Matter::Blocked);
-            if let Some(until) = self.held.remove(&matter) {
-                self.queue.remove(&(until, matter.0, matter.1));
+            if let Some(term) = self.held.remove(&matter) {
+                self.queue.remove(&(term.until, matter.0, matter.1));
             }
         } else {
             self.networks.retain(|(net, _)| *net != target);
         }
     }
 
-    /// Pauses one matter against an address until `until`.
-    pub(super) fn pause(&mut self, address: IpAddr, class: Class, until: u64) {
-        self.hold(address, Matter::Paused(class), until);
+    /// Pauses one matter against an address from `now` until `until`.
+    pub(super) fn pause(&mut self, (address, class): (IpAddr, Class), now: u64, until: u64) {
+        let term = Term { since: now, until };
+        self.hold((address, Matter::Paused(class)), term);
     }
 
     /// Whether an address is blocked. One that is paused goes on gathering evidence: a review is no shelter.
     pub(super) fn holds(&self, address: IpAddr, now: u64) -> bool {
-        let inside = |(net, until): &(IpNet, u64)| *until > now && net.contains(&address);
-        self.is_held(address, Matter::Blocked, now) || self.networks.iter().any(inside)
+        self.held_since(address, now).is_some()
+    }
+
+    /// Since when an address has been blocked.
+    pub(super) fn held_since(&self, address: IpAddr, now: u64) -> Option<u64> {
+        let alone = self.held.get(&(address, Matter::Blocked));
+        let inside = self
+            .networks
+            .iter()
+            .filter(|(net, _)| net.contains(&address));
+        let terms = alone.into_iter().chain(inside.map(|(_, term)| term));
+        let current = terms.filter(|term| term.until > now);
+        current.map(|term| term.since).min()
     }
 
     /// Whether this matter against an address is paused.
     pub(super) fn is_paused(&self, address: IpAddr, class: Class, now: u64) -> bool {
-        self.is_held(address, Matter::Paused(class), now)
+        let term = self.held.get(&(address, Matter::Paused(class)));
+        term.is_some_and(|term| term.until > now)
     }
 
     /// The next address or prefix whose time is over at `now`, and whether it was blocked.
     pub(super) fn next_released(&mut self, now: u64) -> Option<(IpNet, bool)> {
-        if let Some(over) = self.networks.iter().position(|(_, until)| *until <= now) {
+        if let Some(over) = self.networks.iter().position(|(_, term)| term.until <= now) {
             return Some((self.networks.swap_remove(over).0, true));
         }
         let &(until, address, matter) = self.queue.first()?;
@@ -92,17 +115,13 @@ impl Custody {
         Some((address.into(), matter == Matter::Blocked))
     }
 
-    fn is_held(&self, address: IpAddr, matter: Matter, now: u64) -> bool {
-        self.held
-            .get(&(address, matter))
-            .is_some_and(|&until| until > now)
-    }
-
-    fn hold(&mut self, address: IpAddr, matter: Matter, until: u64) {
-        if let Some(before) = self.held.insert((address, matter), until) {
-            self.queue.remove(&(before, address, matter));
+    fn hold(&mut self, (address, matter): (IpAddr, Matter), mut term: Term) {
+        if let Some(before) = self.held.get(&(address, matter)) {
+            self.queue.remove(&(before.until, address, matter));
+            term.since = before.since;
         }
-        self.queue.insert((until, address, matter));
+        self.held.insert((address, matter), term);
+        self.queue.insert((term.until, address, matter));
         // A pause forgotten early costs a repeated incident, a block forgotten early an offender that is judged unheard.
         if self.queue.len() > self.cap {
             let pause = |entry: &&(u64, IpAddr, Matter)| entry.2 != Matter::Blocked;
@@ -139,11 +158,12 @@ mod tests {
     #[test]
     fn releases_in_order_and_once() {
         let mut custody = Custody::new(8);
-        custody.block(host(1), 20);
-        custody.pause(address(2), Class::Scan, 10);
-        custody.block(host(1), 30);
+        custody.block(host(1), 0, 20);
+        custody.pause((address(2), Class::Scan), 0, 10);
+        custody.block(host(1), 5, 30);
         assert!(custody.holds(address(1), 29) && !custody.holds(address(2), 9));
         assert!(custody.is_paused(address(2), Class::Scan, 9));
+        assert_eq!(custody.held_since(address(1), 9), Some(0), "a renewal");
         assert_eq!(custody.next_released(10), Some((host(2), false)));
         assert_eq!(custody.next_released(29), None);
         assert_eq!(custody.next_released(30), Some((host(1), true)));
@@ -154,11 +174,11 @@ mod tests {
     fn a_prefix_holds_everybody_in_it_until_it_is_released() {
         let mut custody = Custody::new(8);
         let net: IpNet = "192.0.2.0/28".parse().unwrap();
-        custody.block(net, 20);
+        custody.block(net, 0, 20);
         assert!(custody.holds(address(3), 19) && !custody.holds(address(16), 19));
         assert_eq!(custody.next_released(20), Some((net, true)));
-        custody.block(net, 50);
-        custody.block(host(3), 50);
+        custody.block(net, 0, 50);
+        custody.block(host(3), 0, 50);
         custody.release(net);
         assert!(custody.holds(address(3), 40) && !custody.holds(address(4), 40));
         custody.release(host(3));
@@ -169,7 +189,7 @@ mod tests {
     #[test]
     fn an_alert_does_not_shield_from_other_evidence() {
         let mut custody = Custody::new(8);
-        custody.pause(address(1), Class::Tunnel, 100);
+        custody.pause((address(1), Class::Tunnel), 0, 100);
         assert!(!custody.holds(address(1), 1));
         assert!(custody.is_paused(address(1), Class::Tunnel, 1));
     }
@@ -178,7 +198,7 @@ mod tests {
     fn never_holds_more_than_its_cap() {
         let mut custody = Custody::new(2);
         for last in 1..=3 {
-            custody.block(host(last), u64::from(last));
+            custody.block(host(last), 0, u64::from(last));
         }
         assert!(!custody.holds(address(1), 0) && custody.holds(address(3), 0));
     }

@@ -40,7 +40,6 @@ impl Observer {
     pub(super) fn label(&self, time: u64) -> Timestamp {
         Timestamp::from_micros(self.timeline.wall(time).nanoseconds() / 1_000)
     }
-
 }
 
 impl Teller {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::Timestamp;
@@ -43,7 +44,7 @@ pub struct Incident {
 }
 
 /// `ecs`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Ecs {
     /// Version of the schema.
     pub version: &'static str,
@@ -116,7 +117,7 @@ pub struct TechniqueName {
 }
 
 /// `observer`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ObservedBy {
     /// The sensor's name.
     pub name: String,
@@ -131,14 +132,14 @@ pub struct ObservedBy {
 }
 
 /// `observer.ingress`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Ingress {
     /// The interface.
     pub interface: InterfaceName,
 }
 
 /// `observer.ingress.interface`
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct InterfaceName {
     /// Its name.
     pub name: String,

@@ -12,7 +12,7 @@ use crate::verdict::{Contribution, Evidence, Facts};
 pub(super) const START: u64 = 1_700_000_000_000_000;
 
 /// A verdict about 203.0.113.7 that attacks ssh of 192.0.2.10, eight seconds after it began.
-pub(super) fn verdict(class: Class) -> Verdict {
+pub(crate) fn verdict(class: Class) -> Verdict {
     let subject = match class {
         Class::Ddos => Subject::Victim {
             address: "192.0.2.10".parse().unwrap(),
@@ -66,7 +66,7 @@ pub(super) fn verdict(class: Class) -> Verdict {
     }
 }
 
-pub(super) fn block(expires: u64, offence: u32) -> Decision {
+pub(crate) fn block(expires: u64, offence: u32) -> Decision {
     Decision::Block(Block {
         target: "203.0.113.7/32".parse().unwrap(),
         reason: "scan".to_owned(),
@@ -77,7 +77,7 @@ pub(super) fn block(expires: u64, offence: u32) -> Decision {
     })
 }
 
-pub(super) fn observer() -> Observer {
+pub(crate) fn observer() -> Observer {
     Observer {
         teller: Teller {
             name: "replay".to_owned(),

@@ -6,7 +6,7 @@ pub(crate) mod table;
 use std::collections::{HashSet, VecDeque};
 
 use ebpf::account::{Limits, Work, account};
-use ebpf::flow::{FlowKey, FlowStats, state};
+use ebpf::flow::{FlowKey, FlowStats, SILENCE};
 use ebpf::host::{HostKey, HostStats};
 use ebpf::packet::{Address, HEAD, Packet, Refusal, parse};
 use ebpf::pair::{PairKey, PairStats};
@@ -17,9 +17,6 @@ use table::{Handle, Table};
 
 const UNANSWERED: u8 = 0;
 const ANSWERED: u8 = 1;
-
-/// An unanswered flow is looked at again after this long, microseconds: TCP's second retry has had its chance.
-const SILENCE: u64 = 3_000_000;
 
 /// How many entries the tables hold at most.
 #[derive(Clone, Copy, Debug)]
@@ -227,7 +224,7 @@ impl UserTables {
             }
             self.silent.pop_front();
             let stats = self.flows.value(flow);
-            if stats.first == opened && !stats.is(state::ANSWERED | state::CLOSED) {
+            if stats.first == opened && stats.is_silent() {
                 self.look_again(flow, time, reason::SILENT);
             }
         }
@@ -242,21 +239,13 @@ impl UserTables {
             flow: *self.flows.value(flow),
             ..Snapshot::default()
         };
-        let [initiator, responder] = snapshot.charged();
-        let link = snapshot.key.link;
-        let host = |(address, _)| HostKey {
-            address,
-            link,
-            reserved: 0,
-        };
-        if let Some(found) = self.hosts.find(&host(initiator)) {
+        let (initiator, responder, pair) = snapshot.parties();
+        if let Some(found) = self.hosts.find(&initiator) {
             snapshot.initiator.write(self.hosts.value(found), time);
         }
-        if let Some(found) = self.hosts.find(&host(responder)) {
+        if let Some(found) = self.hosts.find(&responder) {
             snapshot.responder.write(self.hosts.value(found), time);
         }
-        let service = (responder.1, snapshot.key.protocol, snapshot.key.icmp_type);
-        let pair = PairKey::new(initiator.0, responder.0, link, service);
         if let Some(found) = self.pairs.find(&pair) {
             snapshot.pair = *self.pairs.value(found);
         }

@@ -36,7 +36,7 @@ const NEVER: [(IpNet, &str); 9] = [
 ];
 
 /// What the sensor knows of the machine and the network around it; a replay knows nothing.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// The networks that `policy.home = "auto"` stands for.
     pub home: Vec<IpNet>,
@@ -51,6 +51,27 @@ pub enum Role {
     Own,
     /// Traffic leaves through it.
     Gateway,
+    /// It tells names.
+    Resolver,
+    /// Incidents are reported to it.
+    Broker,
+    /// An administrator is, or was a moment ago, logged in from it.
+    Session,
+    /// It stands for every host of a connected network.
+    Broadcast,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Own => "it is one of our own addresses",
+            Self::Gateway => "it is a gateway of ours",
+            Self::Resolver => "it is a name server of ours",
+            Self::Broker => "it is the broker that incidents are reported to",
+            Self::Session => "somebody is logged in from it",
+            Self::Broadcast => "it is the broadcast address of a network of ours",
+        })
+    }
 }
 
 /// Why an address or prefix cannot be blocked.
@@ -76,8 +97,7 @@ impl fmt::Display for Exemption {
                 f,
                 "a prefix wider than /{MIN_V4_PREFIX} (IPv4) or /{MIN_V6_PREFIX} (IPv6) is never blocked"
             ),
-            Self::Protected(Role::Own) => write!(f, "it is one of our own addresses"),
-            Self::Protected(Role::Gateway) => write!(f, "it is a gateway of ours"),
+            Self::Protected(role) => role.fmt(f),
             Self::Listed(net) => write!(f, "{net} is exempt by policy.exempt"),
             Self::Allowed(net) => write!(f, "{net} is on the allow list"),
         }

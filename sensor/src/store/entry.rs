@@ -2,6 +2,7 @@
 //! An entry is complete in itself: what is written does not depend on when.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use ipnet::IpNet;
 
@@ -129,6 +130,20 @@ impl Topic {
             Self::Block => "block",
             Self::Telemetry => "telemetry",
         }
+    }
+}
+
+/// The text is not one of the topics.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown topic {0:?}")]
+pub struct UnknownTopic(String);
+
+impl FromStr for Topic {
+    type Err = UnknownTopic;
+
+    fn from_str(word: &str) -> Result<Self, UnknownTopic> {
+        let known = Self::ALL.into_iter().find(|topic| topic.as_str() == word);
+        known.ok_or_else(|| UnknownTopic(word.to_owned()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! What people and coordinators may have done: each action is judged by the guard, carried out, and audited.
 //! There is no other way to change a list by hand.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -90,7 +89,8 @@ impl Warden {
         }
         let prefixes = self.roster.prefix_count();
         if known.is_none() && !is_host(&target) && prefixes >= self.policy.max_prefixes.size() {
-            let sentence = "there are policy.max_prefixes prefixes blocked already; remove some first";
+            let sentence =
+                "there are policy.max_prefixes prefixes blocked already; remove some first";
             return Err(Refusal::Conflict(sentence.to_owned()));
         }
         let left = match order.ttl {
@@ -114,7 +114,9 @@ impl Warden {
             confirm_by: order.confirm.map(|span| now.wall.after(span)),
             forced,
         };
-        let until = block.expires.map_or("for good".to_owned(), |expires| format!("until {expires}"));
+        let until = block
+            .expires
+            .map_or("for good".to_owned(), |expires| format!("until {expires}"));
         let expires = after(now, left);
         let unconfirmed = order.confirm.map_or(NEVER, |span| after(now, Some(span)));
         self.notify(Notice::Hold(target, expires));
@@ -143,11 +145,20 @@ impl Warden {
     }
 
     fn confirm(&mut self, target: IpNet, _: Moment) -> Result<Done, Refusal> {
-        let waits = self.roster.get(&target).is_some_and(|held| held.unconfirmed != NEVER);
-        let held = if waits { self.roster.strike(&target) } else { None };
+        let waits = self
+            .roster
+            .get(&target)
+            .is_some_and(|held| held.unconfirmed != NEVER);
+        let held = if waits {
+            self.roster.strike(&target)
+        } else {
+            None
+        };
         let Some(mut held) = held else {
             let shown = shown(target);
-            return Err(Refusal::NotFound(format!("no block of {shown} waits to be confirmed")));
+            return Err(Refusal::NotFound(format!(
+                "no block of {shown} waits to be confirmed"
+            )));
         };
         held.unconfirmed = NEVER;
         held.block.confirm_by = None;
@@ -165,7 +176,10 @@ impl Warden {
         let shown = shown(target);
         let Some(held) = self.roster.strike(&target) else {
             let around = self.roster.around(target.addr());
-            let around: Vec<String> = around.iter().map(|block| block.target.to_string()).collect();
+            let around: Vec<String> = around
+                .iter()
+                .map(|block| block.target.to_string())
+                .collect();
             return Err(Refusal::NotFound(match around.as_slice() {
                 [] => format!("{shown} is not blocked"),
                 nets => format!("{shown} is blocked only as part of {}", nets.join(", ")),
@@ -182,7 +196,8 @@ impl Warden {
         now: Moment,
     ) -> Result<Done, Refusal> {
         if self.allowances.len() >= self.policy.max_allowances.size() {
-            let sentence = "there are policy.max_allowances networks allowed already; remove some first";
+            let sentence =
+                "there are policy.max_allowances networks allowed already; remove some first";
             return Err(Refusal::Conflict(sentence.to_owned()));
         }
         let allowance = Allowance {
@@ -193,13 +208,19 @@ impl Warden {
             expires: ttl.map(|ttl| now.wall.after(ttl)),
         };
         self.keep(Entry::Allowance(allowance.clone()));
-        let until = allowance.expires.map_or("for good".to_owned(), |expires| format!("until {expires}"));
+        let until = allowance
+            .expires
+            .map_or("for good".to_owned(), |expires| format!("until {expires}"));
         self.allowances.enter(allowance, after(now, ttl));
         self.revise_guard();
         let inside = self.roster.within(&net);
         for target in &inside {
             if let Some(held) = self.roster.strike(target) {
-                self.lift(held, (&printable(&actor.name), "it is on the allow list now"), now);
+                self.lift(
+                    held,
+                    (&printable(&actor.name), "it is on the allow list now"),
+                    now,
+                );
             }
         }
         let released = match inside.len() {
@@ -215,7 +236,9 @@ impl Warden {
         if self.allowances.strike(&net).is_none() {
             let listed = matches!(self.guard.exemption(net), Some(Exemption::Listed(_)));
             return Err(if listed {
-                let sentence = format!("{shown} is exempt by policy.exempt: take it out of the configuration and reload");
+                let sentence = format!(
+                    "{shown} is exempt by policy.exempt: take it out of the configuration and reload"
+                );
                 Refusal::Conflict(sentence)
             } else {
                 Refusal::NotFound(format!("{shown} is not on the allow list"))
@@ -280,9 +303,15 @@ impl Warden {
         })
     }
 
-    fn enforce_by(&mut self, on: bool, span: Option<Duration>, now: Moment) -> Result<Done, Refusal> {
+    fn enforce_by(
+        &mut self,
+        on: bool,
+        span: Option<Duration>,
+        now: Moment,
+    ) -> Result<Done, Refusal> {
         if self.mode == config::FirewallMode::Observe {
-            let sentence = "firewall.mode is observe, so nothing is enforced; set it to enforce and reload";
+            let sentence =
+                "firewall.mode is observe, so nothing is enforced; set it to enforce and reload";
             return Err(Refusal::Conflict(sentence.to_owned()));
         }
         let switch = match (on, span) {
@@ -302,7 +331,11 @@ impl Warden {
     }
 
     /// Switches enforcement, and remembers it over a restart.
-    pub(super) fn switch_enforcement(&mut self, switch: Switch, now: Moment) -> Result<Done, Refusal> {
+    pub(super) fn switch_enforcement(
+        &mut self,
+        switch: Switch,
+        now: Moment,
+    ) -> Result<Done, Refusal> {
         self.switch = switch;
         if switch == Switch::On {
             self.switch_on = NEVER;
@@ -313,16 +346,20 @@ impl Warden {
         let count = self.roster.len();
         let words = match switch {
             Switch::On => {
-                self.tools.conditions.clear(Name::EnforcementOff, "", now.wall);
-                let done = self.take_up(now);
-                done.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
+                self.tools
+                    .conditions
+                    .clear(Name::EnforcementOff, "", now.wall);
+                let taken = self.take_up(now);
+                taken.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
                 return Ok(done(format!("enforcement is on; {count} blocks hold")));
             }
             Switch::Off => "until it is switched on".to_owned(),
             Switch::OffUntil(until) => format!("until {until}"),
         };
         let sentence = format!("enforcement is off {words}; nothing is dropped");
-        self.tools.conditions.raise(Name::EnforcementOff, ("", &sentence), now.wall);
+        self.tools
+            .conditions
+            .raise(Name::EnforcementOff, ("", &sentence), now.wall);
         let removed = self.tools.firewall.remove();
         self.roster.mark_all(&BlockState::Observed);
         removed.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
@@ -343,7 +380,11 @@ struct Order {
 /// An action in the words of the command line, and what it is about.
 fn named(action: &Action) -> (&'static str, String) {
     match action {
-        Action::Block { target, force: false, .. } => ("blocks add", shown(*target)),
+        Action::Block {
+            target,
+            force: false,
+            ..
+        } => ("blocks add", shown(*target)),
         Action::Block { target, .. } => ("blocks add --force", shown(*target)),
         Action::Confirm { target } => ("blocks confirm", shown(*target)),
         Action::Release { target, .. } => ("blocks remove", shown(*target)),

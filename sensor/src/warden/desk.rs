@@ -49,8 +49,8 @@ pub enum Message {
         /// Why it was refused.
         outcome: String,
     },
-    /// Traffic of a blocked address goes through all the same, with the likely cause.
-    Doubt(IpAddr, String),
+    /// An address converses although it is blocked.
+    Doubt(IpAddr),
     /// Another model scores from now on: its name and SHA-256.
     Model(String, String),
     /// The machine's addresses, routes or logins have changed.
@@ -178,7 +178,10 @@ impl Desk {
     async fn ask_engine<T>(&self, question: impl FnOnce(Reply<T>) -> Notice) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         self.tell(Message::Notice(question(reply))).ok()?;
-        tokio::time::timeout(ENGINE_PATIENCE, answer).await.ok()?.ok()
+        tokio::time::timeout(ENGINE_PATIENCE, answer)
+            .await
+            .ok()?
+            .ok()
     }
 
     async fn ask<T>(&self, question: impl FnOnce(Reply<T>) -> Message) -> Result<T, Away> {

@@ -1,8 +1,6 @@
 //! What is done about a block: entered, recorded, enforced, lifted, and tried again where the kernel refused.
 //! Nobody is asked here; the guard has been.
 
-use std::collections::BTreeSet;
-
 use ipnet::IpNet;
 
 use super::roster::{Held, NEVER, host, is_host};
@@ -19,7 +17,12 @@ const RETRIES: usize = 256;
 
 impl Warden {
     /// Enters a block, records it, and has the firewall enforce it. The caller has asked the guard.
-    pub(super) fn put(&mut self, mut block: Block, (expires, unconfirmed): (u64, u64), now: Moment) -> Outcome {
+    pub(super) fn put(
+        &mut self,
+        mut block: Block,
+        (expires, unconfirmed): (u64, u64),
+        now: Moment,
+    ) -> Outcome {
         let change = match self.roster.get(&block.target) {
             Some(_) => BlockChange::Extended,
             None => BlockChange::Added,
@@ -59,8 +62,14 @@ impl Warden {
             return Outcome::Observed;
         };
         let done = match is_host(&target) {
-            true => self.tools.firewall.block(&[host(&held.element(now.micros))]),
-            false => self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros)),
+            true => self
+                .tools
+                .firewall
+                .block(&[host(&held.element(now.micros))]),
+            false => self
+                .tools
+                .firewall
+                .block_prefixes(&self.roster.prefixes(now.micros)),
         };
         match done {
             Ok(()) => {
@@ -97,8 +106,14 @@ impl Warden {
         if held.block.forced {
             self.rewrite_allowed(now);
         }
-        self.tools.conditions.clear(Name::BlockIneffective, &target.addr().to_string(), now.wall);
-        self.tell_block((BlockChange::Released, held.block), (SENSOR, "its time is over"), now);
+        self.tools
+            .conditions
+            .clear(Name::BlockIneffective, &target.addr().to_string(), now.wall);
+        self.tell_block(
+            (BlockChange::Released, held.block),
+            (SENSOR, "its time is over"),
+            now,
+        );
     }
 
     /// Lifts a block that has been taken out of the roster before its time.
@@ -113,7 +128,10 @@ impl Warden {
         if self.enforces() {
             let done = match is_host(&target) {
                 true => self.tools.firewall.release(&[target.addr()]),
-                false => self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros)),
+                false => self
+                    .tools
+                    .firewall
+                    .block_prefixes(&self.roster.prefixes(now.micros)),
             };
             if let Err(error) = done {
                 self.complain(&error, now);
@@ -131,8 +149,16 @@ impl Warden {
             return;
         };
         let by = "somebody at nft";
-        self.audit((by, "blocks remove"), &shown(target), "released: its element was deleted from the kernel's set");
-        self.lift(held, (by, "its element was deleted from the kernel's set"), now);
+        self.audit(
+            (by, "blocks remove"),
+            &shown(target),
+            "released: its element was deleted from the kernel's set",
+        );
+        self.lift(
+            held,
+            (by, "its element was deleted from the kernel's set"),
+            now,
+        );
     }
 
     /// Makes the rules stand and has them hold exactly the roster; elements nobody knows are adopted.
@@ -144,7 +170,9 @@ impl Warden {
         let done = self.install(now);
         let state = match &done {
             Ok(()) => {
-                self.tools.conditions.clear(Name::EnforcementFailed, "", now.wall);
+                self.tools
+                    .conditions
+                    .clear(Name::EnforcementFailed, "", now.wall);
                 BlockState::Enforced
             }
             Err(error) => {
@@ -166,11 +194,13 @@ impl Warden {
         let allowed = self.allowed();
         self.tools.firewall.allow(&allowed)?;
         self.tools.firewall.block(&self.roster.hosts(now.micros))?;
-        self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros))
+        self.tools
+            .firewall
+            .block_prefixes(&self.roster.prefixes(now.micros))
     }
 
     /// An element of the kernel without a record: a block of a run that was killed before it could write.
-    fn adopt(&mut self, element: crate::firewall::Element, now: Moment) {
+    fn adopt(&mut self, element: Element, now: Moment) {
         if self.guard.exemption(element.target).is_some() {
             return;
         }
@@ -207,18 +237,27 @@ impl Warden {
         if failed.is_empty() {
             return;
         }
-        let refused = failed.iter().any(|target| matches!(self.apply(*target, now), Outcome::Failed(_)));
+        let refused = failed
+            .iter()
+            .any(|target| matches!(self.apply(*target, now), Outcome::Failed(_)));
         // A table that is gone refuses everything; making it anew mends that.
         if refused && self.take_up(now).is_err() {
             return;
         }
         if self.roster.failed(1).is_empty() {
-            self.tools.conditions.clear(Name::EnforcementFailed, "", now.wall);
+            self.tools
+                .conditions
+                .clear(Name::EnforcementFailed, "", now.wall);
         }
     }
 
     pub(super) fn rewrite_prefixes(&mut self, now: Moment) {
-        if self.enforces() && let Err(error) = self.tools.firewall.block_prefixes(&self.roster.prefixes(now.micros)) {
+        if self.enforces()
+            && let Err(error) = self
+                .tools
+                .firewall
+                .block_prefixes(&self.roster.prefixes(now.micros))
+        {
             self.complain(&error, now);
         }
     }
@@ -242,7 +281,7 @@ impl Warden {
 }
 
 /// `net` but for what lies in `holes`: itself, nothing, or its parts.
-fn without(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
+pub(super) fn without(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
     if holes.iter().any(|hole| hole.contains(&net)) {
         return Vec::new();
     }

@@ -67,9 +67,4 @@ impl Reviews {
         let ids = self.due.iter().map(|(_, id)| id);
         ids.filter_map(|id| self.get(id)).cloned().collect()
     }
-
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.open.len()
-    }
 }

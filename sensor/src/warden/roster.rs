@@ -40,8 +40,9 @@ impl Held {
     pub(super) fn element(&self, now: u64) -> Element {
         Element {
             target: self.block.target,
-            left: (self.expires != NEVER)
-                .then(|| std::time::Duration::from_micros(self.expires.saturating_sub(now).max(1_000))),
+            left: (self.expires != NEVER).then(|| {
+                std::time::Duration::from_micros(self.expires.saturating_sub(now).max(1_000))
+            }),
         }
     }
 }
@@ -81,7 +82,10 @@ impl Roster {
 
     /// When the next one is due, monotonic microseconds.
     pub(super) fn next_deadline(&self) -> Option<u64> {
-        self.due.first().map(|(due, _)| *due).filter(|due| *due != NEVER)
+        self.due
+            .first()
+            .map(|(due, _)| *due)
+            .filter(|due| *due != NEVER)
     }
 
     /// The blocks of an address and of the prefixes that hold it, the widest first.
@@ -97,7 +101,10 @@ impl Roster {
     /// The targets that lie within `net`.
     pub(super) fn within(&self, net: &IpNet) -> Vec<IpNet> {
         let targets = self.held.keys();
-        targets.filter(|target| net.contains(*target)).copied().collect()
+        targets
+            .filter(|target| net.contains(*target))
+            .copied()
+            .collect()
     }
 
     /// Every block, by target.
@@ -123,13 +130,19 @@ impl Roster {
 
     /// The hosts, with what they have left at `now`.
     pub(super) fn hosts(&self, now: u64) -> Vec<Host> {
-        let hosts = self.held.values().filter(|held| is_host(&held.block.target));
+        let hosts = self
+            .held
+            .values()
+            .filter(|held| is_host(&held.block.target));
         hosts.map(|held| host(&held.element(now))).collect()
     }
 
     /// The prefixes, with what they have left at `now`.
     pub(super) fn prefixes(&self, now: u64) -> Vec<Element> {
-        let prefixes = self.held.values().filter(|held| !is_host(&held.block.target));
+        let prefixes = self
+            .held
+            .values()
+            .filter(|held| !is_host(&held.block.target));
         prefixes.map(|held| held.element(now)).collect()
     }
 

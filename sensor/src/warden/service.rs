@@ -41,7 +41,12 @@ impl Service {
         let mut next_tick = 0;
         loop {
             let now = Moment::now();
-            if now.micros >= next_tick || self.warden.next_deadline().is_some_and(|due| due <= now.micros) {
+            if now.micros >= next_tick
+                || self
+                    .warden
+                    .next_deadline()
+                    .is_some_and(|due| due <= now.micros)
+            {
                 self.warden.tick(now);
                 self.metrics.set_blocks(&self.warden.counts());
                 next_tick = now.micros + TICK.as_micros() as u64;
@@ -67,17 +72,24 @@ impl Service {
         let now = Moment::now();
         match message {
             Message::Verdict(verdict) => self.conclude(*verdict, now),
-            Message::Act(actor, action, reply) => drop(reply.send(self.warden.act(&actor, action, now))),
+            Message::Act(actor, action, reply) => {
+                drop(reply.send(self.warden.act(&actor, action, now)))
+            }
             Message::Blocks(reply) => drop(reply.send(self.warden.blocks())),
             Message::Allowances(reply) => drop(reply.send(self.warden.allowances(now))),
             Message::Reviews(reply) => drop(reply.send(self.warden.reviews.all())),
             Message::Standing(address, reply) => drop(reply.send(self.warden.standing(address))),
             Message::Notice(notice) => self.warden.notify(notice),
             Message::Enforcement(reply) => drop(reply.send(self.warden.enforcement())),
-            Message::Audit { by, action, object, outcome } => self.warden.audit((&by, &action), &object, &outcome),
+            Message::Audit {
+                by,
+                action,
+                object,
+                outcome,
+            } => self.warden.audit((&by, &action), &object, &outcome),
             Message::Surroundings(surroundings) => self.warden.surround(surroundings, now),
             Message::Meddled(meddling) => self.warden.repair(&meddling, now),
-            Message::Doubt(address, why) => self.warden.doubt(address, &why, now),
+            Message::Doubt(address) => self.warden.doubt(address, now),
             Message::Reload(config) => self.reload(&config, now),
             Message::Model(name, sha256) => self.warden.book.set_model((name, sha256)),
             Message::Stop => {}
@@ -125,7 +137,10 @@ impl Warden {
         Standing {
             blocks: self.roster.around(address),
             allowances: allowances.cloned().collect(),
-            exempt: self.guard.exemption(address.into()).map(|why| why.to_string()),
+            exempt: self
+                .guard
+                .exemption(address.into())
+                .map(|why| why.to_string()),
             home: self.guard.is_home(address),
             reviews: self.reviews.about(address),
             suspicion: None,
@@ -142,7 +157,11 @@ impl Warden {
     fn counts(&self) -> Counts {
         let mut counts = Counts::new();
         for held in self.roster.iter() {
-            let family = if held.block.target.addr().is_ipv4() { "ipv4" } else { "ipv6" };
+            let family = if held.block.target.addr().is_ipv4() {
+                "ipv4"
+            } else {
+                "ipv6"
+            };
             *counts.entry((family, held.block.origin)).or_default() += 1;
         }
         counts

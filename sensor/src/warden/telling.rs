@@ -13,12 +13,19 @@ use crate::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewStat
 use crate::store::{Entry, Message, Topic};
 
 impl Warden {
-    pub(super) fn ask_for_review(&mut self, incident: &Incident, (cause, address): (&Cause, IpAddr), now: Moment) {
+    pub(super) fn ask_for_review(
+        &mut self,
+        incident: &Incident,
+        (cause, address): (&Cause, IpAddr),
+        now: Moment,
+    ) {
         if *cause == Cause::Budget {
             self.budget_exhausted = now.micros;
             let words = "the blocks of this minute are used up (policy.max_blocks_per_minute, \
                          policy.max_unproven_blocks_per_minute); further decisions go to a person";
-            self.tools.conditions.raise(Name::BudgetExhausted, ("", words), now.wall);
+            self.tools
+                .conditions
+                .raise(Name::BudgetExhausted, ("", words), now.wall);
         }
         let ttl = self.policy.review_ttl.get();
         let review = Review {
@@ -37,13 +44,23 @@ impl Warden {
         }
     }
 
-    pub(super) fn answer_review(&mut self, id: &str, (state, by): (ReviewState, &str), now: Moment) {
+    pub(super) fn answer_review(
+        &mut self,
+        id: &str,
+        (state, by): (ReviewState, &str),
+        now: Moment,
+    ) {
         if let Some(review) = self.reviews.strike(id) {
             self.close_review(review, (state, by), now);
         }
     }
 
-    pub(super) fn close_review(&self, mut review: Review, (state, by): (ReviewState, &str), now: Moment) {
+    pub(super) fn close_review(
+        &self,
+        mut review: Review,
+        (state, by): (ReviewState, &str),
+        now: Moment,
+    ) {
         review.state = state;
         review.answered = Some(Answered {
             by: by.to_owned(),
@@ -57,7 +74,10 @@ impl Warden {
         let body = match serde_json::to_string(incident) {
             Ok(body) => body,
             Err(error) => {
-                tracing::error!("incident {} cannot be written as JSON: {error}", incident.event.id);
+                tracing::error!(
+                    "incident {} cannot be written as JSON: {error}",
+                    incident.event.id
+                );
                 return;
             }
         };
@@ -84,7 +104,12 @@ impl Warden {
         });
     }
 
-    pub(super) fn tell_block(&self, (event, block): (BlockChange, Block), (by, reason): (&str, &str), now: Moment) {
+    pub(super) fn tell_block(
+        &self,
+        (event, block): (BlockChange, Block),
+        (by, reason): (&str, &str),
+        now: Moment,
+    ) {
         let target = shown(block.target);
         tracing::info!("block of {target} {}: {reason} (by {by})", event.as_str());
         let told = BlockEvent {

@@ -1,0 +1,259 @@
+//! The watched interfaces: the program attached to each, again when one comes back, and what was counted on it.
+//! It waits for nothing: whoever owns it says when to look.
+
+use aya::Ebpf;
+use aya::maps::{MapData, PerCpuArray};
+use aya::programs::tc::{
+    NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact, qdisc_detach_program,
+};
+use aya::programs::{LinkOrder, TcAttachType};
+use aya::util::KernelVersion;
+use ebpf::program::{Count, Counters, LINKS, METER, RAW_METER};
+use nix::ifaddrs::getifaddrs;
+use nix::net::if_::if_nametoindex;
+
+use super::{Entry, KernelError, load};
+use crate::capture::InterfaceStatistics;
+
+/// Indices an interface is remembered by: it gets a new one each time it comes back, and incidents still name the old.
+const REMEMBERED: usize = 16;
+
+/// How a program is attached to an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// A link that ends with this process, however it ends; since Linux 6.6.
+    Tcx,
+    /// A filter of the clsact queueing discipline, which a killed process leaves behind: the next start removes it.
+    Clsact,
+}
+
+/// The first kernel that has them.
+const TCX: KernelVersion = KernelVersion::new(6, 6, 0);
+
+impl Hook {
+    /// The better one this kernel has.
+    pub fn best() -> Self {
+        if KernelVersion::current().is_ok_and(|version| version >= TCX) {
+            Self::Tcx
+        } else {
+            Self::Clsact
+        }
+    }
+}
+
+/// The loaded program, and how it comes to interfaces.
+pub(super) struct Wiring {
+    pub(super) ebpf: Ebpf,
+    pub(super) hook: Hook,
+    pub(super) counters: PerCpuArray<MapData, Entry<Counters>>,
+}
+
+impl Wiring {
+    fn attach(
+        &mut self,
+        program: &'static str,
+        name: &str,
+        direction: TcAttachType,
+    ) -> Result<SchedClassifierLink, KernelError> {
+        let program = load::program(&mut self.ebpf, program)?;
+        let options = match self.hook {
+            Hook::Tcx => TcAttachOptions::TcxOrder(LinkOrder::default()),
+            Hook::Clsact => {
+                // It may be there already; where it could not be made, attaching says so.
+                let _ = qdisc_add_clsact(name);
+                TcAttachOptions::Netlink(NlOptions::default())
+            }
+        };
+        let attached = program
+            .attach_with_options(name, direction, options)
+            .and_then(|id| program.take_link(id));
+        attached.map_err(|source| KernelError::attaching(name, source))
+    }
+
+    /// The counters of an interface, summed over the CPUs.
+    fn read(&self, index: u32) -> Counters {
+        let mut sum = Counters::default();
+        let Ok(cpus) = self.counters.get(&(index & (LINKS - 1)), 0) else {
+            return sum;
+        };
+        for Entry(cpu) in cpus.iter() {
+            for (sum, count) in sum.iter_mut().zip(cpu) {
+                *sum += count;
+            }
+        }
+        sum
+    }
+}
+
+/// A watched interface.
+#[derive(Debug)]
+pub(super) struct Port {
+    name: String,
+    /// Its indices, the latest last.
+    indices: Vec<u32>,
+    /// What keeps the program attached; none while the interface is missing.
+    links: Vec<SchedClassifierLink>,
+    missing: Option<String>,
+    /// Counted under earlier indices.
+    earlier: Counters,
+    /// What its counters showed when it was attached.
+    base: Counters,
+    counted: Counters,
+    last_packet: u64,
+}
+
+impl Port {
+    /// Attaches the program to the interface `name`.
+    pub(super) fn open(name: &str, wiring: &mut Wiring) -> Result<Self, KernelError> {
+        let mut port = Self {
+            name: name.to_owned(),
+            indices: Vec::new(),
+            links: Vec::new(),
+            missing: None,
+            earlier: Counters::default(),
+            base: Counters::default(),
+            counted: Counters::default(),
+            last_packet: 0,
+        };
+        let index = if_nametoindex(name).map_err(|_| KernelError::NoInterface {
+            name: name.to_owned(),
+        })?;
+        port.attach(index, wiring)?;
+        Ok(port)
+    }
+
+    /// Looks whether the interface is still the same, attaches again where it came back, and reads its counters.
+    pub(super) fn look(&mut self, time: u64, wiring: &mut Wiring) {
+        self.count(time, wiring);
+        match if_nametoindex(self.name.as_str()) {
+            Ok(index) if !self.links.is_empty() && self.index() == Some(index) => {}
+            Ok(index) => match self.attach(index, wiring) {
+                Ok(()) => tracing::info!("the interface {} is watched again", self.name),
+                Err(error) => self.miss(error.to_string()),
+            },
+            Err(_) => self.miss(format!("there is no interface {} now", self.name)),
+        }
+    }
+
+    fn miss(&mut self, reason: String) {
+        self.links.clear();
+        if self.missing.as_ref() != Some(&reason) {
+            tracing::warn!("nothing is seen of {}: {reason}", self.name);
+            self.missing = Some(reason);
+        }
+    }
+
+    fn attach(&mut self, index: u32, wiring: &mut Wiring) -> Result<(), KernelError> {
+        self.links.clear();
+        let (program, directions) = directions(&self.name)?;
+        for &direction in directions {
+            remove_stale(&self.name, direction);
+        }
+        for &direction in directions {
+            self.links
+                .push(wiring.attach(program, &self.name, direction)?);
+        }
+        if self.index() != Some(index) {
+            self.earlier = self.counted;
+            self.base = wiring.read(index);
+            if self.indices.len() == REMEMBERED {
+                self.indices.remove(0);
+            }
+            self.indices.push(index);
+        }
+        self.missing = None;
+        Ok(())
+    }
+
+    fn count(&mut self, time: u64, wiring: &Wiring) {
+        let Some(index) = self.index() else { return };
+        let frames = self.counted(Count::Frame);
+        let now = wiring.read(index);
+        for (place, counted) in self.counted.iter_mut().enumerate() {
+            *counted = self.earlier[place] + now[place].saturating_sub(self.base[place]);
+        }
+        if self.counted(Count::Frame) > frames {
+            self.last_packet = time;
+        }
+    }
+
+    /// What was counted on it until the last look.
+    pub(super) fn counted(&self, count: Count) -> u64 {
+        self.counted[count.index()]
+    }
+
+    /// Its present, or else its last, index.
+    pub(super) fn index(&self) -> Option<u32> {
+        self.indices.last().copied()
+    }
+
+    /// Indices it has had.
+    pub(super) fn indices(&self) -> &[u32] {
+        &self.indices
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn statistics(&self) -> InterfaceStatistics {
+        InterfaceStatistics {
+            name: self.name.clone(),
+            packets: self.counted(Count::Frame),
+            last_packet: self.last_packet,
+            missing: self.missing.clone(),
+        }
+    }
+}
+
+/// `ARPHRD_` numbers of `linux/if_arp.h`.
+mod hardware {
+    pub(super) const ETHERNET: u16 = 1;
+    pub(super) const PPP: u16 = 512;
+    pub(super) const RAW_IP: u16 = 519;
+    pub(super) const IPIP: u16 = 768;
+    pub(super) const IP6_TUNNEL: u16 = 769;
+    pub(super) const LOOPBACK: u16 = 772;
+    pub(super) const SIT: u16 = 776;
+    /// WireGuard and tun.
+    pub(super) const NONE: u16 = 0xfffe;
+}
+
+/// The program for the frames of an interface, and the directions in which each of its packets passes once.
+fn directions(name: &str) -> Result<(&'static str, &'static [TcAttachType]), KernelError> {
+    const BOTH: &[TcAttachType] = &[TcAttachType::Ingress, TcAttachType::Egress];
+    let found = getifaddrs().ok().and_then(|addresses| {
+        addresses
+            .filter(|entry| entry.interface_name == name)
+            .find_map(|entry| Some(entry.address?.as_link_addr()?.hatype()))
+    });
+    match found {
+        Some(hardware::ETHERNET) => Ok((METER, BOTH)),
+        // What leaves comes in again at once.
+        Some(hardware::LOOPBACK) => Ok((METER, &[TcAttachType::Ingress])),
+        Some(
+            hardware::NONE
+            | hardware::PPP
+            | hardware::RAW_IP
+            | hardware::IPIP
+            | hardware::IP6_TUNNEL
+            | hardware::SIT,
+        ) => Ok((RAW_METER, BOTH)),
+        Some(kind) => Err(KernelError::Hardware {
+            name: name.to_owned(),
+            kind,
+        }),
+        None => Err(KernelError::NoInterface {
+            name: name.to_owned(),
+        }),
+    }
+}
+
+/// Removes what a killed process left at the clsact hook, by the program's name.
+fn remove_stale(name: &str, direction: TcAttachType) {
+    for program in [METER, RAW_METER] {
+        if qdisc_detach_program(name, direction, program).is_ok() {
+            tracing::info!("removed a filter an earlier run left on {name}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The kernel meter at work: snapshots out of its ring, sweeps between them, and what it has counted.
+//! It judges nothing, and touches no interface but those it was given.
+
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use aya::maps::{HashMap, IterableMap, MapData, RingBuf};
+use ebpf::host::HostKey;
+use ebpf::packet::Address;
+use ebpf::program::{self, Count, map};
+use ebpf::snapshot::Snapshot;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
+
+use super::attach::{Hook, Port, Wiring};
+use super::sweep::{HOST_STEP, Opened, STEP, Sweep, Tables};
+use super::table::Table;
+use super::{Entry, KernelError, load, snapshot};
+use crate::capture::{CaptureError, Statistics, Tap};
+use crate::config::Config;
+use crate::decode::Outer;
+use crate::replay::FLOOD_GUARD;
+
+/// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
+const DRAIN: usize = 4096;
+/// How often interfaces are looked for, microseconds.
+const LOOK: u64 = 1_000_000;
+
+/// The meter in the kernel, attached to some interfaces until it is dropped.
+pub struct Kernel {
+    /// Before the programs, so that it is dropped before them.
+    ports: Vec<Port>,
+    wiring: Wiring,
+    ring: RingBuf<MapData>,
+    tables: Tables,
+    suspects: HashMap<MapData, Entry<HostKey>, u32>,
+    sweep: Sweep,
+    look_due: u64,
+    /// How far it has seen, microseconds.
+    seen: u64,
+    kernel_memory: u64,
+    /// Items of the ring that were no snapshot: never, unless program and sensor disagree.
+    garbled: u64,
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Kernel")
+            .field("ports", &self.ports)
+            .field("hook", &self.wiring.hook)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Kernel {
+    /// Loads the meter with tables as `config` sizes them, and attaches it to `interfaces` by the better hook.
+    pub fn open(interfaces: &[String], config: &Config) -> Result<Self, CaptureError> {
+        Ok(Self::attach(interfaces, config, Hook::best())?)
+    }
+
+    /// The same by this `hook`.
+    pub fn attach(interfaces: &[String], config: &Config, hook: Hook) -> Result<Self, KernelError> {
+        let sizes = &config.meter;
+        let mut ebpf = load::load(sizes, FLOOD_GUARD)?;
+        let now = boot_time();
+        let flows = sizes.max_flows.get() + sizes.max_unanswered_flows.get();
+        let mut kernel = Self {
+            ports: Vec::new(),
+            ring: load::take(&mut ebpf, map::SNAPSHOTS)?,
+            tables: Tables {
+                flows: Table::open(&mut ebpf, map::FLOWS, STEP)?,
+                hosts: Table::open(&mut ebpf, map::HOSTS, HOST_STEP)?,
+                pairs: Table::open(&mut ebpf, map::PAIRS, STEP)?,
+            },
+            suspects: load::take(&mut ebpf, map::SUSPECTS)?,
+            wiring: Wiring {
+                counters: load::take(&mut ebpf, map::COUNTERS)?,
+                ebpf,
+                hook,
+            },
+            sweep: Sweep::new(flows, now),
+            look_due: now + LOOK,
+            seen: now,
+            kernel_memory: 0,
+            garbled: 0,
+        };
+        kernel.kernel_memory = kernel.tables.memory()
+            + load::memory(&kernel.ring)
+            + load::memory(kernel.suspects.map().fd())
+            + load::memory(kernel.wiring.counters.map().fd());
+        for name in interfaces {
+            kernel.ports.push(Port::open(name, &mut kernel.wiring)?);
+        }
+        Ok(kernel)
+    }
+
+    /// Waits until there is a snapshot, something is due, or `patience` is over.
+    fn wait(&self, patience: Duration) -> Result<(), KernelError> {
+        let due = self.look_due.min(self.sweep.due());
+        let until_due = Duration::from_micros(due.saturating_sub(boot_time()));
+        // Rounded up: a poll of nothing would be asked for again and again until the moment has come.
+        let patience = patience.min(until_due + Duration::from_micros(999));
+        let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::MAX);
+        let mut ring = [PollFd::new(self.ring.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ring, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(KernelError::Wait(errno)),
+        }
+    }
+
+    /// Takes what is in the ring, up to a bound, and returns up to when all of it was taken.
+    fn drain(&mut self, into: &mut Vec<Snapshot>) -> u64 {
+        // What is written to the ring from now on is younger.
+        let now = boot_time();
+        for _ in 0..DRAIN {
+            let Some(item) = self.ring.next() else {
+                return now;
+            };
+            match snapshot(&item) {
+                Some(snapshot) => into.push(snapshot),
+                None => self.garbled += 1,
+            }
+        }
+        into.last().map_or(now, |snapshot| snapshot.time)
+    }
+
+    fn look(&mut self, time: u64) {
+        for port in &mut self.ports {
+            port.look(time, &mut self.wiring);
+        }
+    }
+
+    fn counted(&self, count: Count) -> u64 {
+        self.ports.iter().map(|port| port.counted(count)).sum()
+    }
+}
+
+impl Tap for Kernel {
+    fn listen(
+        &mut self,
+        patience: Duration,
+        into: &mut Vec<Snapshot>,
+    ) -> Result<u64, CaptureError> {
+        self.wait(patience)?;
+        self.seen = self.seen.max(self.drain(into));
+        let now = self.seen;
+        if now >= self.look_due {
+            self.look(now);
+            self.look_due = now + LOOK;
+        }
+        let opened = Opened {
+            flows: self.counted(Count::Opened(program::Table::Flows)),
+            hosts: self.counted(Count::Opened(program::Table::Hosts)),
+            pairs: self.counted(Count::Opened(program::Table::Pairs)),
+        };
+        self.sweep.turn(&mut self.tables, (now, opened), into)?;
+        Ok(now)
+    }
+
+    fn suspect(&mut self, host: HostKey, suspected: bool) {
+        let changed = if suspected {
+            self.suspects.insert(Entry(host), 1, 0)
+        } else {
+            self.suspects.remove(&Entry(host))
+        };
+        // Full, or it was not there: either costs snapshots, and nothing else.
+        if let Err(error) = changed {
+            tracing::debug!("the kernel's list of suspects stays as it was: {error}");
+        }
+    }
+
+    fn forget(&mut self, address: Address) {
+        for link in self.ports.iter().flat_map(Port::indices) {
+            self.tables.hosts.delete(&HostKey {
+                address,
+                link: *link,
+                reserved: 0,
+            });
+        }
+        self.sweep.forget(address, boot_time());
+    }
+
+    /// None: the kernel program does not look into tunnels.
+    fn tunnel(&self, _: &HostKey) -> Option<Outer> {
+        None
+    }
+
+    fn interface(&self, link: u32) -> Option<&str> {
+        let port = self
+            .ports
+            .iter()
+            .find(|port| port.indices().contains(&link))?;
+        Some(port.name())
+    }
+
+    fn statistics(&mut self) -> Statistics {
+        self.look(boot_time());
+        self.sweep.ask();
+        let losses = Count::ALL.iter().filter(|count| count.is_loss());
+        let mut losses: Vec<_> = losses
+            .map(|count| (count.name(), self.counted(*count)))
+            .collect();
+        losses.push(("garbled-snapshot", self.garbled));
+        Statistics {
+            mode: "ebpf",
+            interfaces: self.ports.iter().map(Port::statistics).collect(),
+            losses,
+            tables: [
+                self.tables.flows.occupancy("flows"),
+                self.tables.hosts.occupancy("hosts"),
+                self.tables.pairs.occupancy("pairs"),
+            ],
+            kernel_memory: self.kernel_memory,
+        }
+    }
+
+    /// None: no packet leaves the kernel.
+    fn headers(&self, _: IpAddr) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+/// Microseconds of the boot clock, which the kernel program reads too.
+fn boot_time() -> u64 {
+    // It cannot fail: every kernel that runs the program has this clock.
+    let time = clock_gettime(ClockId::CLOCK_BOOTTIME).unwrap_or_else(|_| Duration::ZERO.into());
+    Duration::from(time).as_micros() as u64
+}

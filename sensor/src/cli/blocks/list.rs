@@ -1,0 +1,135 @@
+//! `garita blocks list`: one line a block, as short as it can be read.
+//! The long form of a line is `garita explain`.
+
+use anyhow::Result;
+use clap::ValueEnum;
+use sensor::class::Class;
+use sensor::record::{Block, BlockState};
+
+use super::super::client::Client;
+use super::super::table::Table;
+use super::super::{listing, moment};
+
+/// `garita blocks list`
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Only blocks in this state
+    #[arg(long, value_enum)]
+    state: Option<State>,
+    /// Only blocks ordered by this authority
+    #[arg(long, value_enum)]
+    origin: Option<Origin>,
+    /// Only blocks for this class of attack
+    #[arg(long)]
+    class: Option<Class>,
+    /// At most so many, the newest
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print one JSON document a line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum State {
+    Enforced,
+    Observed,
+    Failed,
+    /// Added with --confirm, and not confirmed yet
+    Unconfirmed,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Origin {
+    Detection,
+    Operator,
+    Command,
+    Recovered,
+}
+
+impl Arguments {
+    fn wants(&self, block: &Block) -> bool {
+        let state = match self.state {
+            None => true,
+            Some(State::Enforced) => block.state == BlockState::Enforced,
+            Some(State::Observed) => block.state == BlockState::Observed,
+            Some(State::Failed) => block.state == BlockState::Failed,
+            Some(State::Unconfirmed) => block.confirm_by.is_some(),
+        };
+        let origin = self.origin.is_none_or(|origin| {
+            use sensor::policy::Origin as By;
+            let wanted = match origin {
+                Origin::Detection => By::Detection,
+                Origin::Operator => By::Operator,
+                Origin::Command => By::Command,
+                Origin::Recovered => By::Recovered,
+            };
+            block.origin == wanted
+        });
+        state && origin && (self.class.is_none() || self.class == block.class)
+    }
+}
+
+/// Prints the list.
+pub fn run(client: &Client, arguments: &Arguments) -> Result<()> {
+    let mut blocks: Vec<Block> = client.pages("blocks")?;
+    let all = blocks.len();
+    blocks.retain(|block| arguments.wants(block));
+    blocks.sort_by(|one, other| (other.begun, one.target).cmp(&(one.begun, other.target)));
+    blocks.truncate(arguments.limit.unwrap_or(usize::MAX));
+    if arguments.json {
+        return listing::json(&blocks);
+    }
+    let empty = match all {
+        0 => "Nothing is blocked.".to_owned(),
+        all => format!("No block is like that; there are {all} others."),
+    };
+    listing::table(table(&blocks), &empty)
+}
+
+/// Blocks in columns.
+pub fn table(blocks: &[Block]) -> Table<7> {
+    let mut table = Table::new([
+        "TARGET",
+        "STATE",
+        "REASON",
+        "BY",
+        "SINCE",
+        "REMAINING",
+        "OFFENCE",
+    ]);
+    for block in blocks {
+        table.push([
+            listing::target(block.target),
+            state(block),
+            match block.class {
+                Some(class) => class.to_string(),
+                None => listing::or_dash(&block.reason),
+            },
+            block.by.clone(),
+            moment::clock(block.begun),
+            moment::remaining(block.expires),
+            match block.offence {
+                0 => "-".to_owned(),
+                offence => offence.to_string(),
+            },
+        ]);
+    }
+    table
+}
+
+/// What has become of a block, in few words.
+pub fn state(block: &Block) -> String {
+    let state = match block.state {
+        BlockState::Enforced => "enforced",
+        BlockState::Observed => "observed (would be)",
+        BlockState::Failed => "failed",
+    };
+    match block.confirm_by {
+        Some(_) => format!(
+            "{state}, awaits confirmation {}",
+            moment::remaining(block.confirm_by)
+        ),
+        None => state.to_owned(),
+    }
+}

@@ -1,0 +1,102 @@
+//! Changes: who may not make them is refused here and audited; all others go over the desk, one by one.
+//! What a change means is the warden's business.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Extension, Json, Router};
+use serde::de::DeserializeOwned;
+
+use super::Shared;
+use super::answer::Answer;
+use super::archive::RefusedChange;
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::action::{Action, Done};
+
+/// Actions in one batch. Long imports come as several, so that others get a word in between.
+pub const MAX_BATCH: usize = 500;
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/actions", post(act))
+        .route("/batches", post(act_on_all))
+}
+
+async fn act(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Done>, Problem> {
+    let action: Action = read(&body?)?;
+    admit(&shared, &caller, std::slice::from_ref(&action))?;
+    Ok(Json(shared.desk.act(caller.actor(), action).await??))
+}
+
+async fn act_on_all(
+    State(shared): State<Shared>,
+    Extension(caller): Extension<Caller>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Vec<Answer>>, Problem> {
+    let actions: Vec<Action> = read(&body?)?;
+    if actions.len() > MAX_BATCH {
+        return Err(Problem::senseless(format!(
+            "a batch has at most {MAX_BATCH} actions, not {}",
+            actions.len()
+        )));
+    }
+    admit(&shared, &caller, &actions)?;
+    let mut answers = Vec::with_capacity(actions.len());
+    for action in actions {
+        answers.push(match shared.desk.act(caller.actor(), action).await? {
+            Ok(done) => Answer::Message(done.message),
+            Err(refusal) => Answer::Error(refusal.to_string()),
+        });
+    }
+    Ok(Json(answers))
+}
+
+/// Lets those through who may change things; what the others wanted is audited.
+fn admit(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Problem> {
+    let Some(reason) = &caller.barred else {
+        return Ok(());
+    };
+    // One entry a request, so that nobody fills the audit by batches.
+    if let Some(first) = actions.first() {
+        let (action, mut object) = words(first);
+        if actions.len() > 1 {
+            object = format!("{object} and {} more", actions.len() - 1);
+        }
+        shared.archive.refused(RefusedChange {
+            by: caller.name.to_string(),
+            action: action.to_owned(),
+            object,
+            outcome: format!("refused: {reason}"),
+        });
+    }
+    tracing::warn!(by = %caller.name, "a change was refused: {reason}");
+    let sentence = format!("permission denied: {reason}");
+    Err(Problem::new(StatusCode::FORBIDDEN, sentence))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::senseless(format!("the request makes no sense: {error}")))
+}
+
+/// An action in the words of the command line, and what it is about.
+fn words(action: &Action) -> (&'static str, String) {
+    match action {
+        Action::Block { target, .. } => ("blocks add", target.to_string()),
+        Action::Confirm { target } => ("blocks confirm", target.to_string()),
+        Action::Release { target, .. } => ("blocks remove", target.to_string()),
+        Action::Allow { net, .. } => ("allow add", net.to_string()),
+        Action::Disallow { net } => ("allow remove", net.to_string()),
+        Action::Approve { review, .. } => ("review approve", review.clone()),
+        Action::Dismiss { review, .. } => ("review dismiss", review.clone()),
+        Action::Enforce { on: true, .. } => ("enforce on", String::new()),
+        Action::Enforce { on: false, .. } => ("enforce off", String::new()),
+    }
+}

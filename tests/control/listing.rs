@@ -1,0 +1,128 @@
+//! Lists going out and coming in: imports, exports, the audit, and what a spreadsheet gets.
+
+use std::fs;
+
+use sensor::record::AuditEntry;
+use sensor::timestamp::Timestamp;
+use serde_json::Value;
+
+use super::stage::{Memory, Stage};
+
+#[test]
+fn a_list_is_imported_and_its_bad_lines_are_named() {
+    let stage = Stage::open();
+    let list = stage.path("list.txt");
+    let text = "# a list\n203.0.113.1\nhere\n2001:db8::/64 # a site\n198.51.100.7\n203.0.113.2\n";
+    fs::write(&list, text).expect("the folder is ours");
+    let run = stage.garita(&["blocks", "import", &list, "--ttl", "permanent"]);
+    assert_eq!((run.code, run.out.as_str()), (1, "3 blocked.\n"));
+    let said: Vec<&str> = run.said.lines().collect();
+    assert_eq!(said.len(), 3, "{}", run.said);
+    assert!(
+        said[0].contains("line 3: \"here\" is neither"),
+        "{}",
+        run.said
+    );
+    assert!(
+        said[1].contains("line 5: 198.51.100.7/32 cannot be blocked"),
+        "{}",
+        run.said
+    );
+    assert!(said[2].contains("2 lines of"), "{}", run.said);
+    let listed = stage.print(&["blocks", "list"]);
+    assert_eq!(listed.matches("permanent").count(), 3, "{listed}");
+}
+
+#[test]
+fn what_is_exported_can_be_imported_elsewhere() {
+    let here = Stage::open();
+    let hosts: Vec<String> = (0..1_200u32)
+        .map(|n| format!("2001:db8:{:x}::{:x}\n", n % 7, n + 1))
+        .collect();
+    let list = here.path("list.txt");
+    fs::write(&list, hosts.concat()).expect("the folder is ours");
+    let done = here.print(&["blocks", "import", &list, "--ttl", "4h", "--reason", "=1+1"]);
+    assert_eq!(done, "1200 blocked.\n");
+    here.print(&["blocks", "add", "203.0.113.7", "--ttl", "permanent"]);
+    let told = |stage: &Stage| {
+        let printed = stage.print(&["blocks", "list", "--json"]);
+        let mut told: Vec<String> = printed
+            .lines()
+            .map(|line| {
+                let block: Value = serde_json::from_str(line).expect("a line is a document");
+                let permanent = block["expires"].is_null();
+                format!("{} {} {permanent}", block["target"], block["reason"])
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    for format in ["json", "csv"] {
+        let file = here.path(format);
+        here.print(&["blocks", "export", "--format", format, "-o", &file]);
+        if format == "csv" {
+            let text = fs::read_to_string(&file).expect("it was written");
+            assert!(text.contains(",'=1+1,") && !text.contains(",=1+1"));
+        }
+        let there = Stage::open();
+        assert_eq!(there.print(&["blocks", "import", &file]), "1201 blocked.\n");
+        assert_eq!(told(&there), told(&here));
+    }
+}
+
+#[test]
+fn a_list_without_end_or_without_a_file_is_refused() {
+    let stage = Stage::open();
+    let missing = stage.path("missing.txt");
+    let run = stage.garita(&["blocks", "import", &missing]);
+    run.assert_refused(1, &["cannot open", "missing.txt"]);
+    stage
+        .garita(&["blocks", "import", "/dev/zero"])
+        .assert_refused(1, &["/dev/zero is larger than 64 MiB"]);
+}
+
+#[test]
+fn answered_reviews_become_rows_to_learn_from() {
+    let stage = Stage::open();
+    let printed = stage.print(&["review", "export"]);
+    let mut lines = printed.lines();
+    let header = lines.next().expect("there is a header");
+    assert!(
+        header.starts_with("review,address,at,by,class,"),
+        "{header}"
+    );
+    assert_eq!(header.split(',').count(), 5 + sensor::features::COUNT);
+    let rows: Vec<&str> = lines.collect();
+    assert_eq!(rows.len(), 700);
+    assert!(rows.iter().all(|row| row.contains(",'=cmd(),benign,0.5,")));
+}
+
+#[test]
+fn the_audit_is_listed_and_a_broken_link_is_an_error() {
+    let entry = |seq: u64| AuditEntry {
+        seq,
+        at: Timestamp::from_micros(1_700_000_000_000_000),
+        by: "root (uid 0)".to_owned(),
+        action: "blocks add".to_owned(),
+        object: format!("203.0.113.{}", seq % 256),
+        outcome: "done".to_owned(),
+        previous: String::new(),
+        hash: String::new(),
+    };
+    let memory = |broken| Memory {
+        audit: (1..=1_100).map(entry).collect(),
+        broken,
+        ..Memory::default()
+    };
+    let stage = Stage::with(memory(None));
+    let last = stage.print(&["audit", "list", "--limit", "2"]);
+    assert_eq!(last.lines().count(), 3, "{last}");
+    assert!(last.contains("1099") && last.contains("1100") && last.contains("blocks add"));
+    let all = stage.print(&["audit", "list", "--from", "1", "--limit", "5000", "--json"]);
+    assert_eq!(all.lines().count(), 1_100);
+    assert!(stage.print(&["audit", "verify"]).contains("1100 entries"));
+    let stage = Stage::with(memory(Some(7)));
+    stage
+        .garita(&["audit", "verify"])
+        .assert_refused(1, &["audit entry 7 does not follow"]);
+}
