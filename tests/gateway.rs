@@ -16,6 +16,7 @@ mod exempt;
 mod life;
 mod list;
 mod meddling;
+mod speed;
 mod trouble;
 
 /// Makes a test of each function for each meter.

@@ -71,7 +71,7 @@ fn a_password_search_is_blocked_within_ten_attempts(test: &str, meter: Meter) {
         assert!(search.is_running(), "the search is still on its way");
     }
     for (attacker, sshd) in searchers.zip(logs) {
-        let attempts = attempts(sshd.said(), attacker);
+        let attempts = attempts(sshd.said(), (attacker, 0));
         println!("{test}: {attempts} attempts of {attacker}");
         assert!(
             (1..=10).contains(&attempts),
@@ -95,14 +95,14 @@ fn a_password_search_is_blocked_within_ten_attempts(test: &str, meter: Meter) {
     }
 }
 
-/// Failed passwords of an address, once the server has judged those under way: it takes its time over each.
-fn attempts(log: &Lines, attacker: IpAddr) -> usize {
-    let failed = format!("from {attacker} ");
-    let wait = Duration::from_secs(3);
-    while log.find(&failed, (log.len(), wait)).is_some() {}
+/// Failed passwords of an address after the first `skipped` lines, once the server has judged those under way: it takes
+/// its time over each.
+pub(super) fn attempts(log: &Lines, (attacker, skipped): (IpAddr, usize)) -> usize {
+    let from = format!("from {attacker} ");
+    while log.find(&from, (log.len(), Duration::from_secs(3))).is_some() {}
     let text = log.text();
-    let lines = text.lines().filter(|line| line.contains("Failed password"));
-    lines.filter(|line| line.contains(&failed)).count()
+    let failed = text.lines().skip(skipped).filter(|line| line.contains("Failed password"));
+    failed.filter(|line| line.contains(&from)).count()
 }
 
 /// Demands that the list, the explanation and the incident say in words why an address is blocked.
