@@ -76,7 +76,7 @@ fn addresses_and_routes_are_followed() {
             assert_eq!(role(&routed, "192.0.2.2"), Some(Role::Gateway));
             assert_eq!(routed.home, []);
 
-            sensor.ip("link add lan0 type dummy");
+            sensor.ip("link add lan0 type veth peer name lan1");
             sensor.ip("link set lan0 up");
             sensor.ip("address add 198.51.100.1/24 broadcast 198.51.100.255 dev lan0");
             let inside = until(&mut watch, |it| role(it, "198.51.100.255").is_some()).await;

@@ -101,7 +101,7 @@ fn listen(kind: SignalKind) -> Result<Signal> {
 /// systemd measures a reload by `CLOCK_MONOTONIC`.
 fn monotonic_micros() -> i64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
-        .map_or(0, |time| i64::from(time.tv_sec()) * 1_000_000 + i64::from(time.tv_nsec()) / 1_000)
+        .map_or(0, |time| time.tv_sec() * 1_000_000 + time.tv_nsec() / 1_000)
 }
 
 /// Tells systemd, if it started us.

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{DEFAULT_FILE, Error};
 pub use name::{
-    BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, Home, Interface, Label, XdpMode,
-    BrokerUrl, CaptureMode, FilePath, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
+    BrokerUrl, CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label,
+    XdpMode,
 };
 pub use setting::{Count, List, Maybe, Setting, Span};
 
@@ -68,7 +68,7 @@ pub struct Capture {
     /// Interfaces to watch; none means those of the default routes.
     pub interfaces: List<Interface>,
     /// Bytes of the kernel's buffer of an interface, in pcap mode.
-    pub buffer: Count<262_144, 1_073_741_824>,
+    pub buffer: Count<1_048_576, 1_073_741_824>,
     /// Bytes of a frame that are looked at, in pcap mode.
     pub snap_len: Count<128, 65_535>,
     /// Frames that are looked at, in pcap mode; unset it is all.
@@ -77,6 +77,8 @@ pub struct Capture {
     pub max_kept_addresses: Count<1, 65_536>,
     /// Headers kept of each.
     pub max_kept_headers: Count<1, 4_096>,
+    /// An interface on which nothing is seen for this long is a condition.
+    pub silence: Span<1, DAY>,
 }
 
 /// `[meter]`
@@ -250,6 +252,7 @@ impl Default for Capture {
             filter: Maybe(None),
             max_kept_addresses: Count::clamped(256),
             max_kept_headers: Count::clamped(64),
+            silence: Span::clamped(600),
         }
     }
 }
@@ -315,7 +318,7 @@ impl Default for Store {
         Self {
             path: FilePath::new("/var/lib/garita/garita.db"),
             retention: Span::clamped(90 * DAY),
-            max_revisions: Count::clamped(100_000),
+            max_revisions: Count::clamped(50_000),
             max_blocks: Count::clamped(200_000),
             audit_retention: Span::clamped(365 * DAY),
             max_audit: Count::clamped(200_000),

@@ -5,6 +5,7 @@ mod answer;
 mod archive;
 mod caller;
 mod changes;
+mod metrics;
 mod problem;
 mod questions;
 mod socket;
@@ -32,6 +33,7 @@ use crate::warden::Desk;
 pub use answer::{Answer, Case, Chain, ErrorText, Explanation, Found, Labelled, Page, PastBlock};
 pub use archive::{Archive, ArchiveError, IncidentFilter, RefusedChange};
 pub use changes::MAX_BATCH;
+pub use metrics::serve_metrics;
 pub use questions::{MAX_BLOCKS, MAX_ROWS};
 pub use socket::{Socket, SocketError};
 pub use status::{

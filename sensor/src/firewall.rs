@@ -62,6 +62,11 @@ pub trait Firewall: fmt::Debug + Send {
         None
     }
 
+    /// What tells of changes that others make to the rules; nothing where there are none to change.
+    fn monitor(&self) -> Result<Option<Monitor>, FirewallError> {
+        Ok(None)
+    }
+
     /// What a block is that this firewall has taken.
     fn outcome(&self) -> Outcome;
 }

@@ -22,7 +22,7 @@
 
 pub mod action;
 pub mod address;
-//pub mod agent;
+pub mod agent;
 pub mod capture;
 pub mod class;
 pub mod clock;
@@ -48,8 +48,8 @@ pub mod replay;
 pub mod service;
 pub mod statistics;
 pub mod store;
-pub mod telemetry;
 pub mod surroundings;
+pub mod telemetry;
 pub mod timeline;
 pub mod timestamp;
 pub mod verdict;

@@ -95,7 +95,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Train(arguments) => cli::train::run(&config, arguments),
         Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
         Command::SelfTest(arguments) => cli::self_test::run(&config, arguments),
-        Command::Check | Command::Run => Ok(()),
         Command::Status(arguments) => cli::status::run(&config, arguments),
         Command::Explain(arguments) => cli::explain::run(&config, arguments),
         Command::Blocks(arguments) => cli::blocks::run(&config, arguments),
@@ -104,7 +103,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Review(arguments) => cli::review::run(&config, arguments),
         Command::Enforce(arguments) => cli::enforce::run(&config, arguments),
         Command::Audit(arguments) => cli::audit::run(&config, arguments),
-        Command::Check => Ok(()),
+        Command::Check | Command::Run => Ok(()),
     }
 }
 

@@ -118,7 +118,7 @@ impl Warden {
     /// Takes over what the store remembers and the kernel still holds, and makes the rules stand.
     pub fn begin(&mut self, recovered: Recovered, now: Moment) {
         self.recover(recovered, now);
-        self.revise_guard();
+        self.know_guard();
         self.release_exempt(now);
         // What could not be enforced is said, and tried again.
         let _ = self.take_up(now);
@@ -169,7 +169,7 @@ impl Warden {
         }
         let over = self.allowances.expired(now.micros);
         if !over.is_empty() {
-            self.revise_guard();
+            self.revise_guard(now);
         }
         while let Some(review) = self
             .reviews
@@ -222,7 +222,7 @@ impl Warden {
     /// The machine's surroundings have changed.
     pub fn surround(&mut self, surroundings: Surroundings, now: Moment) {
         self.surroundings = surroundings;
-        self.revise_guard();
+        self.revise_guard(now);
         self.release_exempt(now);
     }
 
@@ -265,7 +265,7 @@ impl Warden {
             self.tools.firewall = firewall;
             self.mode = config.firewall.mode;
         }
-        self.revise_guard();
+        self.revise_guard(now);
         self.release_exempt(now);
         // What could not be enforced is said, and tried again.
         let _ = self.take_up(now);
@@ -329,19 +329,18 @@ impl Warden {
         self.put(record, (block.expires, NEVER), now)
     }
 
-    /// Lets the guard, the kernel's rules and the engine know what is safe now.
-    fn revise_guard(&mut self) {
+    /// Lets the guard, the engine and the kernel's rules know what is safe now.
+    fn revise_guard(&mut self, now: Moment) {
+        self.know_guard();
+        self.rewrite_allowed(now);
+    }
+
+    /// Lets the guard and the engine know what is safe now.
+    fn know_guard(&mut self) {
         let allowed = self.allowances.iter().map(|allowance| allowance.net);
         self.guard = Guard::new(&self.policy, self.surroundings.clone()).allowing(allowed);
         let (policy, guard) = (Box::new(self.policy.clone()), Box::new(self.guard.clone()));
         self.notify(Notice::Revise(policy, guard));
-        if self.enforces() {
-            let allowed = self.allowed();
-            if let Err(error) = self.tools.firewall.allow(&allowed) {
-                // The next look at the failed ones makes the table anew.
-                tracing::error!("{}", sentence(&error));
-            }
-        }
     }
 
     /// Releases who has become exempt.

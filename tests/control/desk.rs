@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ipnet::IpNet;
 use sensor::action::{Action, Actor, Done, Lifetime, Refusal};
 use sensor::class::Class;
+use sensor::engine::Suspicion;
 use sensor::policy::Exemption;
 use sensor::record::{Allowance, Block, BlockState, Review, ReviewState};
 use sensor::timestamp::Timestamp;
-use sensor::warden::{Desk, Enforcement, Message, Standing, Suspicion, Switch};
+use sensor::warden::{Desk, Enforcement, Message, Standing, Switch};
 
 /// What the configuration would exempt.
 pub const EXEMPT: &str = "198.51.100.0/24";
@@ -86,6 +87,7 @@ impl Lists {
                 }
                 self.blocks.retain(|block| block.target != target);
                 self.blocks.push(Block {
+                    forced: false,
                     target,
                     state: BlockState::Enforced,
                     origin: actor.origin,

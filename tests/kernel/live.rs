@@ -37,7 +37,7 @@ fn expect(frames: &[Vec<u8>], link: u32) -> (Meter, Vec<Snapshot>) {
     };
     let limits = Limits {
         seed: 1,
-        flood_guard: sensor::replay::FLOOD_GUARD,
+        flood_guard: 4_096,
         reserved: 0,
     };
     let mut meter = Meter::new(caps, limits);

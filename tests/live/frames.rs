@@ -127,7 +127,7 @@ fn what_the_kernel_had_no_room_for_is_counted_for_good() {
         return;
     };
     sensor.run(|| {
-        let mut live = tap("interfaces = [\"wan0\"]\nbuffer = 262144");
+        let mut live = tap("interfaces = [\"wan0\"]\nbuffer = 1048576");
         knock(&peer, 5_000);
         let mut snapshots = Vec::new();
         listen(&mut live, &mut snapshots, |statistics, _| {
@@ -137,7 +137,7 @@ fn what_the_kernel_had_no_room_for_is_counted_for_good() {
         let statistics = live.statistics();
         let (seen, lost) = (packets(&statistics), loss(&statistics, "kernel-buffer"));
         assert!(seen + lost >= 5_000, "{seen} seen and {lost} lost");
-        assert!(seen > 100 && lost > 100, "{seen} seen and {lost} lost");
+        assert!(seen > 0 && lost > 100, "{seen} seen and {lost} lost");
 
         sensor.ip("link set wan0 down");
         listen(&mut live, &mut snapshots, |statistics, _| {

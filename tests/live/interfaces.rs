@@ -112,7 +112,8 @@ fn without_a_name_the_default_routes_say_where() {
         let why = nothing.missing.as_deref().expect("nothing is listened on");
         assert!(why.contains("no default route"), "{why}");
 
-        sensor.ip("link add lan0 type dummy");
+        sensor.ip("link add lan0 type veth peer name lan1");
+        sensor.ip("link set lan1 up");
         sensor.ip("link set lan0 up");
         for route in [
             "route add default via 192.0.2.2",
@@ -157,7 +158,7 @@ fn what_stands_in_the_way_is_said_beforehand() {
     let found = probe("interfaces = [\"gone0\", \"wan0\"]").expect("it can be said");
     let found: Vec<_> = found
         .into_iter()
-        .map(|(name, possible)| (name, possible.map_err(|error| error.to_string()).err()))
+        .map(|(name, obstacle)| (name, obstacle.map(|error| error.to_string())))
         .collect();
     let gone = "cannot capture on gone0: there is no such interface".to_owned();
     let expected = [("gone0".to_owned(), Some(gone)), ("wan0".to_owned(), None)];

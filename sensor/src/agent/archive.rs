@@ -11,7 +11,9 @@ use crate::control::{
 };
 use crate::features::SCHEMA;
 use crate::record::{AuditEntry, Review, ReviewState};
-use crate::store::{AuditCheck, Entry, IncidentQuery, Page, Reader, Store, StoreError, StoredIncident};
+use crate::store::{
+    AuditCheck, Entry, IncidentQuery, Page, Reader, Store, StoreError, StoredIncident,
+};
 
 use super::parts::sentence;
 
@@ -40,7 +42,9 @@ impl Archive for Store {
     }
 
     fn history(&self, address: IpAddr, limit: usize) -> Result<Vec<PastBlock>, ArchiveError> {
-        let blocks = reader(self)?.blocks(address.into(), first(limit)).map_err(unread)?;
+        let blocks = reader(self)?
+            .blocks(address.into(), first(limit))
+            .map_err(unread)?;
         let past = blocks.into_iter().map(|past| {
             let released = past.released;
             PastBlock {
@@ -53,7 +57,11 @@ impl Archive for Store {
         Ok(past.collect())
     }
 
-    fn reviews(&self, state: Option<ReviewState>, limit: usize) -> Result<Vec<Review>, ArchiveError> {
+    fn reviews(
+        &self,
+        state: Option<ReviewState>,
+        limit: usize,
+    ) -> Result<Vec<Review>, ArchiveError> {
         reader(self)?.reviews(state, first(limit)).map_err(unread)
     }
 
@@ -69,7 +77,11 @@ impl Archive for Store {
             Some(Labelled {
                 review: labelled.review.id,
                 address: labelled.review.address,
-                class: if innocent { Class::Benign } else { labelled.review.class },
+                class: if innocent {
+                    Class::Benign
+                } else {
+                    labelled.review.class
+                },
                 by: answered.by,
                 at: answered.at,
                 features: vector(labelled.incident),

@@ -67,18 +67,28 @@ impl<'a> Clockwork<'a> {
             let missing = interface.missing.as_deref();
             let missing = missing.map(|why| format!("interface {name} is not watched: {why}"));
             conditions.set(Name::InterfaceMissing, (name, missing.as_deref()), now.wall);
-            let quiet = now.micros.saturating_sub(interface.last_packet.max(self.begun));
-            let silent = (missing.is_none() && Duration::from_micros(quiet) >= silence).then(|| {
-                let quiet = humantime::format_duration(Duration::from_secs(quiet / 1_000_000));
-                format!("nothing has been seen on {name} for {quiet}")
-            });
+            let quiet = now
+                .micros
+                .saturating_sub(interface.last_packet.max(self.begun));
+            let silent =
+                (missing.is_none() && Duration::from_micros(quiet) >= silence).then(|| {
+                    let quiet = humantime::format_duration(Duration::from_secs(quiet / 1_000_000));
+                    format!("nothing has been seen on {name} for {quiet}")
+                });
             match &silent {
                 Some(silent) => conditions.raise(Name::CaptureSilent, (name, silent), now.wall),
                 None => conditions.clear(Name::CaptureSilent, name, now.wall),
             }
         }
-        let news = figures.tap.losses.iter().filter(|(cause, _)| !EXPECTED.contains(cause));
-        let worst = news.clone().filter(|(_, count)| *count > 0).max_by_key(|(_, count)| *count);
+        let news = figures
+            .tap
+            .losses
+            .iter()
+            .filter(|(cause, _)| !EXPECTED.contains(cause));
+        let worst = news
+            .clone()
+            .filter(|(_, count)| *count > 0)
+            .max_by_key(|(_, count)| *count);
         let lost: u64 = news.map(|(_, count)| count).sum();
         if lost > self.lost {
             self.losing = now.micros;
@@ -109,11 +119,15 @@ impl<'a> Clockwork<'a> {
 
     /// Whether the threads go on; systemd restarts us where they do not.
     fn all_alive(&self, now: Moment) -> bool {
-        let lifeless = self.parts.beats.iter().find(|(_, beat)| {
-            now.micros.saturating_sub(beat.last().max(self.begun)) >= LIFELESS
-        });
+        let lifeless =
+            self.parts.beats.iter().find(|(_, beat)| {
+                now.micros.saturating_sub(beat.last().max(self.begun)) >= LIFELESS
+            });
         if let Some((name, _)) = lifeless {
-            tracing::error!("the thread {name} has given no sign of life for {} s", LIFELESS / 1_000_000);
+            tracing::error!(
+                "the thread {name} has given no sign of life for {} s",
+                LIFELESS / 1_000_000
+            );
         }
         lifeless.is_none()
     }

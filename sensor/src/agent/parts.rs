@@ -2,10 +2,9 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Mutex;
-use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ebpf::account::Limits;
@@ -16,16 +15,14 @@ use tokio::task::JoinSet;
 
 use super::vitals::{self, Vital};
 use crate::capture::kernel::Kernel;
-use crate::capture::live::Live;
+use crate::capture::live::{self, Live};
 use crate::capture::{CaptureError, Tap};
 use crate::clock::{self, Heartbeat, Moment};
 use crate::condition::{Conditions, Name};
 use crate::config::{CaptureMode, Config, FirewallMode};
 use crate::control::{self, ModelStatus};
 use crate::engine::{Engine, Settings};
-use crate::firewall::monitor::Monitor;
-use crate::firewall::nftables::Nftables;
-use crate::firewall::{Firewall, Observe};
+use crate::firewall::{Firewall, Monitor, Nftables, Observe, Stopper};
 use crate::incident::{Book, Observer, Teller};
 use crate::model::Named;
 use crate::policy::{Guard, Policy, Surroundings};
@@ -34,7 +31,7 @@ use crate::store::{Entry, Store};
 use crate::surroundings::{self, Sources};
 use crate::telemetry::Metrics;
 use crate::timeline::Timeline;
-use crate::warden::{Desk, Message, Notice, Service, Tools, Warden};
+use crate::warden::{Desk, Message, Service, Tools, Warden};
 use crate::watch::{Figures, Lines, Watch};
 
 /// Messages that wait for the warden, which takes one in microseconds: the burst of an import, and then some.
@@ -51,10 +48,12 @@ pub(super) struct Parts {
     pub(super) metrics: Metrics,
     pub(super) vital: Vital,
     pub(super) beats: [(&'static str, Heartbeat); 2],
-    threads: Vec<JoinHandle<()>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What ends the watching of the firewall now in use.
+    monitor: Mutex<Option<Stopper>>,
     tasks: Mutex<JoinSet<()>>,
     stop: watch::Sender<bool>,
-    ended: std::sync::Arc<Ending>,
+    ended: Arc<Ending>,
 }
 
 /// Where a thread says that it has ended.
@@ -66,13 +65,13 @@ struct Ending {
 
 impl Ending {
     fn tell(&self, why: String) {
-        *self.why.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(why);
+        *lock(&self.why) = Some(why);
         self.told.notify_one();
     }
 }
 
 /// Says that its thread has ended, by a panic too.
-struct Mourner(std::sync::Arc<Ending>, &'static str);
+struct Mourner(Arc<Ending>, &'static str);
 
 impl Drop for Mourner {
     fn drop(&mut self) {
@@ -90,25 +89,36 @@ impl Parts {
         let teller = teller(&config);
         let conditions = Conditions::new(teller.clone(), store.clone());
         let now = Moment::now();
-        if recovered.settings.get(RUNNING).is_some_and(|running| running == "yes") {
+        if recovered
+            .settings
+            .get(RUNNING)
+            .is_some_and(|running| running == "yes")
+        {
             let words = "the last run ended without being told to; its blocks were taken over";
             conditions.happen(Name::UncleanStop, ("", words), now.wall);
         }
         let running = "yes".to_owned();
-        store.record(Entry::Setting { key: RUNNING, value: running });
+        store.record(Entry::Setting {
+            key: RUNNING,
+            value: running,
+        });
 
         let sources = Sources::new(&config);
-        let around = surroundings::now(&sources).context("the machine's addresses and routes are unknown")?;
+        let around = surroundings::now(&sources)
+            .context("the machine's addresses and routes are unknown")?;
         let (messages, inbox) = mpsc::sync_channel(MESSAGES);
         let (engine_notices, notices) = mpsc::channel();
         let desk = Desk::new(messages.clone());
         let metrics = Metrics::new();
-        let ended = std::sync::Arc::new(Ending::default());
+        let ended = Arc::new(Ending::default());
         let (stop, stopped) = watch::channel(false);
 
         let (tap, why) = open_tap(&config)?;
         let (figures, seen) = watch::channel(Figures::default());
-        let beats = [("watch", Heartbeat::default()), ("warden", Heartbeat::default())];
+        let beats = [
+            ("watch", Heartbeat::default()),
+            ("warden", Heartbeat::default()),
+        ];
         let [(_, watch_beat), (_, warden_beat)] = beats.clone();
         let lines = Lines {
             warden: messages.clone(),
@@ -118,8 +128,10 @@ impl Parts {
         };
         let watch = Watch::new(tap, engine(&config, &model, &around), lines);
 
+        let firewall = firewall(config.firewall.mode)?;
+        let monitor = firewall.monitor()?;
         let tools = Tools {
-            firewall: firewall(config.firewall.mode),
+            firewall,
             store: store.clone(),
             conditions: conditions.clone(),
             engine: engine_notices,
@@ -135,7 +147,6 @@ impl Parts {
             messages: inbox,
             metrics: metrics.clone(),
             heartbeat: warden_beat,
-            firewall,
         };
 
         let vital = Vital::new(vitals::Sources {
@@ -153,7 +164,7 @@ impl Parts {
             desk: desk.clone(),
             runtime: runtime.clone(),
         });
-        let mut parts = Self {
+        let parts = Self {
             desk,
             messages,
             conditions,
@@ -161,7 +172,8 @@ impl Parts {
             metrics,
             vital,
             beats,
-            threads: Vec::new(),
+            threads: Mutex::default(),
+            monitor: Mutex::default(),
             tasks: Mutex::new(JoinSet::new()),
             stop,
             ended,
@@ -170,8 +182,8 @@ impl Parts {
             service.run();
             Ok(())
         })?;
-        parts.thread("watch", move || watch.run())?;
-        parts.watch_firewall()?;
+        parts.thread("watch", move || Ok(watch.run()?))?;
+        parts.watch_firewall(monitor)?;
         parts.answer(stopped, runtime)?;
         parts.follow_surroundings(sources, around, runtime)?;
         Ok(parts)
@@ -181,7 +193,7 @@ impl Parts {
     pub(super) async fn ended(&self) -> String {
         loop {
             self.ended.told.notified().await;
-            let why = self.ended.why.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+            let why = lock(&self.ended.why).take();
             if let Some(why) = why {
                 return why;
             }
@@ -189,60 +201,73 @@ impl Parts {
     }
 
     /// Ends everything, in order.
-    pub(super) fn stop(mut self, runtime: &Handle) {
+    pub(super) fn stop(self, runtime: &Handle) {
         let _ = self.stop.send(true);
         // The warden lets go of the engine's notices when it ends, and the watch ends when nobody sends any.
         let _ = self.messages.send(Message::Stop);
-        for thread in self.threads.drain(..) {
+        if let Some(monitor) = lock(&self.monitor).take() {
+            monitor.stop();
+        }
+        for thread in std::mem::take(&mut *lock(&self.threads)) {
             if thread.join().is_err() {
                 tracing::error!("a thread has failed");
             }
         }
-        let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        let mut tasks = std::mem::take(&mut *lock(&self.tasks));
         runtime.block_on(async {
-            let _ = tokio::time::timeout(super::GRACE, async { while tasks.join_next().await.is_some() {} }).await;
+            let _ = tokio::time::timeout(super::GRACE, async {
+                while tasks.join_next().await.is_some() {}
+            })
+            .await;
         });
         let stopped = "no".to_owned();
-        self.store.record(Entry::Setting { key: RUNNING, value: stopped });
+        self.store.record(Entry::Setting {
+            key: RUNNING,
+            value: stopped,
+        });
         self.store.close();
     }
 
     fn thread(
-        &mut self,
+        &self,
         name: &'static str,
-        work: impl FnOnce() -> Result<(), CaptureError> + Send + 'static,
+        work: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let ending = self.ended.clone();
         let run = move || {
             let mourner = Mourner(ending, name);
             if let Err(error) = work() {
-                mourner.0.tell(sentence(&error));
+                mourner.0.tell(format!("{error:#}"));
             }
         };
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
-        self.threads.push(thread.with_context(|| format!("the thread {name} does not start"))?);
+        let thread = thread.with_context(|| format!("the thread {name} does not start"))?;
+        lock(&self.threads).push(thread);
         Ok(())
     }
 
+    /// The firewall for another mode, and its monitor in place of the one before; nothing where the mode is the same.
+    pub(super) fn change_firewall(&self, config: &Config) -> Result<Option<Box<dyn Firewall>>> {
+        if config.firewall.mode == self.vital.config().firewall.mode {
+            return Ok(None);
+        }
+        let firewall = firewall(config.firewall.mode)?;
+        self.watch_firewall(firewall.monitor()?)?;
+        Ok(Some(firewall))
+    }
+
     /// Tells the warden when somebody else changes the firewall's table.
-    fn watch_firewall(&mut self) -> Result<()> {
-        let mut monitor = match Monitor::open() {
-            Ok(monitor) => monitor,
-            Err(error) => {
-                // Without the right to look there is no right to enforce either, and that is said elsewhere.
-                tracing::debug!("{error}");
-                return Ok(());
-            }
+    fn watch_firewall(&self, monitor: Option<Monitor>) -> Result<()> {
+        let stopper = monitor.as_ref().map(Monitor::stopper);
+        if let Some(before) = std::mem::replace(&mut *lock(&self.monitor), stopper) {
+            before.stop();
+        }
+        let Some(mut monitor) = monitor else {
+            return Ok(());
         };
         let messages = self.messages.clone();
-        let mut stopped = self.stop.subscribe();
-        let stopper = monitor.stopper();
-        self.spawn(async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-            stopper.stop();
-        });
-        self.thread("firewall monitor", move || {
-            while let Some(meddling) = monitor.next_change() {
+        self.thread("monitor", move || {
+            while let Some(meddling) = monitor.wait()? {
                 if messages.send(Message::Meddled(meddling)).is_err() {
                     break;
                 }
@@ -256,21 +281,31 @@ impl Parts {
         let config = self.vital.config();
         let shared = control::Shared::new(
             self.desk.clone(),
-            std::sync::Arc::new(self.store.clone()),
-            std::sync::Arc::new(self.vital.clone()),
+            Arc::new(self.store.clone()),
+            Arc::new(self.vital.clone()),
             &config.control,
         );
         let socket = runtime.block_on(control::Socket::bind(&config.control))?;
         self.spawn(control::serve(socket, shared, stopped.clone()));
         if let Some(&address) = config.metrics.listen.get() {
             let listener = runtime.block_on(TcpListener::bind(address));
-            let listener = listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
-            self.spawn(control::serve_metrics(listener, self.metrics.clone(), stopped));
+            let listener =
+                listener.with_context(|| format!("metrics.listen: cannot listen on {address}"))?;
+            self.spawn(control::serve_metrics(
+                listener,
+                self.metrics.clone(),
+                stopped,
+            ));
         }
         Ok(())
     }
 
-    fn follow_surroundings(&self, sources: Sources, around: Surroundings, runtime: &Handle) -> Result<()> {
+    fn follow_surroundings(
+        &self,
+        sources: Sources,
+        around: Surroundings,
+        runtime: &Handle,
+    ) -> Result<()> {
         let _context = runtime.enter();
         let mut watch = surroundings::Watch::new(sources, around)?;
         let desk = self.desk.clone();
@@ -283,7 +318,9 @@ impl Parts {
                 };
                 tracing::info!("the machine's addresses, routes or logins have changed");
                 if desk.tell(Message::Surroundings(around)).is_err() {
-                    tracing::error!("the warden could not be told of the machine's new surroundings");
+                    tracing::error!(
+                        "the warden could not be told of the machine's new surroundings"
+                    );
                 }
             }
         });
@@ -291,7 +328,7 @@ impl Parts {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tasks = lock(&self.tasks);
         tasks.spawn(task);
     }
 
@@ -302,38 +339,52 @@ impl Parts {
 }
 
 /// The tap of the configured mode, and why it is this one.
-fn open_tap(config: &Config) -> Result<(Box<dyn Tap + Send>, String), CaptureError> {
+fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {
     let setup = Setup::from(config);
     let limits = Limits {
         // Whoever floods us must not know which addresses share a bit.
         seed: RandomState::new().build_hasher().finish(),
         ..setup.limits
     };
-    let pcap = || Live::open(config, limits).map(|live| Box::new(live) as Box<dyn Tap + Send>);
-    let ebpf = || Kernel::open(config, limits).map(|kernel| Box::new(kernel) as Box<dyn Tap + Send>);
+    let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
+        let live = Live::open(&config.capture, setup.caps, limits)?;
+        Ok(Box::new(live))
+    };
+    let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
+        let interfaces = live::interfaces(&config.capture)?;
+        let kernel = Kernel::open(&interfaces, config)?;
+        Ok(Box::new(kernel))
+    };
     match config.capture.mode {
         CaptureMode::Pcap => Ok((pcap()?, String::new())),
         CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
         CaptureMode::Auto => match ebpf() {
-            Ok(kernel) => Ok((kernel, "the kernel's meter loads here".to_owned())),
+            Ok(kernel) => Ok((
+                kernel,
+                "ebpf, because the kernel's meter loads here".to_owned(),
+            )),
             Err(error) => {
-                let why = format!("pcap, because the kernel's meter cannot be used: {}", sentence(&error));
+                let why = format!(
+                    "pcap, because the kernel's meter cannot be used: {}",
+                    sentence(&error)
+                );
                 Ok((pcap()?, why))
             }
         },
     }
 }
 
-fn firewall(mode: FirewallMode) -> Box<dyn Firewall> {
-    match mode {
+fn firewall(mode: FirewallMode) -> Result<Box<dyn Firewall>> {
+    Ok(match mode {
         FirewallMode::Observe => Box::new(Observe),
-        FirewallMode::Enforce => Box::new(Nftables::new()),
-    }
+        FirewallMode::Enforce => Box::new(Nftables::open()?),
+    })
 }
 
 /// Nothing is dropped while observing: what a former run left is taken away.
 fn sweep_up() {
-    if let Err(error) = Nftables::new().remove() {
+    let swept = Nftables::open().and_then(|mut nftables| nftables.remove());
+    if let Err(error) = swept {
         tracing::debug!("{error}");
     }
 }
@@ -345,11 +396,19 @@ fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
         max_addresses: setup.max_addresses,
         auth_ports: setup.auth_ports,
     };
-    Engine::new(model.model.clone(), Policy::new(&config.policy, guard), &settings)
+    Engine::new(
+        model.model.clone(),
+        Policy::new(&config.policy, guard),
+        &settings,
+    )
 }
 
 fn teller(config: &Config) -> Teller {
-    let name = config.sensor.name.get().map(|name| name.as_str().to_owned());
+    let name = config
+        .sensor
+        .name
+        .get()
+        .map(|name| name.as_str().to_owned());
     Teller {
         name: name.unwrap_or_else(host_name),
         version: env!("CARGO_PKG_VERSION"),
@@ -361,7 +420,9 @@ fn host_name() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
     let name = name.to_string_lossy().to_lowercase();
     let first = name.split('.').next().unwrap_or_default();
-    let plain = first.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let plain = first
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let plain: String = plain.take(63).collect();
     match plain.as_str() {
         "" | "all" => "garita".to_owned(),
@@ -377,6 +438,11 @@ fn observer(config: &Config, model: &Named, now: Moment) -> Observer {
         model_sha256: model.model.sha256().to_owned(),
         timeline: Timeline::anchored(now.micros, wall),
     }
+}
+
+/// What a thread left behind that failed is as good as any.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An error with its causes.

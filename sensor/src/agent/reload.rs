@@ -14,26 +14,28 @@ use crate::warden::{Message, Notice};
 
 /// Reads the configuration again; a bad one changes nothing and says so.
 pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
-    let loaded = Config::load(file).map_err(|error| sentence(&error)).and_then(|config| {
-        let path = config.model.path.get().map(|path| &**path);
-        let model = Named::load(path, &SCHEMA).map_err(|error| sentence(&error))?;
-        Ok((config, model))
-    });
+    let loaded = Config::load(file)
+        .map_err(|error| sentence(&error))
+        .and_then(|config| {
+            let path = config.model.path.get().map(|path| &**path);
+            let model = Named::load(path, &SCHEMA).map_err(|error| sentence(&error))?;
+            Ok((config, model))
+        });
     let (config, model) = match loaded {
         Ok(loaded) => loaded,
-        Err(why) => {
-            let words = format!("the configuration was not taken, the one before stays in force: {why}");
-            parts.conditions.raise(Name::ReloadRefused, ("", &words), now.wall);
-            return;
-        }
+        Err(why) => return refuse(parts, &why, now),
     };
     parts.conditions.clear(Name::ReloadRefused, "", now.wall);
     let named = ModelStatus {
         name: model.name.clone(),
         sha256: model.model.sha256().to_owned(),
     };
+    let firewall = match parts.change_firewall(&config) {
+        Ok(firewall) => firewall,
+        Err(error) => return refuse(parts, &format!("{error:#}"), now),
+    };
     let (before, other_model) = parts.vital.replace(config.clone(), named.clone());
-    parts.tell(Message::Reload(Box::new(config.clone())));
+    parts.tell(Message::Reload(Box::new(config.clone()), firewall));
     if other_model {
         parts.tell(Message::Notice(Notice::Adopt(model.model)));
         parts.tell(Message::Model(named.name, named.sha256));
@@ -44,6 +46,13 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
         sections => format!("; changes of {} need a restart", sections.join(", ")),
     };
     tracing::info!("the configuration was read again{rest}");
+}
+
+fn refuse(parts: &Parts, why: &str, now: Moment) {
+    let words = format!("the configuration was not taken, the one before stays in force: {why}");
+    parts
+        .conditions
+        .raise(Name::ReloadRefused, ("", &words), now.wall);
 }
 
 /// Sections that differ and cannot change while running.

@@ -65,10 +65,14 @@ impl Vital {
     /// What the daemon does, in one line.
     pub(super) fn introduction(&self) -> String {
         let config = self.config();
-        let capture = &self.0.why;
+        let why = &self.0.why;
+        let capture = match why.is_empty() {
+            true => config.capture.mode.write(),
+            false => why.clone(),
+        };
         let mode = config.firewall.mode.write();
         let model = lock(&self.0.model).name.clone();
-        format!("watching through {capture}; model {model}; firewall.mode is {mode}")
+        format!("watching by {capture}; model {model}; firewall.mode is {mode}")
     }
 }
 

@@ -7,6 +7,7 @@ mod port;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use ebpf::account::Limits;
@@ -144,7 +145,7 @@ impl Live {
         let timeout = PollTimeout::try_from(patience).unwrap_or(PollTimeout::ZERO);
         let handles = self.ports.iter().filter_map(Port::descriptor);
         let mut waits: Vec<PollFd<'_>> = handles
-            .chain([std::os::fd::AsFd::as_fd(&self.changes)])
+            .chain([self.changes.as_fd()])
             .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
             .collect();
         match poll(&mut waits, timeout) {
@@ -265,26 +266,36 @@ impl Tap for Live {
     }
 }
 
-/// Says of each interface that would be captured on now whether that is possible. What is wrong with all of them, a
-/// missing right or a bad filter, is the error.
+/// Says of each interface that would be captured on now what stands in the way, if anything does. What stands in the way
+/// of all of them, a missing right or a bad filter, is the error.
 pub fn probe(
     settings: &config::Capture,
-) -> Result<Vec<(String, Result<(), CaptureError>)>, CaptureError> {
+) -> Result<Vec<(String, Option<CaptureError>)>, CaptureError> {
     port::permitted()?;
     port::check_filter(settings)?;
     let network = Network::read()?;
     let probed = wanted(settings, &network).into_iter().map(|name| {
         let possible = port::probe(name, network.link(name), settings);
-        (name.to_owned(), possible)
+        (name.to_owned(), possible.err())
     });
     Ok(probed.collect())
+}
+
+/// The names of the interfaces to capture on now.
+pub fn interfaces(settings: &config::Capture) -> Result<Vec<String>, CaptureError> {
+    let network = Network::read()?;
+    Ok(wanted(settings, &network)
+        .into_iter()
+        .map(str::to_owned)
+        .collect())
 }
 
 /// The interfaces named, or those of the default routes.
 fn wanted<'a>(settings: &'a config::Capture, network: &'a Network) -> BTreeSet<&'a str> {
     let named = settings.interfaces.iter().map(config::Interface::as_str);
-    match settings.interfaces.is_empty() {
-        true => network.exits().collect(),
-        false => named.collect(),
+    if settings.interfaces.is_empty() {
+        network.exits().collect()
+    } else {
+        named.collect()
     }
 }

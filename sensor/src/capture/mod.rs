@@ -3,8 +3,8 @@
 
 mod block;
 pub mod file;
-pub mod live;
 pub mod kernel;
+pub mod live;
 
 #[cfg(test)]
 mod tests;
@@ -124,7 +124,7 @@ pub trait Source {
 }
 
 /// A meter at work on live interfaces: packets are counted behind it, snapshots come out. Links are interface indices.
-pub trait Tap {
+pub trait Tap: Send {
     /// Waits for up to `patience` until something happens, then appends the snapshots that are due to `into`. Returns
     /// how far it has seen: microseconds of the boot clock, never less than before.
     ///

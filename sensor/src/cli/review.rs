@@ -149,6 +149,7 @@ fn said(review: &Review) -> String {
         ReviewState::Approved => format!("approved{by}"),
         ReviewState::Dismissed => format!("dismissed{by}"),
         ReviewState::Lapsed => "lapsed".to_owned(),
+        ReviewState::Superseded => "decided on further evidence".to_owned(),
     }
 }
 

@@ -35,11 +35,6 @@ impl Nftables {
         Ok(Self { link })
     }
 
-    /// Watches what others do to the table; what this firewall does is left out. For a thread of its own.
-    pub fn monitor(&self) -> Result<Monitor, FirewallError> {
-        Monitor::open(self.link.port())
-    }
-
     fn standing(&self) -> Result<Standing, FirewallError> {
         Standing::read(&self.link).map_err(FirewallError::to("list the table garita"))
     }
@@ -160,6 +155,11 @@ impl Firewall for Nftables {
         changes.add_table();
         changes.delete_table();
         self.commit("remove the table garita", changes)
+    }
+
+    /// For a thread of its own; what this firewall does is left out.
+    fn monitor(&self) -> Result<Option<Monitor>, FirewallError> {
+        Monitor::open(self.link.port()).map(Some)
     }
 
     fn outcome(&self) -> Outcome {

@@ -16,11 +16,29 @@ const HEAD: &str = "audit_head";
 /// The last entry that was deleted because of its age.
 const ANCHOR: &str = "audit_anchor";
 
-/// Chains an entry to the trail: number, hash and the hash before are given here.
-pub(super) fn append(db: &Connection, mut entry: AuditEntry) -> Result<()> {
+/// Who did what, before it is chained.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) at: Timestamp,
+    pub(super) by: &'a str,
+    pub(super) action: &'a str,
+    pub(super) object: &'a str,
+    pub(super) outcome: &'a str,
+}
+
+/// Chains an entry to the trail.
+pub(super) fn append(db: &Connection, said: &Said<'_>) -> Result<()> {
     let before = head(db)?.unwrap_or_else(beginning);
-    entry.seq = before.seq + 1;
-    entry.previous = before.hash;
+    let mut entry = AuditEntry {
+        seq: before.seq + 1,
+        at: said.at,
+        by: said.by.to_owned(),
+        action: said.action.to_owned(),
+        object: said.object.to_owned(),
+        outcome: said.outcome.to_owned(),
+        previous: before.hash,
+        hash: String::new(),
+    };
     entry.hash = digest(&entry);
     db.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
         .execute(params![
@@ -182,23 +200,19 @@ mod tests {
 
     fn trail(entries: u64) -> Connection {
         let db = scratch();
-        for number in 1..=entries {
-            append(&db, said(number)).unwrap();
-        }
+        (1..=entries).for_each(|number| add(&db, number));
         db
     }
 
-    fn said(number: u64) -> AuditEntry {
-        AuditEntry {
-            seq: 0,
+    fn add(db: &Connection, number: u64) {
+        let said = Said {
             at: Timestamp::from_micros(number as i64 * 1_000),
-            by: "root (uid 0)".to_owned(),
-            action: "blocks add".to_owned(),
-            object: format!("192.0.2.{number}"),
-            outcome: "blocked".to_owned(),
-            previous: String::new(),
-            hash: String::new(),
-        }
+            by: "root (uid 0)",
+            action: "blocks add",
+            object: &format!("192.0.2.{number}"),
+            outcome: "blocked",
+        };
+        append(db, &said).unwrap();
     }
 
     fn broken_at(db: &Connection) -> u64 {
@@ -274,7 +288,7 @@ mod tests {
             20
         );
         assert_eq!(entries(&db), 70);
-        append(&db, said(101)).unwrap();
+        add(&db, 101);
         assert_eq!(entries(&db), 71);
         db.execute("DELETE FROM audit WHERE seq = 31", []).unwrap();
         assert_eq!(broken_at(&db), 31);
@@ -285,7 +299,7 @@ mod tests {
             3
         );
         assert_eq!(entries(&db), 0);
-        append(&db, said(4)).unwrap();
+        add(&db, 4);
         assert_eq!((entries(&db), head(&db).unwrap().unwrap().seq), (1, 4));
     }
 }

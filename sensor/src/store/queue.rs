@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn without_room_the_least_important_goes_first_and_is_counted() {
-        let queue = Queue::new(4 * audit("").bytes() + 200);
+        let queue = Queue::new(4 * audit("kept").bytes());
         for seq in 0..3 {
             push(&queue, Entry::Sent { seq });
         }
@@ -294,7 +294,7 @@ mod tests {
         assert_eq!(load.entries, 4);
         push(&queue, Entry::Sent { seq: 9 });
         assert_eq!(queue.load().lost[&Kind::Message], 4);
-        push(&queue, audit("newer"));
+        push(&queue, audit("late"));
         assert_eq!(queue.load().lost[&Kind::Audit], 1);
         assert_eq!(queue.load().entries, 4);
     }

@@ -49,11 +49,19 @@ impl Reader {
             "SELECT {INCIDENT} FROM incident
              JOIN revision ON revision.incident = incident.id AND revision.revision = incident.revision
              WHERE (?1 IS NULL OR updated >= ?1) AND (?2 IS NULL OR address = ?2) AND (?3 IS NULL OR class = ?3)
-             ORDER BY updated DESC, incident.id LIMIT ?4 OFFSET ?5"
+             AND (?4 IS NULL OR updated < ?4)
+             ORDER BY updated DESC, incident.id LIMIT ?5 OFFSET ?6"
         );
         let address = query.address.map(|address| Text(address.to_canonical()));
         let class = query.class.map(Class::as_str);
-        let bound = params![query.since, address, class, page.limit, page.skip];
+        let bound = params![
+            query.since,
+            address,
+            class,
+            query.before,
+            page.limit,
+            page.skip
+        ];
         self.all("incidents", (&sql, bound), incident)
     }
 

@@ -171,3 +171,136 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
     Timestamp::from_micros(now.micros().saturating_sub(micros))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Message;
+    use super::super::file::{File, scratch};
+    use super::super::{Topic, write};
+    use super::*;
+    use crate::policy::Origin;
+    use crate::record::{Block, BlockState};
+
+    const DAY: i64 = 86_400_000_000;
+    const NOW: Timestamp = Timestamp::from_micros(1_000 * DAY);
+
+    fn bounds() -> Bounds {
+        let mut config = Config::default();
+        config.store.max_blocks = crate::config::Count::clamped(1_000);
+        config.store.max_revisions = crate::config::Count::clamped(1_000);
+        (&config).into()
+    }
+
+    fn days(days: i64) -> Timestamp {
+        Timestamp::from_micros(NOW.micros() + days * DAY)
+    }
+
+    fn block(db: &Connection, number: u32, expires: Option<Timestamp>) {
+        let block = Block {
+            forced: false,
+            target: std::net::IpAddr::from(std::net::Ipv4Addr::from(0xc633_6400 + number)).into(),
+            state: BlockState::Observed,
+            origin: Origin::Operator,
+            by: "root".to_owned(),
+            reason: String::new(),
+            class: None,
+            incident: None,
+            offence: 0,
+            begun: days(-200),
+            expires,
+            confirm_by: None,
+        };
+        write::block(db, &block).unwrap();
+    }
+
+    fn all(db: &Connection) -> usize {
+        let taken = || {
+            let transaction = db.unchecked_transaction().unwrap();
+            let taken = step(&transaction, &bounds(), NOW).unwrap();
+            transaction.commit().unwrap();
+            taken
+        };
+        std::iter::repeat_with(taken)
+            .take_while(|taken| *taken == Step::More)
+            .count()
+    }
+
+    #[test]
+    fn ended_blocks_go_by_age_and_by_number_and_those_in_force_stay() {
+        let db = scratch();
+        (0..100).for_each(|number| block(&db, number, None));
+        (100..1_100).for_each(|number| block(&db, number, Some(days(-1))));
+        (1_100..1_700).for_each(|number| block(&db, number, Some(days(-100))));
+        assert_eq!(count(&db, "block").unwrap(), 1_700);
+        let steps = all(&db);
+        assert!(steps >= 2, "{steps} steps");
+        assert_eq!(count(&db, "block").unwrap(), 1_000);
+        (2_000..3_500).for_each(|number| block(&db, number, None));
+        all(&db);
+        assert_eq!(count(&db, "block").unwrap(), 1_600, "all that is in force");
+    }
+
+    #[test]
+    fn the_incidents_longest_unchanged_go_with_their_revisions() {
+        let db = scratch();
+        for id in 0..700 {
+            let updated = if id < 100 {
+                days(-91)
+            } else {
+                days(id / 100 - 8)
+            };
+            db.execute(
+                "INSERT INTO incident VALUES (?1, 'scan', '192.0.2.1', 0, ?2, 2)",
+                params![id.to_string(), updated],
+            )
+            .unwrap();
+            for revision in 1..=2 {
+                db.execute(
+                    "INSERT INTO revision VALUES (?1, ?2, 'begun', 'alert', 1, ?3, '{}', x'', '')",
+                    params![id.to_string(), revision, updated],
+                )
+                .unwrap();
+            }
+        }
+        all(&db);
+        assert_eq!(count(&db, "revision").unwrap(), 1_000);
+        let oldest: i64 = db
+            .query_row("SELECT min(CAST(id AS INTEGER)) FROM incident", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        assert_eq!(oldest, 200);
+    }
+
+    #[test]
+    fn a_file_that_was_emptied_gives_its_space_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("garita.db");
+        let mut file = File::open(&path).unwrap();
+        let filling = file.db.transaction().unwrap();
+        for number in 0..8_000 {
+            let message = Message {
+                topic: Topic::Block,
+                severity: 1,
+                id: number.to_string(),
+                kind: String::new(),
+                at: days(-100),
+                body: "x".repeat(2_000),
+            };
+            outbox::post(&filling, &message).unwrap();
+        }
+        filling.commit().unwrap();
+        let pages = |db: &Connection| {
+            db.pragma_query_value(None, "page_count", |row| row.get::<_, u32>(0))
+                .unwrap()
+        };
+        let full = pages(&file.db);
+        all(&file.db);
+        while shrink(&file.db).unwrap() == Step::More {}
+        let left = pages(&file.db);
+        assert!(
+            left < full / 2 && left <= SPARE_PAGES + 100,
+            "{full} pages, then {left}"
+        );
+    }
+}

@@ -87,6 +87,8 @@ impl Default for Page {
 pub struct IncidentQuery {
     /// Those that changed at this time or later.
     pub since: Option<Timestamp>,
+    /// Those that last changed before this time.
+    pub before: Option<Timestamp>,
     /// Those whose offender or victim it is.
     pub address: Option<IpAddr>,
     /// Those of this class.

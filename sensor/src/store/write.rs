@@ -10,7 +10,7 @@ use super::rows::Offences;
 use super::{audit, outbox};
 use crate::features::SCHEMA;
 use crate::incident::{Revision, Stage};
-use crate::record::{Allowance, AuditEntry, Block, Review};
+use crate::record::{Allowance, Block, Review};
 use crate::timestamp::Timestamp;
 
 /// Writes one entry.
@@ -50,15 +50,12 @@ pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {
             outcome,
         } => audit::append(
             db,
-            AuditEntry {
-                seq: 0,
+            &audit::Said {
                 at: waiting.at,
-                by: by.clone(),
-                action: action.clone(),
-                object: object.clone(),
-                outcome: outcome.clone(),
-                previous: String::new(),
-                hash: String::new(),
+                by,
+                action,
+                object,
+                outcome,
             },
         ),
         Entry::Publish(message) => outbox::post(db, message),

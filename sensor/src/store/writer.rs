@@ -15,14 +15,14 @@ use super::health::{Health, State};
 use super::queue::{Queue, Waiting, Wake};
 use super::retention::{self, Bounds, Step};
 use super::rows::Recovered;
-use super::{outbox, write};
+use super::{audit, outbox, write};
 use crate::timestamp::Timestamp;
 
 /// The first pause after a failure, and the longest: a disk is freed by hand, and whoever does it looks for the effect.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// How often it is looked whether records have become too old or too many, or the file has gone.
+/// How often it is looked whether records have become too old or too many.
 const TIDY_EVERY: Duration = Duration::from_secs(30);
 
 /// Two damaged files in this time mean a bad disk, on which a third would not help.
@@ -230,6 +230,15 @@ impl Writer {
         let mut file = File::open(&self.shared.path)?;
         let written = file.db.transaction().and_then(|begun| {
             recovered.write(&begun)?;
+            // The trail begins anew with the file, so its first entry says why.
+            let entry = audit::Said {
+                at: (self.shared.clock)(),
+                by: "garita",
+                action: "store replaced",
+                object: &self.shared.path.display().to_string(),
+                outcome: &why,
+            };
+            audit::append(&begun, &entry)?;
             begun.commit()
         });
         written.map_err(|source| self.unwritten(source))?;
@@ -246,7 +255,23 @@ impl Writer {
             .unwrap_or_default()
     }
 
+    /// Begins a new file with what stands where somebody has deleted the one that is open.
+    fn follow(&mut self) {
+        let Some(file) = &self.file else { return };
+        if file.is_in_place() {
+            return;
+        }
+        let (recovered, _) = Recovered::read(&file.db, (self.shared.clock)());
+        let path = self.shared.path.display();
+        let why = format!("{path} was deleted, and a new one was begun with what stood in it");
+        self.file = None;
+        if let Err(error) = self.begin_with(&recovered, why) {
+            self.shared.fail(&error);
+        }
+    }
+
     fn write(&mut self, batch: Vec<Waiting>) {
+        self.follow();
         let Some(file) = &mut self.file else {
             return self.shared.queue.give_back(batch);
         };
@@ -269,19 +294,8 @@ impl Writer {
 
     /// Deletes a little of what is too old; the next step comes as soon as nothing waits.
     fn tidy(&mut self) {
+        self.follow();
         let Some(file) = &mut self.file else { return };
-        if !file.is_in_place() {
-            let (recovered, _) = Recovered::read(&file.db, (self.shared.clock)());
-            let why = format!(
-                "{} was deleted and is begun anew",
-                self.shared.path.display()
-            );
-            self.file = None;
-            if let Err(error) = self.begin_with(&recovered, why) {
-                self.shared.fail(&error);
-            }
-            return;
-        }
         let now = (self.shared.clock)();
         let stepped = file.db.transaction().and_then(|step| {
             let more = retention::step(&step, &self.bounds, now)?;

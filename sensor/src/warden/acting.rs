@@ -212,7 +212,7 @@ impl Warden {
             .expires
             .map_or("for good".to_owned(), |expires| format!("until {expires}"));
         self.allowances.enter(allowance, after(now, ttl));
-        self.revise_guard();
+        self.revise_guard(now);
         let inside = self.roster.within(&net);
         for target in &inside {
             if let Some(held) = self.roster.strike(target) {
@@ -249,7 +249,7 @@ impl Warden {
             at: now.wall,
             by: printable(&actor.name).into_owned(),
         });
-        self.revise_guard();
+        self.revise_guard(now);
         Ok(done(format!("{shown} is not on the allow list any more")))
     }
 

@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 
 use super::Notice;
 use crate::action::{Action, Actor, Done, Refusal};
+use crate::config::Config;
 use crate::engine::Suspicion;
+use crate::firewall::{Firewall, Meddling};
 use crate::policy::Surroundings;
 use crate::record::{Allowance, Block, Review};
 use crate::timestamp::Timestamp;
@@ -56,9 +58,9 @@ pub enum Message {
     /// The machine's addresses, routes or logins have changed.
     Surroundings(Surroundings),
     /// Somebody else has changed the firewall's table.
-    Meddled(crate::firewall::Meddling),
-    /// The configuration has been read again.
-    Reload(Box<crate::config::Config>),
+    Meddled(Meddling),
+    /// The configuration has been read again; with the firewall to use from now on, where its mode has changed.
+    Reload(Box<Config>, Option<Box<dyn Firewall>>),
     /// The program ends.
     Stop,
 }

@@ -7,7 +7,7 @@ use super::roster::{Held, NEVER, host, is_host};
 use super::{Notice, SENSOR, Warden, after, shown};
 use crate::clock::Moment;
 use crate::condition::Name;
-use crate::firewall::{Element, FirewallError};
+use crate::firewall::{Element, FirewallError, Holdings};
 use crate::policy::{Origin, Outcome};
 use crate::record::{Block, BlockChange, BlockState};
 use crate::store::Entry;
@@ -185,25 +185,19 @@ impl Warden {
     }
 
     fn install(&mut self, now: Moment) -> Result<(), FirewallError> {
-        let standing = self.tools.firewall.install()?;
-        for element in standing {
-            if self.roster.get(&element.target).is_none() {
-                self.adopt(element, now);
-            }
+        let wanted = Holdings {
+            hosts: self.roster.hosts(now.micros),
+            prefixes: self.roster.prefixes(now.micros),
+            allowed: self.allowed(),
+        };
+        for element in self.tools.firewall.install(&wanted)? {
+            self.adopt(element, now);
         }
-        let allowed = self.allowed();
-        self.tools.firewall.allow(&allowed)?;
-        self.tools.firewall.block(&self.roster.hosts(now.micros))?;
-        self.tools
-            .firewall
-            .block_prefixes(&self.roster.prefixes(now.micros))
+        Ok(())
     }
 
     /// An element of the kernel without a record: a block of a run that was killed before it could write.
     fn adopt(&mut self, element: Element, now: Moment) {
-        if self.guard.exemption(element.target).is_some() {
-            return;
-        }
         let block = Block {
             target: element.target,
             state: BlockState::Enforced,
@@ -262,7 +256,7 @@ impl Warden {
         }
     }
 
-    fn rewrite_allowed(&mut self, now: Moment) {
+    pub(super) fn rewrite_allowed(&mut self, now: Moment) {
         if self.enforces() {
             let allowed = self.allowed();
             if let Err(error) = self.tools.firewall.allow(&allowed) {

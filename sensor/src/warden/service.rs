@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use super::{Enforcement, Message, Standing, Warden};
 use crate::clock::{Heartbeat, Moment};
-use crate::config::{Config, FirewallMode};
-use crate::firewall::Firewall;
+use crate::config::FirewallMode;
 use crate::policy::{Origin, Outcome};
 use crate::record::{Allowance, Block};
 use crate::telemetry::Metrics;
@@ -28,8 +27,6 @@ pub struct Service {
     pub metrics: Metrics,
     /// Its sign of life.
     pub heartbeat: Heartbeat,
-    /// Makes the firewall of a mode, for when that changes.
-    pub firewall: fn(FirewallMode) -> Box<dyn Firewall>,
 }
 
 /// Blocks in force by address family and origin.
@@ -90,7 +87,7 @@ impl Service {
             Message::Surroundings(surroundings) => self.warden.surround(surroundings, now),
             Message::Meddled(meddling) => self.warden.repair(&meddling, now),
             Message::Doubt(address) => self.warden.doubt(address, now),
-            Message::Reload(config) => self.reload(&config, now),
+            Message::Reload(config, firewall) => self.warden.reload(&config, firewall, now),
             Message::Model(name, sha256) => self.warden.book.set_model((name, sha256)),
             Message::Stop => {}
         }
@@ -104,12 +101,6 @@ impl Service {
             let micros = Moment::now().micros.saturating_sub(decided);
             self.metrics.time_block(Duration::from_micros(micros));
         }
-    }
-
-    fn reload(&mut self, config: &Config, now: Moment) {
-        let mode = config.firewall.mode;
-        let other = (mode != self.warden.mode).then(|| (self.firewall)(mode));
-        self.warden.reload(config, other, now);
     }
 }
 

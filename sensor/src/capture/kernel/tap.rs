@@ -21,7 +21,6 @@ use super::{Entry, KernelError, load, snapshot};
 use crate::capture::{CaptureError, Statistics, Tap};
 use crate::config::Config;
 use crate::decode::Outer;
-use crate::replay::FLOOD_GUARD;
 
 /// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
 const DRAIN: usize = 4096;
@@ -64,7 +63,7 @@ impl Kernel {
     /// The same by this `hook`.
     pub fn attach(interfaces: &[String], config: &Config, hook: Hook) -> Result<Self, KernelError> {
         let sizes = &config.meter;
-        let mut ebpf = load::load(sizes, FLOOD_GUARD)?;
+        let mut ebpf = load::load(sizes, sizes.flood_guard.get())?;
         let now = boot_time();
         let flows = sizes.max_flows.get() + sizes.max_unanswered_flows.get();
         let mut kernel = Self {

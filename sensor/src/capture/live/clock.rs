@@ -29,9 +29,7 @@ impl Moment {
 
 /// Linux has had both clocks since 2.6.39; they cannot fail.
 fn read(clock: ClockId) -> i64 {
-    clock_gettime(clock).map_or(0, |time| {
-        time.tv_sec() * 1_000_000_000 + i64::from(time.tv_nsec())
-    })
+    clock_gettime(clock).map_or(0, |time| time.tv_sec() * 1_000_000_000 + time.tv_nsec())
 }
 
 /// The boot time of frames in the order they are handed out, which never runs backwards.
