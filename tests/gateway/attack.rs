@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::lines::Lines;
-use super::post::{Meter, Post, hydra, nmap};
+use super::post::{Meter, Post, Sensor, hydra, nmap};
 use super::stage::{ATTACKER, CLIENT, GATEWAY, NEIGHBOUR, SERVER, attacker};
 use super::talk::Talk;
 
@@ -26,7 +26,7 @@ fn a_port_scan_is_blocked_while_it_runs_and_explained(test: &str, meter: Meter) 
         let mut nmap = nmap(&post, &scan);
         sensor.until_blocked(attacker);
         assert!(nmap.is_running(), "the scan is still on its way");
-        assert_told(&post, attacker, "scan");
+        assert_told(&post, &mut sensor, (attacker, "scan"));
     }
 }
 
@@ -35,14 +35,14 @@ fn an_open_connection_of_the_attacker_stops_and_nobody_elses(test: &str, meter: 
         return;
     };
     let mut sensor = post.start();
+    let _sshd = post.stage.sshd(&post.stage.server);
     for family in [0, 1] {
         let (server, attacker) = (SERVER[family], ATTACKER[family]);
         let own = Talk::open(&post.stage.outside, attacker, server);
         let other = Talk::open(&post.stage.clients, CLIENT[family], server);
-        let option = ["", "-6 "][family];
-        let mut nmap = nmap(&post, &format!("{option}-n -Pn -sT -T4 -p 1-5000 {server}"));
+        let mut search = hydra(&post, server);
         sensor.until_blocked(attacker);
-        assert!(nmap.is_running(), "the scan is still on its way");
+        assert!(search.is_running(), "the search is still on its way");
         own.assert_stops();
         assert!(other.flows(), "a client's conversation goes on");
         let block = post.block(attacker).expect("it is on the list");
@@ -77,7 +77,7 @@ fn a_password_search_is_blocked_within_ten_attempts(test: &str, meter: Meter) {
             (1..=10).contains(&attempts),
             "{attempts} attempts of {attacker}"
         );
-        assert_told(&post, attacker, "brute-force");
+        assert_told(&post, &mut sensor, (attacker, "brute-force"));
     }
     // The gateway's own addresses are exempt, and save nobody who attacks them.
     for (attacker, gateway) in NEIGHBOUR.into_iter().zip(GATEWAY) {
@@ -106,7 +106,7 @@ pub(super) fn attempts(log: &Lines, (attacker, skipped): (IpAddr, usize)) -> usi
 }
 
 /// Demands that the list, the explanation and the incident say in words why an address is blocked.
-fn assert_told(post: &Post, attacker: IpAddr, class: &str) {
+fn assert_told(post: &Post, sensor: &mut Sensor, (attacker, class): (IpAddr, &str)) {
     let block = post.block(attacker).expect("it is on the list");
     assert_eq!(block["state"], "enforced", "{block}");
     assert_eq!(block["origin"], "detection", "{block}");
@@ -129,7 +129,11 @@ fn assert_told(post: &Post, attacker: IpAddr, class: &str) {
         assert!(why.contains(part), "{part:?} is not in:\n{why}");
     }
 
-    let incidents = post.incidents(attacker);
+    // Nobody waits for the disk: it is recorded a moment later.
+    let incidents = sensor.until("the incident is recorded", || {
+        let incidents = post.incidents(attacker);
+        (!incidents.is_empty()).then_some(incidents)
+    });
     let [incident] = &incidents[..] else {
         panic!("one incident of {attacker}: {incidents:?}");
     };

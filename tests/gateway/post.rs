@@ -110,6 +110,9 @@ impl Post {
             path("control.sock"),
         );
         std::fs::write(self.path("garita.toml"), text).expect("the folder can be written");
+        // Those who ask have a file of their own, which is right whatever becomes of the sensor's.
+        let text = format!("control.socket = \"{}\"\n", path("control.sock"));
+        std::fs::write(self.path("client.toml"), text).expect("the folder can be written");
     }
 
     /// A file of the sensor's folder.
@@ -170,7 +173,7 @@ impl Post {
 
     /// The same, with arguments as they are.
     pub(crate) fn command(&self, arguments: &[&str]) -> Run {
-        let config = self.path("garita.toml");
+        let config = self.path("client.toml");
         let config = config.to_str().expect("the folder's path is UTF-8");
         garita::run(&[&["--config", config], arguments].concat())
     }
