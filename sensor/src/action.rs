@@ -126,6 +126,13 @@ pub struct Done {
     pub message: String,
 }
 
+impl Done {
+    /// This is the case now.
+    pub const fn new(message: String) -> Self {
+        Self { message }
+    }
+}
+
 /// Why an action was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {

@@ -2,7 +2,9 @@
 //! It decides nothing about traffic.
 
 mod archive;
+mod assembly;
 mod clockwork;
+mod ending;
 mod parts;
 mod reload;
 mod vitals;

@@ -46,6 +46,7 @@ pub(crate) fn net(text: &str) -> IpNet {
 /// A block that begins and expires so many seconds from now.
 pub(crate) fn block(target: &str, begun: i64, expires: Option<i64>) -> Block {
     Block {
+        forced: false,
         target: net(target),
         state: BlockState::Enforced,
         origin: Origin::Detection,

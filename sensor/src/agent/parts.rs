@@ -1,36 +1,29 @@
 //! Everything the daemon is made of, assembled and taken apart. What each part does is its own affair.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
-use ebpf::account::Limits;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::assembly::{engine, firewall, observer, open_tap, sweep_up, teller};
+use super::ending::{Ending, watched};
 use super::vitals::{self, Vital};
-use crate::capture::kernel::Kernel;
-use crate::capture::live::{self, Live};
-use crate::capture::{CaptureError, Tap};
 use crate::clock::{self, Heartbeat, Moment};
 use crate::condition::{Conditions, Name};
-use crate::config::{CaptureMode, Config, FirewallMode};
+use crate::config::{Config, FirewallMode};
 use crate::control::{self, ModelStatus};
-use crate::engine::{Engine, Settings};
-use crate::firewall::{Firewall, Monitor, Nftables, Observe, Stopper};
-use crate::incident::{Book, Observer, Teller};
+use crate::firewall::{Firewall, Monitor, Stopper};
+use crate::incident::Book;
 use crate::model::Named;
-use crate::policy::{Guard, Policy, Surroundings};
-use crate::replay::Setup;
+use crate::policy::Surroundings;
 use crate::store::{Entry, Store};
 use crate::surroundings::{self, Sources};
 use crate::telemetry::Metrics;
-use crate::timeline::Timeline;
 use crate::warden::{Desk, Message, Service, Tools, Warden};
 use crate::watch::{Figures, Lines, Watch};
 
@@ -54,31 +47,6 @@ pub(super) struct Parts {
     tasks: Mutex<JoinSet<()>>,
     stop: watch::Sender<bool>,
     ended: Arc<Ending>,
-}
-
-/// Where a thread says that it has ended.
-#[derive(Debug, Default)]
-struct Ending {
-    why: Mutex<Option<String>>,
-    told: Notify,
-}
-
-impl Ending {
-    fn tell(&self, why: String) {
-        *lock(&self.why) = Some(why);
-        self.told.notify_one();
-    }
-}
-
-/// Says that its thread has ended, by a panic too.
-struct Mourner(Arc<Ending>, &'static str);
-
-impl Drop for Mourner {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            self.0.tell(format!("the thread {} has failed", self.1));
-        }
-    }
 }
 
 impl Parts {
@@ -191,13 +159,7 @@ impl Parts {
 
     /// Waits until a thread that should run for good has ended, and says why.
     pub(super) async fn ended(&self) -> String {
-        loop {
-            self.ended.told.notified().await;
-            let why = lock(&self.ended.why).take();
-            if let Some(why) = why {
-                return why;
-            }
-        }
+        self.ended.told().await
     }
 
     /// Ends everything, in order.
@@ -234,12 +196,7 @@ impl Parts {
         work: impl FnOnce() -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let ending = self.ended.clone();
-        let run = move || {
-            let mourner = Mourner(ending, name);
-            if let Err(error) = work() {
-                mourner.0.tell(format!("{error:#}"));
-            }
-        };
+        let run = move || watched(ending, name, work);
         let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
         let thread = thread.with_context(|| format!("the thread {name} does not start"))?;
         lock(&self.threads).push(thread);
@@ -335,108 +292,6 @@ impl Parts {
     /// Tells the warden something. If it has gone, the program ends, and says why.
     pub(super) fn tell(&self, message: Message) {
         let _ = self.messages.send(message);
-    }
-}
-
-/// The tap of the configured mode, and why it is this one.
-fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {
-    let setup = Setup::from(config);
-    let limits = Limits {
-        // Whoever floods us must not know which addresses share a bit.
-        seed: RandomState::new().build_hasher().finish(),
-        ..setup.limits
-    };
-    let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
-        let live = Live::open(&config.capture, setup.caps, limits)?;
-        Ok(Box::new(live))
-    };
-    let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
-        let interfaces = live::interfaces(&config.capture)?;
-        let kernel = Kernel::open(&interfaces, config)?;
-        Ok(Box::new(kernel))
-    };
-    match config.capture.mode {
-        CaptureMode::Pcap => Ok((pcap()?, String::new())),
-        CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
-        CaptureMode::Auto => match ebpf() {
-            Ok(kernel) => Ok((
-                kernel,
-                "ebpf, because the kernel's meter loads here".to_owned(),
-            )),
-            Err(error) => {
-                let why = format!(
-                    "pcap, because the kernel's meter cannot be used: {}",
-                    sentence(&error)
-                );
-                Ok((pcap()?, why))
-            }
-        },
-    }
-}
-
-fn firewall(mode: FirewallMode) -> Result<Box<dyn Firewall>> {
-    Ok(match mode {
-        FirewallMode::Observe => Box::new(Observe),
-        FirewallMode::Enforce => Box::new(Nftables::open()?),
-    })
-}
-
-/// Nothing is dropped while observing: what a former run left is taken away.
-fn sweep_up() {
-    let swept = Nftables::open().and_then(|mut nftables| nftables.remove());
-    if let Err(error) = swept {
-        tracing::debug!("{error}");
-    }
-}
-
-fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
-    let guard = Guard::new(&config.policy, around.clone());
-    let setup = Setup::from(config);
-    let settings = Settings {
-        max_addresses: setup.max_addresses,
-        auth_ports: setup.auth_ports,
-    };
-    Engine::new(
-        model.model.clone(),
-        Policy::new(&config.policy, guard),
-        &settings,
-    )
-}
-
-fn teller(config: &Config) -> Teller {
-    let name = config
-        .sensor
-        .name
-        .get()
-        .map(|name| name.as_str().to_owned());
-    Teller {
-        name: name.unwrap_or_else(host_name),
-        version: env!("CARGO_PKG_VERSION"),
-    }
-}
-
-/// The host's name as a topic can carry it.
-fn host_name() -> String {
-    let name = nix::unistd::gethostname().unwrap_or_default();
-    let name = name.to_string_lossy().to_lowercase();
-    let first = name.split('.').next().unwrap_or_default();
-    let plain = first
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-    let plain: String = plain.take(63).collect();
-    match plain.as_str() {
-        "" | "all" => "garita".to_owned(),
-        _ => plain,
-    }
-}
-
-fn observer(config: &Config, model: &Named, now: Moment) -> Observer {
-    let wall = crate::capture::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
-    Observer {
-        teller: teller(config),
-        model_name: model.name.clone(),
-        model_sha256: model.model.sha256().to_owned(),
-        timeline: Timeline::anchored(now.micros, wall),
     }
 }
 

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::recovery::SWITCH;
 use super::roster::{NEVER, is_host};
-use super::{Notice, Switch, Warden, after, shown};
+use super::{Notice, Warden, after, shown};
 use crate::action::{Action, Actor, Done, Lifetime, Refusal};
 use crate::address::canonical;
 use crate::clock::Moment;
-use crate::condition::Name;
 use crate::config;
 use crate::policy::{Exemption, Origin, Outcome};
 use crate::printable::printable;
@@ -126,11 +124,11 @@ impl Warden {
             format!("; it undoes itself in {span} unless `garita blocks confirm {shown}` follows")
         });
         match self.put(block, (expires, unconfirmed), now) {
-            Outcome::Enforced => Ok(done(format!("{shown} is blocked {until}{undo}"))),
+            Outcome::Enforced => Ok(Done::new(format!("{shown} is blocked {until}{undo}"))),
             Outcome::Failed(why) => Err(Refusal::Failed(format!(
                 "{shown} is on the list {until}, but not enforced: {why}"
             ))),
-            Outcome::Observed | Outcome::Exempt(_) => Ok(done(format!(
+            Outcome::Observed | Outcome::Exempt(_) => Ok(Done::new(format!(
                 "{shown} would be blocked {until}, but {}{undo}",
                 self.why_not_enforced()
             ))),
@@ -164,7 +162,7 @@ impl Warden {
         held.block.confirm_by = None;
         self.keep(Entry::Block(held.block.clone()));
         self.roster.enter(held);
-        Ok(done(format!("the block of {} stands", shown(target))))
+        Ok(Done::new(format!("the block of {} stands", shown(target))))
     }
 
     fn release(
@@ -186,7 +184,7 @@ impl Warden {
             }));
         };
         self.lift(held, (&printable(&actor.name), reason), now);
-        Ok(done(format!("{shown} is not blocked any more")))
+        Ok(Done::new(format!("{shown} is not blocked any more")))
     }
 
     fn allow(
@@ -228,7 +226,10 @@ impl Warden {
             1 => "; its block is lifted".to_owned(),
             many => format!("; {many} blocks in it are lifted"),
         };
-        Ok(done(format!("{} is allowed {until}{released}", shown(net))))
+        Ok(Done::new(format!(
+            "{} is allowed {until}{released}",
+            shown(net)
+        )))
     }
 
     fn disallow(&mut self, actor: &Actor, net: IpNet, now: Moment) -> Result<Done, Refusal> {
@@ -250,7 +251,9 @@ impl Warden {
             by: printable(&actor.name).into_owned(),
         });
         self.revise_guard(now);
-        Ok(done(format!("{shown} is not on the allow list any more")))
+        Ok(Done::new(format!(
+            "{shown} is not on the allow list any more"
+        )))
     }
 
     fn approve(
@@ -302,69 +305,6 @@ impl Warden {
             })
         })
     }
-
-    fn enforce_by(
-        &mut self,
-        on: bool,
-        span: Option<Duration>,
-        now: Moment,
-    ) -> Result<Done, Refusal> {
-        if self.mode == config::FirewallMode::Observe {
-            let sentence =
-                "firewall.mode is observe, so nothing is enforced; set it to enforce and reload";
-            return Err(Refusal::Conflict(sentence.to_owned()));
-        }
-        let switch = match (on, span) {
-            (true, Some(_)) => {
-                let sentence = "enforcement can be switched off for a time, not on";
-                return Err(Refusal::Invalid(sentence.to_owned()));
-            }
-            (true, None) => Switch::On,
-            (false, None) => Switch::Off,
-            (false, Some(span)) => Switch::OffUntil(now.wall.after(span)),
-        };
-        self.switch_on = match span {
-            Some(span) if !on => after(now, Some(span)),
-            _ => NEVER,
-        };
-        self.switch_enforcement(switch, now)
-    }
-
-    /// Switches enforcement, and remembers it over a restart.
-    pub(super) fn switch_enforcement(
-        &mut self,
-        switch: Switch,
-        now: Moment,
-    ) -> Result<Done, Refusal> {
-        self.switch = switch;
-        if switch == Switch::On {
-            self.switch_on = NEVER;
-        }
-        if let Ok(value) = serde_json::to_string(&switch) {
-            self.keep(Entry::Setting { key: SWITCH, value });
-        }
-        let count = self.roster.len();
-        let words = match switch {
-            Switch::On => {
-                self.tools
-                    .conditions
-                    .clear(Name::EnforcementOff, "", now.wall);
-                let taken = self.take_up(now);
-                taken.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
-                return Ok(done(format!("enforcement is on; {count} blocks hold")));
-            }
-            Switch::Off => "until it is switched on".to_owned(),
-            Switch::OffUntil(until) => format!("until {until}"),
-        };
-        let sentence = format!("enforcement is off {words}; nothing is dropped");
-        self.tools
-            .conditions
-            .raise(Name::EnforcementOff, ("", &sentence), now.wall);
-        let removed = self.tools.firewall.remove();
-        self.roster.mark_all(&BlockState::Observed);
-        removed.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
-        Ok(done(sentence))
-    }
 }
 
 /// A block as somebody orders it.
@@ -403,8 +343,4 @@ fn reason_of(said: &str, otherwise: &str) -> String {
         true => otherwise.to_owned(),
         false => said.chars().take(REASON_CHARACTERS).collect(),
     }
-}
-
-fn done(message: String) -> Done {
-    Done { message }
 }

@@ -1,3 +1,5 @@
+//! What the warden does with orders, reviews and time, over a store of its own. The kernel is left alone: it observes.
+
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -290,6 +292,7 @@ fn what_was_decided_comes_back_with_the_time_it_has_left() {
         reason: String::new(),
     };
     fixture.act(allow, 1_000).unwrap();
+    fixture.warden.tick(at(1_099));
     let again = fixture.restart("", 1_100);
     assert_eq!(again.targets(), ["203.0.113.7"]);
     assert_eq!(again.warden.next_deadline(), Some(1_600 * SECOND));

@@ -1,0 +1,123 @@
+//! How each part is made from the configuration. Nothing is started here.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use anyhow::Result;
+use ebpf::account::Limits;
+
+use super::parts::sentence;
+use crate::capture::kernel::Kernel;
+use crate::capture::live::{self, Live};
+use crate::capture::{CaptureError, Tap, Timestamp};
+use crate::clock::Moment;
+use crate::config::{CaptureMode, Config, FirewallMode};
+use crate::engine::{Engine, Settings};
+use crate::firewall::{Firewall, Nftables, Observe};
+use crate::incident::{Observer, Teller};
+use crate::model::Named;
+use crate::policy::{Guard, Policy, Surroundings};
+use crate::replay::Setup;
+use crate::timeline::Timeline;
+
+/// The tap of the configured mode, and why it is this one.
+pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {
+    let setup = Setup::from(config);
+    let limits = Limits {
+        // Whoever floods us must not know which addresses share a bit.
+        seed: RandomState::new().build_hasher().finish(),
+        ..setup.limits
+    };
+    let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
+        let live = Live::open(&config.capture, setup.caps, limits)?;
+        Ok(Box::new(live))
+    };
+    let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
+        let interfaces = live::interfaces(&config.capture)?;
+        let kernel = Kernel::open(&interfaces, config)?;
+        Ok(Box::new(kernel))
+    };
+    match config.capture.mode {
+        CaptureMode::Pcap => Ok((pcap()?, String::new())),
+        CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
+        CaptureMode::Auto => match ebpf() {
+            Ok(kernel) => Ok((
+                kernel,
+                "ebpf, because the kernel's meter loads here".to_owned(),
+            )),
+            Err(error) => {
+                let why = format!(
+                    "pcap, because the kernel's meter cannot be used: {}",
+                    sentence(&error)
+                );
+                Ok((pcap()?, why))
+            }
+        },
+    }
+}
+
+pub(super) fn firewall(mode: FirewallMode) -> Result<Box<dyn Firewall>> {
+    Ok(match mode {
+        FirewallMode::Observe => Box::new(Observe),
+        FirewallMode::Enforce => Box::new(Nftables::open()?),
+    })
+}
+
+/// Nothing is dropped while observing: what a former run left is taken away.
+pub(super) fn sweep_up() {
+    let swept = Nftables::open().and_then(|mut nftables| nftables.remove());
+    if let Err(error) = swept {
+        tracing::debug!("{error}");
+    }
+}
+
+pub(super) fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
+    let guard = Guard::new(&config.policy, around.clone());
+    let setup = Setup::from(config);
+    let settings = Settings {
+        max_addresses: setup.max_addresses,
+        auth_ports: setup.auth_ports,
+    };
+    Engine::new(
+        model.model.clone(),
+        Policy::new(&config.policy, guard),
+        &settings,
+    )
+}
+
+pub(super) fn teller(config: &Config) -> Teller {
+    let name = config
+        .sensor
+        .name
+        .get()
+        .map(|name| name.as_str().to_owned());
+    Teller {
+        name: name.unwrap_or_else(host_name),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+/// The host's name as a topic can carry it.
+fn host_name() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    let name = name.to_string_lossy().to_lowercase();
+    let first = name.split('.').next().unwrap_or_default();
+    let plain = first
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let plain: String = plain.take(63).collect();
+    match plain.as_str() {
+        "" | "all" => "garita".to_owned(),
+        _ => plain,
+    }
+}
+
+pub(super) fn observer(config: &Config, model: &Named, now: Moment) -> Observer {
+    let wall = Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
+    Observer {
+        teller: teller(config),
+        model_name: model.name.clone(),
+        model_sha256: model.model.sha256().to_owned(),
+        timeline: Timeline::anchored(now.micros, wall),
+    }
+}

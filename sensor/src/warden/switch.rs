@@ -1,0 +1,79 @@
+//! The switch of enforcement: off at once, on with everything that still stands, and remembered over a restart.
+//! Whether anything is enforced at all is the configuration's affair.
+
+use std::time::Duration;
+
+use super::recovery::SWITCH;
+use super::roster::NEVER;
+use super::{Switch, Warden, after};
+use crate::action::{Done, Refusal};
+use crate::clock::Moment;
+use crate::condition::Name;
+use crate::config;
+use crate::record::BlockState;
+use crate::store::Entry;
+
+impl Warden {
+    pub(super) fn enforce_by(
+        &mut self,
+        on: bool,
+        span: Option<Duration>,
+        now: Moment,
+    ) -> Result<Done, Refusal> {
+        if self.mode == config::FirewallMode::Observe {
+            let sentence =
+                "firewall.mode is observe, so nothing is enforced; set it to enforce and reload";
+            return Err(Refusal::Conflict(sentence.to_owned()));
+        }
+        let switch = match (on, span) {
+            (true, Some(_)) => {
+                let sentence = "enforcement can be switched off for a time, not on";
+                return Err(Refusal::Invalid(sentence.to_owned()));
+            }
+            (true, None) => Switch::On,
+            (false, None) => Switch::Off,
+            (false, Some(span)) => Switch::OffUntil(now.wall.after(span)),
+        };
+        self.switch_on = match span {
+            Some(span) if !on => after(now, Some(span)),
+            _ => NEVER,
+        };
+        self.switch_enforcement(switch, now)
+    }
+
+    /// Switches enforcement, and remembers it over a restart.
+    pub(super) fn switch_enforcement(
+        &mut self,
+        switch: Switch,
+        now: Moment,
+    ) -> Result<Done, Refusal> {
+        self.switch = switch;
+        if switch == Switch::On {
+            self.switch_on = NEVER;
+        }
+        if let Ok(value) = serde_json::to_string(&switch) {
+            self.keep(Entry::Setting { key: SWITCH, value });
+        }
+        let count = self.roster.len();
+        let words = match switch {
+            Switch::On => {
+                self.tools
+                    .conditions
+                    .clear(Name::EnforcementOff, "", now.wall);
+                let taken = self.take_up(now);
+                taken.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
+                return Ok(Done::new(format!("enforcement is on; {count} blocks hold")));
+            }
+            Switch::Off => "until it is switched on".to_owned(),
+            Switch::OffUntil(until) => format!("until {until}"),
+        };
+        let sentence = format!("enforcement is off {words}; nothing is dropped");
+        self.tools
+            .conditions
+            .raise(Name::EnforcementOff, ("", &sentence), now.wall);
+        let removed = self.tools.firewall.remove();
+        self.roster.mark_all(&BlockState::Observed);
+        removed.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
+        Ok(Done::new(sentence))
+    }
+}
