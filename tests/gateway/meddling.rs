@@ -56,7 +56,7 @@ fn a_flushed_ruleset_stands_again_within_a_second(test: &str, meter: Meter) {
         1,
         "it is said once"
     );
-    assert!(!post.audited("inet garita").is_empty(), "it is audited");
+    sensor.until_audited("inet garita", "restored");
 }
 
 /// The rules, without counters and elements, which change all the time.
@@ -85,11 +85,7 @@ fn an_element_deleted_by_hand_is_a_release(test: &str, meter: Meter) {
             post.block(attacker).is_none().then_some(())
         });
         assert_stays_released(&post, &mut sensor, attacker);
-        let audited = sensor.until("it is audited", || {
-            let audited = post.audited(attacker);
-            audited.into_iter().find(|entry| entry.contains("deleted"))
-        });
-        assert!(audited.contains("blocks remove"), "{audited}");
+        sensor.until_audited(attacker, "blocks remove: released: its element was deleted");
         let why = post.done(&format!("explain {attacker}"));
         assert!(
             why.starts_with(&format!("{attacker} is not blocked")),
@@ -157,16 +153,7 @@ fn enforcement_that_is_off_stays_off_for_its_time_over_a_restart_too(test: &str,
         post.block(attacker).expect("it is on the list")["state"],
         "enforced"
     );
-    let audited = post.audited("");
-    assert!(
-        audited.iter().any(|entry| entry.contains("enforce off")),
-        "{audited:?}"
-    );
-    assert!(
-        audited
-            .iter()
-            .any(|entry| entry.starts_with("sensor: enforce on")),
-        "{audited:?}"
-    );
-    assert!(post.done("audit verify").contains("whole") || post.garita("audit verify").code == 0);
+    sensor.until_audited("", "enforce off");
+    sensor.until_audited("", "sensor: enforce on");
+    assert_eq!(post.garita("audit verify").code, 0);
 }

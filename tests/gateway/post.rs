@@ -332,6 +332,15 @@ impl Sensor<'_> {
         );
     }
 
+    /// Waits until the audit tells something of an object; nobody waits for the disk, so it comes a moment later.
+    pub(crate) fn until_audited(&mut self, object: impl ToString, text: &str) {
+        let (post, object) = (self.post, object.to_string());
+        self.until(&format!("the audit says {text:?} of {object:?}"), || {
+            let audited = post.audited(&object);
+            audited.iter().any(|entry| entry.contains(text)).then_some(())
+        });
+    }
+
     /// How many messages systemd has been told.
     pub(crate) fn told(&self) -> usize {
         self.post.notices.len()
