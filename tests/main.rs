@@ -28,6 +28,7 @@ mod replay;
 mod selftest;
 #[cfg(test)]
 mod skip;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod surroundings;

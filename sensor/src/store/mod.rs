@@ -47,6 +47,8 @@ pub struct Store {
 struct Handle {
     shared: Arc<Shared>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Whether anybody is reported to.
+    reports: bool,
 }
 
 impl Store {
@@ -68,14 +70,24 @@ impl Store {
         let handle = Handle {
             shared,
             writer: Mutex::new(writer.ok()),
+            reports: config.report.url.get().is_some(),
         };
         let handle = Arc::new(handle);
         (Self { handle }, recovered)
     }
 
     /// Keeps an entry: it is on the disk within a fifth of a second where that works, and in memory at once. Never waits.
-    pub fn record(&self, entry: Entry) {
+    ///
+    /// Messages are kept only where there is a broker to send them to.
+    pub fn record(&self, mut entry: Entry) {
         let shared = &self.handle.shared;
+        if !self.handle.reports {
+            match &mut entry {
+                Entry::Publish(_) => return,
+                Entry::Incident { message, .. } => *message = None,
+                _ => {}
+            }
+        }
         shared.queue.push(entry, (shared.clock)());
     }
 
