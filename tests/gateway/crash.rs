@@ -35,7 +35,10 @@ fn killed_in_mid_attack_it_loses_nothing_older_than_a_second(test: &str, meter: 
     for round in 0..KILLS {
         let mut sensor = post.start();
         for (address, _) in decided.iter().rev().take(3) {
-            assert!(post.stage.is_blocked(*address), "round {round}: {address} is let in");
+            assert!(
+                post.stage.is_blocked(*address),
+                "round {round}: {address} is let in"
+            );
         }
         let [first, second] = [2 * round, 2 * round + 1].map(|number| attacker(number)[0]);
         let attack = post.stage.outside.run(|| scan(first, victim, 100..160));
@@ -46,19 +49,36 @@ fn killed_in_mid_attack_it_loses_nothing_older_than_a_second(test: &str, meter: 
         decided.push((first, id(&incident)));
         // The kill comes while another attack is judged: in some rounds before its block, in others after.
         let late = post.stage.outside.run(|| scan(second, victim, 100..160));
-        sensor.process.said().stir(Duration::from_millis(u64::from(round) * 4));
+        sensor
+            .process
+            .said()
+            .stir(Duration::from_millis(u64::from(round) * 4));
         sensor.kill();
         drop((attack, late));
     }
     let sensor = post.start();
-    let incidents: Vec<String> = post.json("incidents list --limit 500").iter().map(id).collect();
+    let incidents: Vec<String> = post
+        .json("incidents list --limit 500")
+        .iter()
+        .map(id)
+        .collect();
     let unique: BTreeSet<&String> = incidents.iter().collect();
     assert_eq!(unique.len(), incidents.len(), "no incident is there twice");
     let blocks = post.json("blocks list");
-    let targets: BTreeSet<&str> = blocks.iter().filter_map(|block| block["target"].as_str()).collect();
-    assert_eq!(targets.len(), blocks.len(), "no block is there twice: {blocks:?}");
+    let targets: BTreeSet<&str> = blocks
+        .iter()
+        .filter_map(|block| block["target"].as_str())
+        .collect();
+    assert_eq!(
+        targets.len(),
+        blocks.len(),
+        "no block is there twice: {blocks:?}"
+    );
     for (address, incident) in &decided {
-        assert!(unique.contains(incident), "the incident of {address} is lost");
+        assert!(
+            unique.contains(incident),
+            "the incident of {address} is lost"
+        );
         let known = post.json(&format!("explain {address}")).remove(0);
         let history = known["history"].as_array().expect("a list");
         // Its minute may be over by now; the record of it is not, and nothing was made of it twice.
@@ -66,8 +86,13 @@ fn killed_in_mid_attack_it_loses_nothing_older_than_a_second(test: &str, meter: 
         assert_eq!(history[0]["origin"], "detection", "{known}");
         assert_eq!(history[0]["incident"], **incident, "{known}");
     }
-    let recovered = blocks.iter().filter(|block| block["origin"] == "recovered").count();
-    println!("{test}: {KILLS} kills; {slowest:?} at most from element to record; {recovered} blocks recovered");
+    let recovered = blocks
+        .iter()
+        .filter(|block| block["origin"] == "recovered")
+        .count();
+    println!(
+        "{test}: {KILLS} kills; {slowest:?} at most from element to record; {recovered} blocks recovered"
+    );
     assert!(slowest < YOUNG, "recorded only after {slowest:?}");
     assert_eq!(post.garita("audit verify").code, 0);
     assert_eq!(sensor.process.said().count("unclean-stop"), 1);

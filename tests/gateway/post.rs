@@ -337,7 +337,10 @@ impl Sensor<'_> {
         let (post, object) = (self.post, object.to_string());
         self.until(&format!("the audit says {text:?} of {object:?}"), || {
             let audited = post.audited(&object);
-            audited.iter().any(|entry| entry.contains(text)).then_some(())
+            audited
+                .iter()
+                .any(|entry| entry.contains(text))
+                .then_some(())
         });
     }
 

@@ -13,11 +13,11 @@ pub(crate) const SERVER: [IpAddr; 2] = [v4(192, 0, 2, 10), v6(2, 0x10)];
 /// The gateway as the outside sees it.
 pub(crate) const GATEWAY: [IpAddr; 2] = [v4(203, 0, 113, 1), v6(1, 1)];
 /// The gateway's way out, which is a machine of the provider.
-pub(crate) const ROUTER: [IpAddr; 2] = [v4(203, 0, 113, 254), v6(1, 0xfe)];
+pub(crate) const ROUTER: [IpAddr; 2] = [v4(203, 0, 113, 14), v6(1, 0xfe)];
 /// Who attacks where nothing else is said; programs that do not bind send from here.
-pub(crate) const ATTACKER: [IpAddr; 2] = [v4(203, 0, 113, 66), v6(1, 0x66)];
+pub(crate) const ATTACKER: [IpAddr; 2] = [v4(203, 0, 113, 66), v6(4, 0x66)];
 /// The same, for attacks on the gateway itself.
-pub(crate) const NEIGHBOUR: [IpAddr; 2] = [v4(203, 0, 113, 67), v6(1, 0x67)];
+pub(crate) const NEIGHBOUR: [IpAddr; 2] = [v4(203, 0, 113, 67), v6(4, 0x67)];
 /// An innocent client.
 pub(crate) const CLIENT: [IpAddr; 2] = [v4(198, 51, 100, 7), v6(3, 7)];
 /// Where the server echoes what it is sent, over TCP and UDP.
@@ -42,17 +42,17 @@ const fn v4(a: u8, b: u8, c: u8, d: u8) -> IpAddr {
     IpAddr::V4(Ipv4Addr::new(a, b, c, d))
 }
 
-/// An address in one of the four networks: 1 is outside, 2 the server's, 3 the clients'.
+/// An address in one of the four networks: 1 is the way out, 2 the server's, 3 the clients', 4 the attackers'.
 const fn v6(network: u16, last: u16) -> IpAddr {
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, network, 0, 0, 0, 0, last))
 }
 
-/// One of forty further attackers: 203.0.113.100 and 2001:db8:1::100 upwards.
+/// One of forty further attackers: 203.0.113.100 and 2001:db8:4::100 upwards.
 pub(crate) fn attacker(number: u8) -> [IpAddr; 2] {
     assert!(number < 40, "there are forty");
     [
         v4(203, 0, 113, 100 + number),
-        v6(1, 0x100 + u16::from(number)),
+        v6(4, 0x100 + u16::from(number)),
     ]
 }
 
@@ -84,6 +84,14 @@ impl Stage {
         let pages = tempfile::tempdir().expect("a folder for the pages");
         let mut serve = server.command("python3");
         serve.args(["-c", SERVICES]).arg(pages.path());
+        // Attackers come from far away: for the gateway they are behind its way out.
+        let attackers = [ATTACKER, NEIGHBOUR]
+            .into_iter()
+            .chain((0..40).map(attacker));
+        for address in attackers.flatten() {
+            let length = if address.is_ipv4() { 32 } else { 128 };
+            outside.address("lo", &format!("{address}/{length}"));
+        }
         connect_wan(&outside, &gateway);
         join((&outside, "net"), (&clients, "net"));
         join((&gateway, "lan"), (&server, "lan"));
@@ -181,19 +189,11 @@ pub(crate) fn set_of(address: IpAddr) -> &'static str {
 /// Joins the gateway to the outside, with addresses and default routes.
 pub(crate) fn connect_wan(outside: &Namespace, gateway: &Namespace) {
     join((outside, "wan"), (gateway, "wan"));
-    outside.address("wan", "203.0.113.254/24");
+    outside.address("wan", "203.0.113.14/28");
     outside.address("wan", "2001:db8:1::fe/64");
-    for address in [ATTACKER, NEIGHBOUR]
-        .into_iter()
-        .chain((0..40).map(attacker))
-        .flatten()
-    {
-        let length = if address.is_ipv4() { 24 } else { 64 };
-        outside.address("wan", &format!("{address}/{length}"));
-    }
-    gateway.address("wan", "203.0.113.1/24");
+    gateway.address("wan", "203.0.113.1/28");
     gateway.address("wan", "2001:db8:1::1/64");
-    gateway.ip("route add default via 203.0.113.254");
+    gateway.ip("route add default via 203.0.113.14");
     gateway.ip("-6 route add default via 2001:db8:1::fe");
     let [from, from6] = ATTACKER;
     outside.ip(&format!(

@@ -17,9 +17,9 @@ use super::stage::{ECHO, WEB};
 use crate::netns::Namespace;
 
 /// Between two bytes of an idle conversation.
-const PACE: Duration = Duration::from_millis(50);
+const PACE: Duration = Duration::from_millis(300);
 /// A conversation without an answer for so long has stopped: several bytes, and their repetitions, were lost.
-const STOPPED: Duration = Duration::from_millis(1_500);
+const STOPPED: Duration = Duration::from_millis(2_000);
 
 /// Connects from an address.
 pub(crate) fn dial(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
