@@ -16,7 +16,7 @@ super::with_each_meter! {
 const SENDERS: u32 = 1_000_000;
 /// What the sensor may hold at most with its default settings, MiB: its tables are 70, the model, the lists, and the
 /// capture's buffer come on top.
-const MOST: u64 = 320;
+const MOST: u64 = 160;
 
 fn a_million_senders_cost_bounded_memory_and_hide_nobody(test: &str, meter: Meter) {
     let Some(post) = Post::new(test, meter, "") else {
