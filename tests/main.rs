@@ -21,6 +21,8 @@ mod meter;
 #[cfg(test)]
 mod netns;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod recording;
 #[cfg(test)]
 mod replay;

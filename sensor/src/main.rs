@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
-use sensor::config;
+use clap::{CommandFactory, Parser, Subcommand};
+use sensor::{config, firewall};
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;
@@ -59,6 +59,12 @@ enum Command {
     Audit(cli::audit::Arguments),
     /// Try the configuration and the model on embedded attacks and ordinary traffic; nothing on the machine is touched
     SelfTest(cli::self_test::Arguments),
+    /// Write man pages and shell completions, for the package
+    #[command(hide = true)]
+    Manual(cli::manual::Arguments),
+    /// Take table, blocks and programs out of the kernel, before the package is removed
+    #[command(hide = true)]
+    Withdraw,
 }
 
 fn main() -> ExitCode {
@@ -83,9 +89,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let file = arguments.config.as_deref();
+    // These read the configuration themselves, or must work where it does not.
     match &arguments.command {
         Command::Check => return cli::check::run(file),
         Command::Run => return cli::run::run(file),
+        Command::Manual(manual) => return cli::manual::run(manual, Arguments::command()),
+        Command::Withdraw => return cli::withdraw::run(&mut firewall::Nftables::open()?),
         _ => {}
     }
     let config = config::Config::load(file)?;
@@ -103,7 +112,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Review(arguments) => cli::review::run(&config, arguments),
         Command::Enforce(arguments) => cli::enforce::run(&config, arguments),
         Command::Audit(arguments) => cli::audit::run(&config, arguments),
-        Command::Check | Command::Run => Ok(()),
+        Command::Check | Command::Run | Command::Manual(_) | Command::Withdraw => Ok(()),
     }
 }
 

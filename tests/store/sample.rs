@@ -32,11 +32,13 @@ pub(crate) fn seconds(seconds: i64) -> Timestamp {
 
 /// The defaults with this file, and these lines of TOML.
 pub(crate) fn config(path: &Path, settings: &str) -> Config {
-    let path = HashMap::from([(
-        "GARITA__STORE__PATH".to_owned(),
-        path.to_str().unwrap().to_owned(),
-    )]);
-    Config::layered(settings, "the test", path).unwrap()
+    let broker = "mqtt://127.0.0.1";
+    let set = [
+        ("GARITA__STORE__PATH", path.to_str().unwrap()),
+        ("GARITA__REPORT__URL", broker),
+    ];
+    let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    Config::layered(settings, "the test", HashMap::from(set)).unwrap()
 }
 
 pub(crate) fn net(text: &str) -> IpNet {

@@ -14,7 +14,7 @@ mod director;
 mod forged;
 mod frames;
 mod golden;
-mod lease;
+pub(crate) mod lease;
 mod packages;
 mod play;
 mod running;

@@ -7,12 +7,16 @@
 )]
 
 mod demo;
+mod deny;
 mod ebpf;
 mod lab;
+mod package;
 mod provision;
 mod test;
 mod tidy;
+mod tool;
 mod train;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +36,8 @@ struct Arguments {
 enum Task {
     /// Build the sensor and show what it reports for a recorded attack
     Demo,
+    /// Check the dependencies' licences, sources and advisories
+    Deny,
     /// Build the kernel program
     Ebpf,
     /// Install everything the other tasks need, and do nothing else
@@ -55,6 +61,10 @@ enum Task {
     },
     /// Record captures of real tools against real servers, in network namespaces
     Lab(lab::Args),
+    /// Make the Debian package, with manual and completions, and check it
+    Package(package::Args),
+    /// Try the package on a Debian of its own: install, attack, upgrade, crash, remove
+    Trial(trial::Args),
 }
 
 fn main() -> ExitCode {
@@ -72,12 +82,15 @@ fn run(task: Task) -> Result<()> {
     shell.change_dir(root());
     match task {
         Task::Demo => demo::run(&shell),
+        Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
         Task::Provision => provision::everything(&shell).map(drop),
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Tidy => tidy::run(&shell),
         Task::Train { folders, arguments } => train::run(&shell, &folders, &arguments),
         Task::Lab(arguments) => lab::run(&arguments),
+        Task::Package(arguments) => package::run(&shell, &arguments),
+        Task::Trial(arguments) => trial::run(&shell, &arguments),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod flows;
 pub mod incidents;
 mod listing;
+pub mod manual;
 mod moment;
 mod progress;
 mod read;
@@ -23,6 +24,7 @@ pub mod self_test;
 pub mod status;
 mod table;
 pub mod train;
+pub mod withdraw;
 
 use std::io::{self, Write};
 

@@ -98,6 +98,16 @@ impl Link {
         }
     }
 
+    /// Throws away every message that is there.
+    pub(super) fn discard(&self) -> io::Result<()> {
+        loop {
+            match self.drain(|_| {}) {
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                other => return other,
+            }
+        }
+    }
+
     /// Hands over every message that is there; [`Errno::ENOBUFS`] where the kernel had to drop some.
     pub(super) fn drain(&self, mut each: impl FnMut(&[u8])) -> io::Result<()> {
         let mut buffer = vec![0; READ];

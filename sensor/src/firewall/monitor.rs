@@ -24,7 +24,7 @@ use crate::printable::printable;
 const HOLD: usize = 4 << 20;
 /// Different things that one transaction is reported to have changed; the rest is "and more".
 const WORDS: usize = 6;
-/// Deletions of one transaction that are told one by one. Whoever deletes more has flushed the set.
+/// Keys that one transaction may delete to release somebody, told one by one. Whoever deletes more has flushed the set.
 const DELETED: usize = 1_024;
 
 // Messages and attributes of linux/netfilter/nf_tables.h, which libc lacks.
@@ -121,7 +121,9 @@ impl Monitor {
         });
         match read {
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                // What is left of the transaction means nothing without what was lost.
+                // The kernel drops everything until what it holds has been read, and that means nothing without what
+                // is lost. Only then is it worth looking again: whatever comes later is told.
+                self.link.discard()?;
                 *transaction = Transaction::default();
                 let lost = "more was changed at once than could be followed: look again";
                 ready.push_back(Meddling::Tampered(lost.to_owned()));
@@ -142,6 +144,15 @@ enum Event {
 struct Transaction {
     tampered: Vec<String>,
     deleted: Vec<(Set, Key)>,
+    table: Fate,
+}
+
+/// Whether the table has outlived the transaction.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    #[default]
+    Stands,
+    Deleted,
 }
 
 impl Transaction {
@@ -153,7 +164,7 @@ impl Transaction {
         let name = |kind| printable(message.attributes.text(kind).unwrap_or("?")).into_owned();
         let said = match message.kind {
             libc::NFT_MSG_NEWTABLE => "the table was changed".to_owned(),
-            libc::NFT_MSG_DELTABLE => "the table was deleted".to_owned(),
+            libc::NFT_MSG_DELTABLE => return self.table = Fate::Deleted,
             libc::NFT_MSG_NEWCHAIN => format!("the chain {} was added or changed", name(3)),
             libc::NFT_MSG_DELCHAIN => format!("the chain {} was deleted", name(3)),
             libc::NFT_MSG_NEWRULE => format!("a rule was added to the chain {}", name(2)),
@@ -164,7 +175,7 @@ impl Transaction {
             libc::NFT_MSG_NEWSETELEM => format!("the set {} was added to", name(2)),
             libc::NFT_MSG_DELSETELEM => match elements(message.attributes) {
                 (Some(set @ (Set::Blocked(_) | Set::BlockedNet(_))), keys)
-                    if self.deleted.len() < 2 * DELETED =>
+                    if self.deleted.len() <= DELETED =>
                 {
                     return self.deleted.extend(keys.into_iter().map(|key| (set, key)));
                 }
@@ -179,6 +190,13 @@ impl Transaction {
 
     /// What the transaction comes to; `generation` ends it and says who made it.
     fn end(mut self, generation: &Message<'_>) -> Vec<Meddling> {
+        if self.table == Fate::Deleted {
+            self.deleted.clear();
+            self.tampered = vec!["the table was deleted".to_owned()];
+        }
+        if self.deleted.len() > DELETED {
+            self.deleted.clear();
+        }
         let mut found = Vec::new();
         let hosts = self
             .deleted

@@ -19,8 +19,14 @@ pub struct Machine {
 /// Reaches nf_tables and lists, which takes the same capability as changing.
 pub fn probe() -> Result<Machine, FirewallError> {
     let link = Link::open(0).map_err(FirewallError::to("open nf_tables"))?;
-    let tables = tables(&link, libc::NFPROTO_UNSPEC)
-        .map_err(FirewallError::to("list the tables of nf_tables"))?;
+    let act = "list the tables of nf_tables";
+    let tables = tables(&link, libc::NFPROTO_UNSPEC).map_err(|error| {
+        // Netlink's word for a part of netfilter that is neither built in nor loadable.
+        match error.raw_os_error() {
+            Some(libc::EINVAL) => FirewallError::Absent { act },
+            _ => FirewallError::to(act)(error),
+        }
+    })?;
     let found = flowtables(&link).map_err(FirewallError::to("list the flowtables of nf_tables"))?;
     let words =
         |(table, name): (String, String)| printable(&format!("{table} {name}")).into_owned();

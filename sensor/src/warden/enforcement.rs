@@ -102,12 +102,6 @@ impl Warden {
             self.lift(held, (SENSOR, "it was not confirmed in time"), now);
             return;
         }
-        self.keep(Entry::Released {
-            target,
-            at: now.wall,
-            by: SENSOR.to_owned(),
-            reason: "its time is over".to_owned(),
-        });
         // The kernel's own timeout has let it go; a forced block leaves a hole in what is allowed.
         if held.block.forced {
             self.rewrite_allowed(now);

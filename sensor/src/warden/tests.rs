@@ -285,14 +285,18 @@ fn lists_are_bounded_and_say_so() {
 fn what_was_decided_comes_back_with_the_time_it_has_left() {
     let mut fixture = fixture("");
     fixture.act(block("203.0.113.7", 600), 1_000).unwrap();
-    fixture.act(block("203.0.113.8", 60), 1_000).unwrap();
+    fixture.act(block("203.0.113.8", 700), 1_000).unwrap();
+    let release = Action::Release {
+        target: net("203.0.113.8"),
+        reason: String::new(),
+    };
+    fixture.act(release, 1_001).unwrap();
     let allow = Action::Allow {
         net: net("198.51.100.0/24"),
         ttl: Lifetime::Permanent,
         reason: String::new(),
     };
     fixture.act(allow, 1_000).unwrap();
-    fixture.warden.tick(at(1_099));
     let again = fixture.restart("", 1_100);
     assert_eq!(again.targets(), ["203.0.113.7"]);
     assert_eq!(again.warden.next_deadline(), Some(1_600 * SECOND));

@@ -1,0 +1,107 @@
+//! What the package installs beside the program: the unit as systemd judges it, the manual and the completions.
+//! No service is started here: `cargo xtask trial` does that, on a Debian of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::garita;
+use super::skip::skip;
+
+/// The most that `systemd-analyze security` may say, in tenths.
+const EXPOSURE: &str = "20";
+
+#[test]
+fn systemd_finds_no_fault_in_the_unit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // systemd wants the program to exist, and finds no manual that is not installed.
+    let program = folder.path().join("garita");
+    fs::write(&program, "#!/bin/sh\n").expect("a program");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&program, mode).expect("a program that can be run");
+    let text = fs::read_to_string(unit()).expect("the unit is there");
+    let text = text.replace("/usr/bin/garita", program.to_str().expect("UTF-8"));
+    let copy = folder.path().join("garita.service");
+    fs::write(&copy, text).expect("a copy of the unit");
+    let arguments = ["verify", "--man=no"];
+    let Some(output) = analyze("systemd_finds_no_fault_in_the_unit", &arguments, &copy) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(
+        !said(&output).contains("garita.service"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn the_unit_exposes_little() {
+    let threshold = format!("--threshold={EXPOSURE}");
+    let arguments = ["security", "--offline=true", "--no-pager", &threshold];
+    let Some(output) = analyze("the_unit_exposes_little", &arguments, &unit()) else {
+        return;
+    };
+    assert!(output.status.success(), "{}", said(&output));
+}
+
+#[test]
+fn the_manual_has_a_page_for_every_command_a_person_calls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = garita::garita(&["manual", folder.path().to_str().expect("UTF-8")]);
+    assert_eq!(run.code, 0, "{}", run.said);
+    let help = garita::garita(&["--help"]).out;
+    let commands: Vec<&str> = help
+        .lines()
+        .skip_while(|line| !line.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|line| line.starts_with("  "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .collect();
+    assert!(commands.len() > 4, "{help}");
+    let completions = ["garita.bash", "_garita", "garita.fish"]
+        .map(|name| read(&folder.path().join("completions").join(name)));
+    for command in commands {
+        let page = folder
+            .path()
+            .join("man1")
+            .join(format!("garita-{command}.1"));
+        assert!(read(&page).contains(".SH SYNOPSIS"), "{command}");
+        for text in &completions {
+            assert!(text.contains(command), "{command} is not completed");
+        }
+    }
+    let first = read(&folder.path().join("man1/garita.1"));
+    assert!(first.contains(".SH \"EXIT STATUS\""), "{first}");
+    for text in completions.iter().chain([&first]) {
+        assert!(!text.contains("withdraw"), "a hidden command is shown");
+    }
+    let settings = read(&folder.path().join("man5/garita.toml.5"));
+    assert!(settings.contains("policy.block_ttl"), "{settings}");
+}
+
+fn unit() -> PathBuf {
+    garita::root().join("packaging/garita.service")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// What `systemd-analyze` says; nothing, and a note, where there is none.
+fn analyze(test: &str, arguments: &[&str], unit: &Path) -> Option<Output> {
+    let output = Command::new("systemd-analyze")
+        .args(arguments)
+        .arg(unit)
+        .output();
+    if output.is_err() {
+        skip(test, "there is no systemd-analyze");
+    }
+    output.ok()
+}
+
+fn said(output: &Output) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    text(&output.stdout) + &text(&output.stderr)
+}

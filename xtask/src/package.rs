@@ -1,0 +1,133 @@
+//! Makes the Debian package. What is in it stands in `sensor/Cargo.toml`, and what its scripts do in `packaging/`; here
+//! is only the order in which its parts are made.
+
+mod cross;
+mod notices;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+use crate::provision::{self, Package, package};
+use crate::tool::Tool;
+use crate::{ebpf, target};
+
+/// Makes the Debian package and checks it.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Debian's revision, after the program's version: a higher one is an upgrade
+    #[arg(long, default_value_t = 1)]
+    revision: u32,
+    /// The machine it is for
+    #[arg(long, value_enum, default_value_t = Architecture::Amd64)]
+    architecture: Architecture,
+}
+
+/// What Debian calls the machines that Garita is packaged for.
+#[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Architecture {
+    Amd64,
+    Arm64,
+}
+
+const DEB: Tool = Tool {
+    name: "cargo-deb",
+    version: "3.8.0",
+    why: "puts the package together",
+};
+
+const NEEDED: &[Package] = &[
+    package(
+        "dpkg-dev",
+        "finds the libraries that the package depends on",
+    ),
+    package("lintian", "checks the package against Debian's policy"),
+];
+
+/// Names the kernel program that the build embeds.
+const OBJECT: &str = "GARITA_METER_OBJECT";
+
+/// Makes what `arguments` ask for and says where it is.
+pub(crate) fn run(shell: &Shell, arguments: &Args) -> Result<()> {
+    let package = build(shell, arguments.architecture, arguments.revision)?;
+    let size = package
+        .metadata()
+        .with_context(|| format!("{} was not made", package.display()))?
+        .len();
+    println!("Package: {} ({size} bytes)", package.display());
+    Ok(())
+}
+
+/// Makes the package and returns where it is.
+pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) -> Result<PathBuf> {
+    provision::packages(shell, provision::BUILD)?;
+    provision::packages(shell, NEEDED)?;
+    let deb = DEB.get(shell)?;
+    let object = ebpf::build(shell)?;
+    let host = compile(shell, &object)?;
+    let (triple, folder) = match architecture {
+        Architecture::Amd64 => (None, target().join("release")),
+        Architecture::Arm64 => {
+            let folder = cross::compile(shell, &object)?;
+            (Some(cross::TRIPLE), folder)
+        }
+    };
+    describe(shell, &host, &folder.join("manual"))?;
+
+    let made = target().join("package");
+    shell.create_dir(&made)?;
+    let revision = revision.to_string();
+    let cross: Vec<&str> = triple
+        .iter()
+        .flat_map(|triple| ["--target", triple])
+        .collect();
+    cmd!(
+        shell,
+        "{deb} --package sensor --no-build {cross...} --deb-revision {revision} --output {made}"
+    )
+    .envs(triple.map(|_| cross::environment()).unwrap_or_default())
+    .run()
+    .context("the package cannot be put together")?;
+    let version = env!("CARGO_PKG_VERSION");
+    let name = match architecture {
+        Architecture::Amd64 => "amd64",
+        Architecture::Arm64 => "arm64",
+    };
+    let package = made.join(format!("garita_{version}-{revision}_{name}.deb"));
+    ensure!(
+        package.is_file(),
+        "{} is not what cargo-deb has made",
+        package.display()
+    );
+    // Whoever runs this in a container is root, which lintian dislikes and here does no harm.
+    cmd!(shell, "lintian --allow-root --fail-on error {package}")
+        .run()
+        .context("lintian found errors in the package")?;
+    Ok(package)
+}
+
+/// Builds the program with the kernel program inside.
+fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
+    cmd!(shell, "cargo build --release --package sensor --bin garita")
+        .env(OBJECT, object)
+        .run()
+        .context("the sensor does not build")?;
+    Ok(target().join("release/garita"))
+}
+
+/// Writes what the program says about itself: manual, completions, and the notices of what it contains.
+fn describe(shell: &Shell, program: &Path, manual: &Path) -> Result<()> {
+    shell.remove_path(manual)?;
+    cmd!(shell, "{program} manual {manual}")
+        .run()
+        .context("the manual cannot be written")?;
+    let notices = manual.join("third-party.txt");
+    shell.write_file(&notices, notices::read(shell)?)?;
+    for folder in ["man1", "man5"] {
+        let pages = shell.read_dir(manual.join(folder))?;
+        cmd!(shell, "gzip --best --no-name {pages...}").run()?;
+    }
+    cmd!(shell, "gzip --best --no-name {notices}").run()?;
+    Ok(())
+}
