@@ -84,6 +84,15 @@ pub(crate) fn ask(from: IpAddr, server: IpAddr) -> io::Result<usize> {
     socket.recv(&mut [0; 512])
 }
 
+/// Whether a byte sent now is echoed.
+pub(crate) fn is_echoed(stream: &mut TcpStream) -> bool {
+    stream
+        .set_read_timeout(Some(STOPPED))
+        .expect("it is more than nothing");
+    let echoed = stream.write_all(b"x");
+    echoed.and_then(|()| stream.read_exact(&mut [0])).is_ok()
+}
+
 /// A long conversation: a byte now and then, and its echo.
 pub(crate) struct Talk {
     echoes: Receiver<()>,
@@ -98,16 +107,10 @@ impl Talk {
         let (heard, echoes) = mpsc::channel();
         let stream = namespace.run(|| dial(from, SocketAddr::new(to, ECHO)));
         let mut stream = stream.unwrap_or_else(|error| panic!("{from} reaches {to}: {error}"));
-        stream
-            .set_read_timeout(Some(STOPPED))
-            .expect("it is more than nothing");
         let thread = thread::spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PACE) {
-                let echoed = stream
-                    .write_all(b"x")
-                    .and_then(|()| stream.read_exact(&mut [0]));
                 // Without an answer there is nothing to tell; the kernel goes on repeating the byte.
-                if echoed.is_ok() && heard.send(()).is_err() {
+                if is_echoed(&mut stream) && heard.send(()).is_err() {
                     return;
                 }
             }
