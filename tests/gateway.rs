@@ -5,8 +5,10 @@ mod forged;
 mod lines;
 mod post;
 mod process;
+mod sensor;
 mod stage;
 mod talk;
+mod tools;
 
 mod attack;
 mod benign;

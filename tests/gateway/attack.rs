@@ -4,9 +4,11 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use super::lines::Lines;
-use super::post::{Meter, Post, Sensor, hydra, nmap};
+use super::post::{Meter, Post};
+use super::sensor::Sensor;
 use super::stage::{ATTACKER, CLIENT, ECHO, GATEWAY, NEIGHBOUR, SERVER, attacker};
 use super::talk::{Talk, dial, is_echoed};
+use super::tools::{hydra, nmap};
 
 super::with_each_meter! {
     a_port_scan_is_blocked_while_it_runs_and_explained

@@ -7,9 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::forged::flood;
-use super::post::{Meter, Post, Sensor, hydra, nmap};
+use super::post::{Meter, Post};
+use super::sensor::Sensor;
 use super::stage::{ATTACKER, CLIENT, DOWNLOAD, SERVER, WEB, attacker};
 use super::talk::{Talk, ask, dial, visit};
+use super::tools::{hydra, nmap};
 
 super::with_each_meter! {
     clients_beside_an_attack_are_served_and_never_blocked

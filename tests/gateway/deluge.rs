@@ -5,8 +5,9 @@ use std::thread;
 use std::time::Instant;
 
 use super::forged::flood;
-use super::post::{Meter, Post, hydra};
+use super::post::{Meter, Post};
 use super::stage::{ATTACKER, SERVER};
+use super::tools::hydra;
 
 super::with_each_meter! {
     a_million_senders_cost_bounded_memory_and_hide_nobody

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// The longest anything is waited for: the machine may be busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long something that comes without a word of anybody may go unnoticed.
+pub(crate) const LOOK: Duration = Duration::from_millis(25);
+
 /// Lines that several threads add to and wait for.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Said>);

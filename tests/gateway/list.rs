@@ -1,8 +1,9 @@
 //! Blocks by hand that undo themselves, and networks that are blocked whole.
 
-use super::post::{Meter, Post, hydra};
+use super::post::{Meter, Post};
 use super::stage::{CLIENT, SERVER, attacker};
 use super::talk::Talk;
+use super::tools::hydra;
 
 super::with_each_meter! {
     a_block_undoes_itself_unless_it_is_confirmed

@@ -3,8 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::post::{Meter, Post, Sensor};
+use super::post::{Meter, Post};
 use super::process::Process;
+use super::sensor::Sensor;
 use super::stage::{SERVER, attacker, set_of};
 use super::talk::{Talk, scan};
 

@@ -5,25 +5,21 @@ use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::lines::{Lines, PATIENCE};
+use super::lines::{LOOK, Lines, PATIENCE};
 use super::process::Process;
+use super::sensor::Sensor;
 use super::stage::Stage;
 use crate::garita::{self, Run};
 use crate::skip::skip;
 
 /// Where metrics are read, in the gateway alone.
 const METRICS: &str = "127.0.0.1:9760";
-/// How long something that comes without a word of the sensor may go unnoticed.
-const LOOK: Duration = Duration::from_millis(25);
-
 /// Which meter watches.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meter {
@@ -53,9 +49,9 @@ impl Meter {
 /// A stage and a sensor's files at its gateway. They outlast the sensor, which may be started again and again.
 pub(crate) struct Post {
     pub(crate) stage: Stage,
-    folder: TempDir,
+    pub(super) folder: TempDir,
     meter: Meter,
-    notices: Lines,
+    pub(super) notices: Lines,
     notify: UnixDatagram,
     /// Commands of a shell in the sensor's own mount namespace, before it starts.
     before: String,
@@ -264,143 +260,4 @@ impl Drop for Post {
         // The reader waits for a message; this is the last one it gets.
         let _ = self.notify.shutdown(std::net::Shutdown::Both);
     }
-}
-
-/// A running sensor.
-pub(crate) struct Sensor<'a> {
-    post: &'a Post,
-    pub(crate) process: Process,
-    /// From its start until it was ready.
-    pub(crate) started: Duration,
-}
-
-impl Sensor<'_> {
-    /// Looks again whenever the sensor says something, and now and then, until something is there.
-    pub(crate) fn until<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(self.process.is_running(), "garita ended before {what}");
-            assert!(Instant::now() < end, "it never came to this: {what}");
-            self.process.said().stir(LOOK);
-        }
-    }
-
-    /// Waits until the kernel keeps an address out.
-    pub(crate) fn until_blocked(&mut self, address: IpAddr) {
-        let post = self.post;
-        let what = format!("the kernel keeps {address} out");
-        self.until(&what, || post.stage.is_blocked(address).then_some(()));
-    }
-
-    /// Waits until a person is asked about an address, and nobody has blocked it.
-    pub(crate) fn until_reviewed(&mut self, address: IpAddr) -> Value {
-        let post = self.post;
-        let what = format!("somebody is asked about {address}");
-        let review = self.until(&what, || post.review(address));
-        assert!(!post.stage.is_blocked(address), "{address} is blocked");
-        review
-    }
-
-    /// Waits until a condition stands.
-    pub(crate) fn until_standing(&mut self, name: &str) {
-        let post = self.post;
-        self.until(name, || {
-            post.conditions()
-                .iter()
-                .any(|found| found == name)
-                .then_some(())
-        });
-    }
-
-    /// Waits until a condition does not stand.
-    pub(crate) fn until_cleared(&mut self, name: &str) {
-        let post = self.post;
-        let gone = || !post.conditions().iter().any(|found| found == name);
-        self.until(&format!("{name} passes"), || gone().then_some(()));
-    }
-
-    /// Waits for the next message to systemd that holds `text`, after the first `skipped` ever.
-    pub(crate) fn until_told(&self, text: &str, skipped: usize) {
-        let told = self.post.was_told(text, skipped);
-        assert!(
-            told,
-            "systemd is not told {text}:\n{}",
-            self.post.notices.text()
-        );
-    }
-
-    /// Waits until the audit tells something of an object; nobody waits for the disk, so it comes a moment later.
-    pub(crate) fn until_audited(&mut self, object: impl ToString, text: &str) {
-        let (post, object) = (self.post, object.to_string());
-        self.until(&format!("the audit says {text:?} of {object:?}"), || {
-            let audited = post.audited(&object);
-            audited
-                .iter()
-                .any(|entry| entry.contains(text))
-                .then_some(())
-        });
-    }
-
-    /// How many messages systemd has been told.
-    pub(crate) fn told(&self) -> usize {
-        self.post.notices.len()
-    }
-
-    /// Ends it as systemd does.
-    pub(crate) fn stop(mut self) -> ExitStatus {
-        self.process.signal(Signal::SIGTERM);
-        self.process.ended()
-    }
-
-    /// Ends it as nobody should.
-    pub(crate) fn kill(mut self) {
-        self.process.signal(Signal::SIGKILL);
-        self.process.ended();
-    }
-
-    /// Memory it holds, in KiB: resident now, and the most so far.
-    pub(crate) fn memory(&self) -> [u64; 2] {
-        let status = format!("/proc/{}/status", self.process.pid());
-        let status = std::fs::read_to_string(status).expect("it runs");
-        ["VmRSS:", "VmHWM:"].map(|key| {
-            let line = status.lines().find(|line| line.starts_with(key));
-            let words = line.and_then(|line| line.split_whitespace().nth(1));
-            words
-                .and_then(|word| word.parse().ok())
-                .expect("the kernel counts in KiB")
-        })
-    }
-}
-
-/// A command of the outside.
-pub(crate) fn nmap(post: &Post, arguments: &str) -> Process {
-    attack(post, "nmap", arguments)
-}
-
-/// Guesses passwords with hydra: four at a time, which is what it takes for ssh.
-pub(crate) fn hydra(post: &Post, server: IpAddr) -> Process {
-    let words = post.path("words");
-    let list: String = (0..400).map(|number| format!("secret{number}\n")).collect();
-    std::fs::write(&words, list).expect("the folder can be written");
-    let (family, host) = match server {
-        IpAddr::V4(_) => ("-4", server.to_string()),
-        IpAddr::V6(_) => ("-6", format!("[{server}]")),
-    };
-    let words = words.display();
-    attack(
-        post,
-        "hydra",
-        &format!("{family} -I -l alice -P {words} -t 4 ssh://{host}"),
-    )
-}
-
-fn attack(post: &Post, program: &str, arguments: &str) -> Process {
-    let mut command: Command = post.stage.outside.command(program);
-    command
-        .args(arguments.split(' '))
-        .current_dir(post.folder.path());
-    Process::start(program, command)
 }

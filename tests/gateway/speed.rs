@@ -4,9 +4,10 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::attack::attempts;
-use super::post::{Meter, Post, hydra, nmap};
+use super::post::{Meter, Post};
 use super::process::Process;
 use super::stage::{ATTACKER, SERVER, attacker};
+use super::tools::{hydra, nmap};
 
 super::with_each_meter! {
     scanners_are_shut_out_within_a_second_and_searchers_within_ten_attempts

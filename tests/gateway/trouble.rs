@@ -6,7 +6,8 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::post::{Meter, Post, Sensor};
+use super::post::{Meter, Post};
+use super::sensor::Sensor;
 use super::stage::{SERVER, attacker, connect_wan};
 use super::talk::scan;
 use crate::skip::skip;
