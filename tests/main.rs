@@ -9,6 +9,8 @@ mod firewall;
 #[cfg(test)]
 mod garita;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod learning;

@@ -91,12 +91,13 @@ pub struct Engine {
 impl Engine {
     /// An engine that suspects nobody.
     pub fn new(model: Arc<Model>, policy: Policy, settings: &Settings) -> Self {
+        let custody = Custody::new(settings.max_addresses.max(policy.max_blocks()));
         Self {
             model,
             policy,
+            custody,
             auth_ports: settings.auth_ports.clone(),
             evidence: Table::new([settings.max_addresses]),
-            custody: Custody::new(settings.max_addresses),
             victims: Victims::default(),
             orders: VecDeque::new(),
             scored: 0,

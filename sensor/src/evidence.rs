@@ -27,6 +27,9 @@ const FLOOD_FLOWS: u32 = 256;
 const FLOOD_ONE_SIDED: u32 = 4;
 /// Answered flows left open that look like holding a server's connections.
 const HELD_FLOWS: u32 = 8;
+/// A connection that is held is older than this, microseconds: one that has just been opened waits for its answer, and
+/// a hundred downloads begin alike.
+const HELD_FOR: u64 = 5_000_000;
 /// Log-odds at which a record is as good as none.
 const FORGOTTEN: f32 = 0.05;
 
@@ -73,6 +76,7 @@ impl Grounds {
         if tcp
             && snapshot.flow.is(state::PROVEN)
             && held >= HELD_FLOWS
+            && snapshot.time.saturating_sub(snapshot.flow.first) >= HELD_FOR
             && snapshot.pair.attempts.saturating_sub(snapshot.pair.closed) >= HELD_FLOWS
         {
             grounds.add(Class::SlowDos);

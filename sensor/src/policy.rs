@@ -124,6 +124,11 @@ impl Policy {
         self.ledger.offences(address, now)
     }
 
+    /// Blocks in force at once.
+    pub fn max_blocks(&self) -> usize {
+        self.settings.max_blocks.size()
+    }
+
     /// The offenders remembered in a prefix.
     pub fn offenders(&self, net: IpNet) -> impl Iterator<Item = IpAddr> {
         self.ledger.offenders(net)

@@ -15,7 +15,9 @@ const MAX_NETWORKS: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Custody {
     held: HashMap<(IpAddr, Matter), Term>,
-    queue: BTreeSet<(u64, IpAddr, Matter)>,
+    /// In the order of their release; apart, so that the next pause to be forgotten is found at once.
+    blocked: BTreeSet<Place>,
+    paused: BTreeSet<Place>,
     cap: usize,
     /// Prefixes that are blocked, and until when; few, so they are looked through.
     networks: Vec<(IpNet, Term)>,
@@ -35,12 +37,16 @@ enum Matter {
     Paused(Class),
 }
 
+/// When somebody is released, who, and from what.
+type Place = (u64, IpAddr, Matter);
+
 impl Custody {
     /// Nobody held, and at most `cap` at once.
     pub(super) fn new(cap: usize) -> Self {
         Self {
             held: HashMap::new(),
-            queue: BTreeSet::new(),
+            blocked: BTreeSet::new(),
+            paused: BTreeSet::new(),
             cap: cap.max(1),
             networks: Vec::new(),
         }
@@ -65,7 +71,7 @@ impl Custody {
         if is_host(&target) {
             let matter = (target.addr(), Matter::Blocked);
             if let Some(term) = self.held.remove(&matter) {
-                self.queue.remove(&(term.until, matter.0, matter.1));
+                self.blocked.remove(&(term.until, matter.0, matter.1));
             }
         } else {
             self.networks.retain(|(net, _)| *net != target);
@@ -106,35 +112,38 @@ impl Custody {
         if let Some(over) = self.networks.iter().position(|(_, term)| term.until <= now) {
             return Some((self.networks.swap_remove(over).0, true));
         }
-        let &(until, address, matter) = self.queue.first()?;
+        let firsts = [self.blocked.first(), self.paused.first()];
+        let &(until, address, matter) = firsts.into_iter().flatten().min()?;
         if until > now {
             return None;
         }
-        self.queue.pop_first();
+        self.queue(matter).pop_first();
         self.held.remove(&(address, matter));
         Some((address.into(), matter == Matter::Blocked))
     }
 
     fn hold(&mut self, (address, matter): (IpAddr, Matter), mut term: Term) {
         if let Some(before) = self.held.get(&(address, matter)) {
-            self.queue.remove(&(before.until, address, matter));
             term.since = before.since;
+            let place = (before.until, address, matter);
+            self.queue(matter).remove(&place);
         }
         self.held.insert((address, matter), term);
-        self.queue.insert((term.until, address, matter));
+        self.queue(matter).insert((term.until, address, matter));
         // A pause forgotten early costs a repeated incident, a block forgotten early an offender that is judged unheard.
-        if self.queue.len() > self.cap {
-            let pause = |entry: &&(u64, IpAddr, Matter)| entry.2 != Matter::Blocked;
-            let dropped = self
-                .queue
-                .iter()
-                .find(pause)
-                .or(self.queue.first())
-                .copied();
-            if let Some((until, address, matter)) = dropped {
-                self.queue.remove(&(until, address, matter));
+        if self.held.len() > self.cap {
+            let dropped = self.paused.pop_first();
+            let dropped = dropped.or_else(|| self.blocked.pop_first());
+            if let Some((_, address, matter)) = dropped {
                 self.held.remove(&(address, matter));
             }
+        }
+    }
+
+    fn queue(&mut self, matter: Matter) -> &mut BTreeSet<Place> {
+        match matter {
+            Matter::Blocked => &mut self.blocked,
+            Matter::Paused(_) => &mut self.paused,
         }
     }
 }

@@ -1,0 +1,167 @@
+//! Attacks with real tools, through the gateway and on the gateway itself: blocked while they run, and explained.
+
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::lines::Lines;
+use super::post::{Meter, Post};
+use super::sensor::Sensor;
+use super::stage::{ATTACKER, CLIENT, ECHO, GATEWAY, NEIGHBOUR, SERVER, attacker};
+use super::talk::{Talk, dial, is_echoed};
+use super::tools::{hydra, nmap};
+
+super::with_each_meter! {
+    a_port_scan_is_blocked_while_it_runs_and_explained
+    an_open_connection_of_the_attacker_stops_and_nobody_elses
+    a_password_search_is_blocked_within_ten_attempts
+}
+
+fn a_port_scan_is_blocked_while_it_runs_and_explained(test: &str, meter: Meter) {
+    let Some(post) = Post::new(test, meter, "") else {
+        return;
+    };
+    let mut sensor = post.start();
+    for (number, victim) in (0..).zip(SERVER.into_iter().chain(GATEWAY)) {
+        let attacker = attacker(number)[usize::from(victim.is_ipv6())];
+        let family = if victim.is_ipv6() { "-6 " } else { "" };
+        let scan = format!("{family}-n -Pn -sS -S {attacker} -e wan -p 1-5000 {victim}");
+        let mut nmap = nmap(&post, &scan);
+        sensor.until_blocked(attacker);
+        assert!(nmap.is_running(), "the scan is still on its way");
+        assert_told(&post, &mut sensor, (attacker, "scan"));
+    }
+}
+
+fn an_open_connection_of_the_attacker_stops_and_nobody_elses(test: &str, meter: Meter) {
+    let Some(post) = Post::new(test, meter, "") else {
+        return;
+    };
+    // Open from before the sensor came, and quiet: who is seen to talk might have its name used by somebody else, and
+    // would be reviewed for a half-open scan.
+    let mut own = [0, 1].map(|family| {
+        let to = SocketAddr::new(SERVER[family], ECHO);
+        let dialled = post.stage.outside.run(|| dial(ATTACKER[family], to));
+        dialled.expect("the server answers")
+    });
+    for stream in &mut own {
+        assert!(is_echoed(stream), "nothing is blocked yet");
+    }
+    let mut sensor = post.start();
+    for (family, stream) in own.iter_mut().enumerate() {
+        let (server, attacker) = (SERVER[family], ATTACKER[family]);
+        let other = Talk::open(&post.stage.clients, CLIENT[family], server);
+        let option = ["", "-6 "][family];
+        let scan = format!("{option}-n -Pn -sS -S {attacker} -e wan -p 1-5000 {server}");
+        let mut nmap = nmap(&post, &scan);
+        sensor.until_blocked(attacker);
+        assert!(nmap.is_running(), "the scan is still on its way");
+        assert!(!is_echoed(stream), "{attacker} still gets answers");
+        assert!(other.flows(), "a client's conversation goes on");
+    }
+}
+
+fn a_password_search_is_blocked_within_ten_attempts(test: &str, meter: Meter) {
+    let Some(post) = Post::new(test, meter, "") else {
+        return;
+    };
+    let inside = post.stage.sshd(&post.stage.server);
+    let edge = post.stage.sshd(&post.stage.gateway);
+    let mut sensor = post.start();
+    let searches: Vec<_> = SERVER
+        .into_iter()
+        .chain(GATEWAY)
+        .map(|victim| hydra(&post, victim))
+        .collect();
+    let searchers = ATTACKER.into_iter().chain(NEIGHBOUR);
+    let logs = [&inside, &inside, &edge, &edge];
+    for attacker in searchers.clone() {
+        sensor.until_blocked(attacker);
+    }
+    for mut search in searches {
+        assert!(search.is_running(), "the search is still on its way");
+    }
+    for (attacker, sshd) in searchers.zip(logs) {
+        let attempts = attempts(sshd.said(), (attacker, 0));
+        println!("{test}: {attempts} attempts of {attacker}");
+        assert!(attempts <= 10, "{attempts} attempts of {attacker}");
+        assert_told(&post, &mut sensor, (attacker, "brute-force"));
+    }
+    // The gateway's own addresses are exempt, and save nobody who attacks them.
+    for (attacker, gateway) in NEIGHBOUR.into_iter().zip(GATEWAY) {
+        let safe = post.json(&format!("allow check {gateway}")).remove(0);
+        assert!(
+            safe["exempt"]
+                .as_str()
+                .is_some_and(|why| why.contains("our own")),
+            "{safe}"
+        );
+        let knock =
+            || TcpStream::connect_timeout(&SocketAddr::new(gateway, 22), Duration::from_secs(1));
+        let answer = post.stage.outside.run(knock);
+        assert!(answer.is_err(), "{attacker} still reaches {gateway}");
+    }
+}
+
+/// Failed passwords of an address after the first `skipped` lines, once the server has judged those under way: it takes
+/// its time over each.
+pub(super) fn attempts(log: &Lines, (attacker, skipped): (IpAddr, usize)) -> usize {
+    let from = format!("from {attacker} ");
+    while log
+        .find(&from, (log.len(), Duration::from_secs(3)))
+        .is_some()
+    {}
+    let text = log.text();
+    let failed = text
+        .lines()
+        .skip(skipped)
+        .filter(|line| line.contains("Failed password"));
+    failed.filter(|line| line.contains(&from)).count()
+}
+
+/// Demands that the list, the explanation and the incident say in words why an address is blocked.
+fn assert_told(post: &Post, sensor: &mut Sensor, (attacker, class): (IpAddr, &str)) {
+    let block = post.block(attacker).expect("it is on the list");
+    assert_eq!(block["state"], "enforced", "{block}");
+    assert_eq!(block["origin"], "detection", "{block}");
+    assert_eq!(block["class"], class, "{block}");
+    let list = post.done("blocks list");
+    let row = list
+        .lines()
+        .find(|line| line.contains(&attacker.to_string()));
+    assert!(row.is_some_and(|row| row.contains(class)), "{list}");
+
+    let why = post.done(&format!("explain {attacker}"));
+    let verdict = format!("{attacker} is blocked: the kernel drops its traffic.");
+    assert!(why.starts_with(&verdict), "{why}");
+    for part in [
+        class,
+        "detection",
+        "until ",
+        &format!("garita blocks remove {attacker}"),
+    ] {
+        assert!(why.contains(part), "{part:?} is not in:\n{why}");
+    }
+
+    // Nobody waits for the disk: it is recorded a moment later.
+    let incidents = sensor.until("the incident is recorded", || {
+        let incidents = post.incidents(attacker);
+        (!incidents.is_empty()).then_some(incidents)
+    });
+    let [incident] = &incidents[..] else {
+        panic!("one incident of {attacker}: {incidents:?}");
+    };
+    assert_eq!(incident["event"]["outcome"], "success", "{incident}");
+    assert_eq!(incident["garita"]["outcome"], "enforced", "{incident}");
+    let id = incident["event"]["id"].as_str().expect("an id");
+    let story = post.done(&format!("incidents show {id}"));
+    let told = incident["message"].as_str().expect("a message");
+    for part in [
+        told,
+        class,
+        "What spoke most for it:",
+        &attacker.to_string(),
+    ] {
+        assert!(story.contains(part), "{part:?} is not in:\n{story}");
+    }
+    assert_eq!(block["incident"], id, "the block names its incident");
+}
