@@ -1,6 +1,7 @@
 //! What the sensor says of itself: the log, in the journal or on stderr, and the metrics. It must not name an address
 //! in a metric, nor log per packet.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,9 @@ use crate::watch::Figures;
 
 /// From a packet to its element in the kernel: a millisecond is good, a second is the promise.
 const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+
+/// What policy can conclude, as it is counted.
+const DECISIONS: [&str; 4] = ["watch", "alert", "review", "block"];
 
 /// Sends the log to the journal where systemd started us, else to stderr. `RUST_LOG` chooses what is said there.
 pub fn init() {
@@ -105,6 +109,17 @@ impl Metrics {
             .decisions
             .get_or_create(&Decided { class, decision })
             .inc();
+    }
+
+    /// The decisions so far, as `scan/block`.
+    pub fn decisions(&self) -> BTreeMap<String, u64> {
+        let classes = Class::ALL.into_iter().map(Class::as_str);
+        let each = classes.flat_map(|class| DECISIONS.map(|decision| Decided { class, decision }));
+        let counted = each.filter_map(|decided| {
+            let count = self.0.decisions.get(&decided)?.get();
+            Some((format!("{}/{}", decided.class, decided.decision), count))
+        });
+        counted.collect()
     }
 
     /// Says how many blocks there are.

@@ -168,7 +168,7 @@ fn capture(done: &AtomicBool, ready: &mpsc::Sender<()>) -> Result<Seen> {
     };
     let limits = Limits {
         seed: 7,
-        flood_guard: sensor::replay::FLOOD_GUARD,
+        flood_guard: 4_096,
         reserved: 0,
     };
     let mut plane = DataPlane::new(caps, limits);

@@ -20,6 +20,9 @@ const LIFELESS: u64 = 15_000_000;
 /// Losses are a condition until there have been none for this long, microseconds.
 const DROPS_CALM: u64 = 60_000_000;
 
+/// How often the messages that wait for the broker are counted, microseconds.
+const COUNT_EVERY: u64 = 5_000_000;
+
 /// What it remembers from one turn to the next.
 pub(super) struct Clockwork<'a> {
     parts: &'a Parts,
@@ -27,6 +30,7 @@ pub(super) struct Clockwork<'a> {
     begun: u64,
     lost: u64,
     losing: u64,
+    next_count: u64,
 }
 
 /// Losses that are no news: what carries no IP, and what the tables are there to bound.
@@ -43,6 +47,7 @@ impl<'a> Clockwork<'a> {
             begun: Moment::now().micros,
             lost: 0,
             losing: 0,
+            next_count: 0,
         }
     }
 
@@ -53,9 +58,19 @@ impl<'a> Clockwork<'a> {
         let figures = self.parts.vital.figures();
         self.judge_capture(&figures, now);
         self.judge_store(now);
+        self.count_outbox(now);
         self.parts.metrics.set_figures(figures);
         if self.all_alive(now) {
             tell(&[NotifyState::Watchdog]);
+        }
+    }
+
+    /// Asked elsewhere, because the answer waits for the disk.
+    fn count_outbox(&mut self, now: Moment) {
+        if now.micros >= self.next_count {
+            self.next_count = now.micros + COUNT_EVERY;
+            let vital = self.parts.vital.clone();
+            drop(tokio::task::spawn_blocking(move || vital.count_queued()));
         }
     }
 

@@ -1,5 +1,6 @@
 //! Everything the daemon is made of, assembled and taken apart. What each part does is its own affair.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,9 +19,10 @@ use crate::condition::{Conditions, Name};
 use crate::config::{Config, FirewallMode};
 use crate::control::{self, ModelStatus};
 use crate::firewall::{Firewall, Monitor, Stopper};
-use crate::incident::Book;
+use crate::incident::{Book, Teller};
 use crate::model::Named;
 use crate::policy::Surroundings;
+use crate::report::{self, Contact};
 use crate::store::{Entry, Store};
 use crate::surroundings::{self, Sources};
 use crate::telemetry::Metrics;
@@ -65,6 +67,7 @@ impl Parts {
             let words = "the last run ended without being told to; its blocks were taken over";
             conditions.happen(Name::UncleanStop, ("", words), now.wall);
         }
+        let commands = recovered.settings.get(report::SEEN_COMMANDS).cloned();
         let running = "yes".to_owned();
         store.record(Entry::Setting {
             key: RUNNING,
@@ -117,6 +120,8 @@ impl Parts {
             heartbeat: warden_beat,
         };
 
+        let (contact, contacted) = watch::channel(Contact::default());
+        let told = teller.clone();
         let vital = Vital::new(vitals::Sources {
             teller,
             began: now,
@@ -131,6 +136,9 @@ impl Parts {
             store: store.clone(),
             desk: desk.clone(),
             runtime: runtime.clone(),
+            metrics: metrics.clone(),
+            contact: contacted,
+            queued: AtomicU64::new(0),
         });
         let parts = Self {
             desk,
@@ -152,7 +160,8 @@ impl Parts {
         })?;
         parts.thread("watch", move || Ok(watch.run()?))?;
         parts.watch_firewall(monitor)?;
-        parts.answer(stopped, runtime)?;
+        parts.answer(stopped.clone(), runtime)?;
+        parts.report((told, commands), contact, stopped);
         parts.follow_surroundings(sources, around, runtime)?;
         Ok(parts)
     }
@@ -255,6 +264,27 @@ impl Parts {
             ));
         }
         Ok(())
+    }
+
+    /// The way to the operations centre, and back; `commands` are those it has sent lately.
+    fn report(
+        &self,
+        (teller, commands): (Teller, Option<String>),
+        contact: watch::Sender<Contact>,
+        stopped: watch::Receiver<bool>,
+    ) {
+        let vital = self.vital.clone();
+        let setup = report::Setup {
+            config: self.vital.config(),
+            teller,
+            store: self.store.clone(),
+            desk: self.desk.clone(),
+            conditions: self.conditions.clone(),
+            figures: Box::new(move || vital.telemetry()),
+            seen: commands,
+            contact,
+        };
+        self.spawn(report::serve(setup, stopped));
     }
 
     fn follow_surroundings(

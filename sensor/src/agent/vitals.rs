@@ -1,6 +1,7 @@
 //! How the daemon is doing, for whoever asks at the control socket. It asks the parts, and judges nothing.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ use crate::control::{
     Vitals,
 };
 use crate::incident::Teller;
+use crate::report::{self, Contact};
 use crate::store::{State, Store};
+use crate::telemetry::Metrics;
 use crate::warden::Desk;
 use crate::watch::Figures;
 
@@ -37,6 +40,11 @@ pub(super) struct Sources {
     pub(super) store: Store,
     pub(super) desk: Desk,
     pub(super) runtime: Handle,
+    pub(super) metrics: Metrics,
+    /// How reporting is doing.
+    pub(super) contact: watch::Receiver<Contact>,
+    /// Messages that wait for the broker.
+    pub(super) queued: AtomicU64,
 }
 
 impl Vital {
@@ -62,6 +70,45 @@ impl Vital {
         (before, other.sha256 != model.sha256)
     }
 
+    /// Asks the store how many messages wait for the broker. It waits for the disk.
+    pub(super) fn count_queued(&self) {
+        let reader = self.0.store.reader();
+        if let Ok(extent) = reader.and_then(|reader| reader.outbox_extent()) {
+            self.0.queued.store(extent.pending, Ordering::Relaxed);
+            self.0
+                .metrics
+                .set_outbox(i64::try_from(extent.pending).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// What telemetry tells subscribers.
+    pub(super) fn telemetry(&self) -> report::Figures {
+        let figures = self.figures();
+        let model = lock(&self.0.model).clone();
+        let began = self.0.began.micros;
+        let interfaces = figures.tap.interfaces.into_iter();
+        let losses = figures.tap.losses.into_iter();
+        let tables = figures.tap.tables.into_iter();
+        report::Figures {
+            model: report::ModelFigures {
+                name: model.name,
+                sha256: model.sha256,
+            },
+            uptime: Moment::now().micros.saturating_sub(began) / 1_000_000,
+            packets: interfaces
+                .map(|interface| (interface.name, interface.packets))
+                .collect(),
+            losses: losses
+                .map(|(cause, count)| (cause.to_owned(), count))
+                .collect(),
+            snapshots: figures.snapshots,
+            decisions: self.0.metrics.decisions(),
+            tables: tables
+                .map(|table| (table.table.to_owned(), table.entries as u64))
+                .collect(),
+        }
+    }
+
     /// What the daemon does, in one line.
     pub(super) fn introduction(&self) -> String {
         let config = self.config();
@@ -82,6 +129,7 @@ impl Agent for Vital {
         let config = self.config();
         let figures = self.figures();
         let health = sources.store.health();
+        let contact = sources.contact.borrow().clone();
         let interfaces = figures.tap.interfaces.into_iter();
         let losses = figures.tap.losses.iter().filter(|(_, count)| *count > 0);
         let seconds = |micros: u64| Duration::from_micros(micros).as_secs();
@@ -118,9 +166,9 @@ impl Agent for Vital {
             },
             report: ReportStatus {
                 broker: config.report.url.get().map(Setting::write),
-                connected: false,
-                why: String::new(),
-                queued: 0,
+                connected: contact.connected,
+                why: contact.why,
+                queued: sources.queued.load(Ordering::Relaxed),
             },
             tables: figures
                 .tap
