@@ -1,5 +1,7 @@
-//! Measures what the kernel meter costs, on this machine and now: compare the columns of one run, never two runs.
-//! It needs root, and works in a network namespace of its own.
+//! Measures on this machine and now: compare the columns of one run, never two runs. What is measured is said by subject.
+//! It needs root, and works in network namespaces of its own.
+
+mod gateway;
 
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
@@ -14,10 +16,19 @@ const TRAFFIC: &str = "GARITA_TRAFFIC_OBJECT";
 pub(crate) enum Subject {
     /// The kernel meter
     Kernel,
+    /// How fast attackers are shut out at a whole gateway
+    Gateway,
 }
 
 /// Builds programs and benchmark, and runs those measurements whose name begins with `only`; all without it.
-pub(crate) fn run(shell: &Shell, Subject::Kernel: Subject, only: Option<&str>) -> Result<()> {
+pub(crate) fn run(shell: &Shell, subject: Subject, only: Option<&str>) -> Result<()> {
+    match subject {
+        Subject::Kernel => kernel(shell, only),
+        Subject::Gateway => gateway::run(shell, only),
+    }
+}
+
+fn kernel(shell: &Shell, only: Option<&str>) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     let meter = ebpf::build(shell)?;
     let traffic = ebpf::build_traffic(shell)?;

@@ -9,11 +9,11 @@ use crate::{ebpf, provision};
 /// Port scans; a tenth as many password searches.
 const RUNS: &str = "50";
 
-/// Runs it with each meter, and prints what it says.
-pub(crate) fn run(shell: &Shell) -> Result<()> {
+/// Runs it with the meter named by `only`, or with each, and prints what it says.
+pub(super) fn run(shell: &Shell, only: Option<&str>) -> Result<()> {
     provision::everything(shell)?;
     let object = ebpf::build(shell)?;
-    let filter = "gateway::speed::";
+    let filter = format!("gateway::speed::{}", only.unwrap_or_default());
     // One after the other: two sensors would share the processor.
     cmd!(
         shell,
