@@ -175,7 +175,7 @@ fn process() {
     let firewall = |mode| -> Box<dyn Firewall> {
         match mode {
             FirewallMode::Observe => Box::new(Observe),
-            FirewallMode::Enforce => Box::new(Nftables::new()),
+            FirewallMode::Enforce => Box::new(Nftables::open().expect("root may enforce")),
         }
     };
     let seen = recovered.settings.remove(SEEN_COMMANDS);
@@ -201,7 +201,6 @@ fn process() {
         messages: inbox,
         metrics: Metrics::new(),
         heartbeat: Heartbeat::default(),
-        firewall,
     };
     std::thread::spawn(move || service.run());
     let (stopper, stop) = watch::channel(false);
