@@ -23,6 +23,9 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How long an answer to a resync may take before it is asked for again: the sensor may be away.
 const RESYNC: Duration = Duration::from_secs(4);
 
+/// An answer to a command, and the correlation data it came with.
+type Reply = (Value, Option<Vec<u8>>);
+
 /// What was heard.
 #[derive(Default)]
 pub(super) struct Heard {
@@ -37,7 +40,7 @@ pub(super) struct Heard {
     /// By topic's last level: all bodies.
     pub(super) bodies: HashMap<String, Vec<Value>>,
     /// By command: the answer, and the correlation data.
-    pub(super) replies: HashMap<String, Vec<(Value, Option<Vec<u8>>)>>,
+    pub(super) replies: HashMap<String, Vec<Reply>>,
     /// From the CloudEvents time to here, microseconds, of first deliveries.
     pub(super) latencies: Vec<i64>,
 }
