@@ -16,6 +16,7 @@ pub enum Action {
     /// Block an address or prefix.
     Block {
         /// Who.
+        #[serde(with = "network")]
         #[schemars(with = "String")]
         target: IpNet,
         /// For how long; `policy.block_ttl` where it is not said.
@@ -35,12 +36,14 @@ pub enum Action {
     /// Let a block that waits for its confirmation stand.
     Confirm {
         /// Which.
+        #[serde(with = "network")]
         #[schemars(with = "String")]
         target: IpNet,
     },
     /// Lift a block.
     Release {
         /// Whose.
+        #[serde(with = "network")]
         #[schemars(with = "String")]
         target: IpNet,
         /// Why.
@@ -50,6 +53,7 @@ pub enum Action {
     /// Keep a network from being blocked.
     Allow {
         /// Which.
+        #[serde(with = "network")]
         #[schemars(with = "String")]
         net: IpNet,
         /// For how long; permanently where it is not said.
@@ -62,6 +66,7 @@ pub enum Action {
     /// Take an allowance back.
     Disallow {
         /// Whose.
+        #[serde(with = "network")]
         #[schemars(with = "String")]
         net: IpNet,
     },
@@ -185,6 +190,35 @@ impl<'de> Deserialize<'de> for Lifetime {
                 "a lifetime is a number of seconds above 0, or \"permanent\"",
             )),
         }
+    }
+}
+
+/// A prefix, or a single address, as text.
+mod network {
+    use std::borrow::Cow;
+    use std::net::IpAddr;
+
+    use ipnet::IpNet;
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use crate::address::canonical;
+
+    pub(super) fn serialize<S: Serializer>(net: &IpNet, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(net)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<IpNet, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        let address = text.parse::<IpAddr>().map(IpNet::from);
+        let net = address.or_else(|_| text.parse::<IpNet>());
+        let words = || {
+            de::Error::custom(format!(
+                "{text:?} is no address and no prefix such as 192.0.2.0/24"
+            ))
+        };
+        net.map(canonical).map_err(|_| words())
     }
 }
 

@@ -5,9 +5,13 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use sensor::config::{Config, DEFAULT_FILE};
+use nix::unistd::{AccessFlags, access};
+use sensor::capture::live;
+use sensor::config::{Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::features::SCHEMA;
+use sensor::firewall;
 use sensor::model::Named;
+use sensor::printable::printable;
 
 use super::table::Table;
 
@@ -24,20 +28,26 @@ pub struct Failed {
 /// Checks everything and prints a line each.
 pub fn run(file: Option<&Path>) -> Result<()> {
     let config = Config::load(file);
-    let mut findings = vec![("configuration", configuration(file, &config))];
+    let mut findings = vec![("configuration", configuration(file, &config).into())];
     if let Ok(config) = &config {
-        findings.push(("model", model(config)));
+        findings.push(("model", model(config).into()));
+        findings.push(("capture", capture(config)));
+        findings.push(("firewall", firewall(config)));
+        findings.push(("store", store(config)));
+        findings.push(("report", report(config)));
     }
     let mut table = Table::new(["", "CHECKED", "FOUND"]);
     for (name, finding) in &findings {
         let (word, text) = match finding {
-            Ok(text) => ("ok", text),
-            Err(text) => ("FAILED", text),
+            Finding::Sound(text) => ("ok", text),
+            Finding::Doubtful(text) => ("warning", text),
+            Finding::Broken(text) => ("FAILED", text),
         };
-        table.push([word, name, text].map(str::to_owned));
+        table.push([word, name, &printable(text)].map(str::to_owned));
     }
     write!(io::stdout().lock(), "{table}")?;
-    match findings.iter().filter(|(_, found)| found.is_err()).count() {
+    let broken = |(_, finding): &&(_, Finding)| matches!(finding, Finding::Broken(_));
+    match findings.iter().filter(broken).count() {
         0 => Ok(()),
         failed => Err(Failed {
             failed,
@@ -48,13 +58,84 @@ pub fn run(file: Option<&Path>) -> Result<()> {
     }
 }
 
-/// What was found, or what is wrong and how to mend it.
-type Finding = std::result::Result<String, String>;
+/// What was found, and what to do where it is not as it should be.
+enum Finding {
+    Sound(String),
+    /// The sensor starts all the same.
+    Doubtful(String),
+    /// It does not start, or cannot do what it is configured for.
+    Broken(String),
+}
+
+impl From<std::result::Result<String, String>> for Finding {
+    fn from(found: std::result::Result<String, String>) -> Self {
+        found.map_or_else(Self::Broken, Self::Sound)
+    }
+}
+
+fn capture(config: &Config) -> Finding {
+    let probed = match live::probe(&config.capture) {
+        Ok(probed) => probed,
+        Err(error) => return Finding::Broken(super::sentence(&error.into())),
+    };
+    let missing = probed.iter().filter_map(|(_, trouble)| trouble.as_ref());
+    let missing: Vec<String> = missing.map(ToString::to_string).collect();
+    let names: Vec<&str> = probed.iter().map(|(name, _)| name.as_str()).collect();
+    if names.is_empty() {
+        let words = "there is no default route, so no interface is watched; name them in capture.interfaces";
+        return Finding::Doubtful(words.to_owned());
+    }
+    match missing.as_slice() {
+        [] => Finding::Sound(names.join(", ")),
+        some => Finding::Doubtful(format!("{}; it is waited for", some.join("; "))),
+    }
+}
+
+fn firewall(config: &Config) -> Finding {
+    let enforces = config.firewall.mode == FirewallMode::Enforce;
+    match firewall::probe() {
+        Ok(machine) if !machine.flowtables.is_empty() => Finding::Doubtful(format!(
+            "what the flowtable {} forwards passes no rule, so blocks do not stop it; take it out of the ruleset",
+            machine.flowtables.join(", ")
+        )),
+        Ok(_) if enforces => {
+            Finding::Sound("nf_tables can be used, and blocks are enforced".to_owned())
+        }
+        Ok(_) => Finding::Sound("nothing is dropped: firewall.mode is observe".to_owned()),
+        Err(error) if enforces => Finding::Broken(super::sentence(&error.into())),
+        Err(error) => Finding::Doubtful(format!(
+            "{}; firewall.mode is observe, so it is not needed yet",
+            super::sentence(&error.into())
+        )),
+    }
+}
+
+/// A store that cannot be written stops nothing, but nothing would outlive a restart.
+fn store(config: &Config) -> Finding {
+    let path = &*config.store.path;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let target = if path.exists() { path } else { folder };
+    match access(target, AccessFlags::W_OK) {
+        Ok(()) => Finding::Sound(path.display().to_string()),
+        Err(error) => Finding::Doubtful(format!(
+            "{} cannot be written: {}; nothing will outlive a restart",
+            target.display(),
+            error.desc()
+        )),
+    }
+}
+
+fn report(config: &Config) -> Finding {
+    match config.report.url.get() {
+        None => Finding::Sound("nobody is reported to: report.url is not set".to_owned()),
+        Some(url) => sensor::report::check(config).map(|()| url.write()).into(),
+    }
+}
 
 fn configuration(
     file: Option<&Path>,
     config: &std::result::Result<Config, sensor::config::Error>,
-) -> Finding {
+) -> std::result::Result<String, String> {
     if let Err(error) = config {
         return Err(format!(
             "{error}; correct it, or leave the setting out to have its default"
@@ -68,7 +149,7 @@ fn configuration(
     ))
 }
 
-fn model(config: &Config) -> Finding {
+fn model(config: &Config) -> std::result::Result<String, String> {
     let path = config.model.path.get().map(|path| &**path);
     let Named { name, model } = Named::load(path, &SCHEMA).map_err(|error| {
         let sentence = super::sentence(&error.into());

@@ -7,7 +7,7 @@ use super::{Warden, after, shown};
 use crate::clock::Moment;
 use crate::condition::Name;
 use crate::incident::{Incident, Revision, Stage};
-use crate::policy::Cause;
+use crate::policy::{Cause, Origin};
 use crate::printable::printable;
 use crate::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
 use crate::store::{Entry, Message, Topic};
@@ -111,7 +111,13 @@ impl Warden {
         now: Moment,
     ) {
         let target = shown(block.target);
-        tracing::info!("block of {target} {}: {reason} (by {by})", event.as_str());
+        // What people order they know, and an import of many thousand is no news to the log.
+        match block.origin {
+            Origin::Detection => {
+                tracing::info!("block of {target} {}: {reason} (by {by})", event.as_str())
+            }
+            _ => tracing::debug!("block of {target} {}: {reason} (by {by})", event.as_str()),
+        }
         let told = BlockEvent {
             event,
             at: now.wall,
