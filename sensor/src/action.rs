@@ -1,10 +1,11 @@
 //! What a person or a coordinator can have done, and how it is answered: the one vocabulary of the command line, the
 //! control socket and MQTT. Nothing here acts; the warden does.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::{Exemption, Origin};
@@ -103,14 +104,13 @@ pub enum Action {
 }
 
 /// How long something is to last: seconds, `permanent`, or what the configuration says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, JsonSchema)]
-#[schemars(untagged)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Lifetime {
     /// What the configuration says.
     #[default]
     Default,
     /// So long.
-    For(#[schemars(with = "u64")] Duration),
+    For(Duration),
     /// Until somebody ends it.
     Permanent,
 }
@@ -190,6 +190,19 @@ impl<'de> Deserialize<'de> for Lifetime {
                 "a lifetime is a number of seconds above 0, or \"permanent\"",
             )),
         }
+    }
+}
+
+impl JsonSchema for Lifetime {
+    fn schema_name() -> Cow<'static, str> {
+        "Lifetime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How long something is to last: seconds, `permanent`, or what the configuration says.",
+            "anyOf": [{"type": "integer", "minimum": 1}, {"const": "permanent"}, {"type": "null"}],
+        })
     }
 }
 

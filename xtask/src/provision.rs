@@ -48,7 +48,10 @@ const TESTS: &[Package] = &[
     package("tcpdump", "records the lab's traffic"),
     package("curl", "ordinary web traffic beside the attack"),
     package("python3", "the lab's web server"),
-    package("syslog-ng-core", "feeds a SIEM, as the page for subscribers says"),
+    package(
+        "syslog-ng-core",
+        "feeds a SIEM, as the page for subscribers says",
+    ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
 ];
