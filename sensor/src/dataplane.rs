@@ -7,6 +7,7 @@ use ebpf::account::Limits;
 use ebpf::host::HostKey;
 use ebpf::packet::{Packet, TUNNELLED};
 use ebpf::snapshot::Snapshot;
+use ipnet::IpNet;
 
 use crate::capture::{Frame, Timestamp};
 use crate::decode::{DecodeCounters, Outer, decode};
@@ -43,6 +44,8 @@ pub struct DataPlane {
     meter: Meter,
     undecodable: DecodeCounters,
     tunnels: Table<HostKey, Outer, 1>,
+    /// Outer ends of our own tunnels.
+    trusted: Vec<IpNet>,
     next_sweep: u64,
     now: u64,
     frames: u64,
@@ -66,6 +69,7 @@ impl DataPlane {
             meter: Meter::new(caps, limits),
             undecodable: DecodeCounters::default(),
             tunnels: Table::new([MAX_TUNNELLED]),
+            trusted: Vec::new(),
             next_sweep: 0,
             now: 0,
             frames: 0,
@@ -82,10 +86,9 @@ impl DataPlane {
         let mut ends = None;
         match decode(frame) {
             Ok(peeled) => {
-                let inside = if peeled.tunnel.is_some() {
-                    TUNNELLED
-                } else {
-                    0
+                let inside = match &peeled.tunnel {
+                    Some(outer) if !self.trusts(outer) => TUNNELLED,
+                    _ => 0,
                 };
                 let datagram = Datagram {
                     bytes: peeled.ip,
@@ -168,6 +171,19 @@ impl DataPlane {
             self.meter.sweep(self.now);
             self.next_sweep = self.now + SWEEP;
         }
+    }
+
+    /// Believes the addresses inside tunnels both of whose ends lie in `networks`.
+    pub fn trust(&mut self, networks: &[IpNet]) {
+        self.trusted = networks.to_vec();
+    }
+
+    fn trusts(&self, outer: &Outer) -> bool {
+        let known = |end: &IpAddr| self.trusted.iter().any(|net| net.contains(end));
+        [outer.source, outer.destination]
+            .map(|end| end.to_canonical())
+            .iter()
+            .all(known)
     }
 
     fn remember_tunnel(&mut self, packet: &Packet, outer: Outer) {

@@ -7,6 +7,7 @@ use ebpf::account::Limits;
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
+use ipnet::IpNet;
 
 use crate::capture::Frame;
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct Setup {
     pub auth_ports: Vec<u16>,
     /// Addresses with evidence against them that are remembered at once.
     pub max_addresses: usize,
+    /// Outer ends of tunnels whose inner addresses are believed.
+    pub trusted_tunnels: Vec<IpNet>,
 }
 
 /// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
@@ -57,6 +60,7 @@ impl From<&Config> for Setup {
             },
             auth_ports: config.evidence.auth_ports.to_vec(),
             max_addresses: config.evidence.max_addresses.size(),
+            trusted_tunnels: config.policy.trusted_tunnels.to_vec(),
         }
     }
 }
@@ -78,8 +82,10 @@ pub struct Replay {
 impl Replay {
     /// A replay that has seen nothing.
     pub fn new(setup: &Setup, engine: Engine) -> Self {
+        let mut plane = DataPlane::new(setup.caps, setup.limits);
+        plane.trust(&setup.trusted_tunnels);
         Self {
-            plane: DataPlane::new(setup.caps, setup.limits),
+            plane,
             engine,
             firewall: Observe,
             snapshots: Vec::new(),

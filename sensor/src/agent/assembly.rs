@@ -29,11 +29,16 @@ pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), Captur
         ..setup.limits
     };
     let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
-        let live = Live::open(&config.capture, setup.caps, limits)?;
+        let mut live = Live::open(&config.capture, setup.caps, limits)?;
+        live.trust(&setup.trusted_tunnels);
         Ok(Box::new(live))
     };
     let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
         let interfaces = live::interfaces(&config.capture)?;
+        if interfaces.is_empty() {
+            // Only pcap waits for a default route.
+            return Err(CaptureError::NoInterface);
+        }
         let kernel = Kernel::open(&interfaces, config)?;
         Ok(Box::new(kernel))
     };

@@ -14,6 +14,7 @@ use ebpf::account::Limits;
 use ebpf::host::HostKey;
 use ebpf::packet::{Address, TUNNELLED};
 use ebpf::snapshot::Snapshot;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -92,6 +93,11 @@ impl Live {
         };
         live.review(&Network::read()?);
         Ok(live)
+    }
+
+    /// Believes the addresses inside tunnels both of whose ends lie in `networks`.
+    pub fn trust(&mut self, networks: &[IpNet]) {
+        self.plane.trust(networks);
     }
 
     /// Brings the handles in line with the interfaces there are.

@@ -236,6 +236,9 @@ pub enum CaptureError {
         /// Complete frames before the damage.
         frames: u64,
     },
+    /// There is nothing to watch.
+    #[error("there is no default route; name the interfaces to watch in capture.interfaces")]
+    NoInterface,
     /// The process may not capture.
     #[error("capturing frames needs the capability CAP_NET_RAW, which this process does not have")]
     NotPermitted,

@@ -40,6 +40,18 @@ enum Matter {
 /// When somebody is released, who, and from what.
 type Place = (u64, IpAddr, Matter);
 
+impl Term {
+    /// This term, begun with the one before where that had not run out yet.
+    fn after(self, before: Self) -> Self {
+        let since = if before.until > self.since {
+            before.since
+        } else {
+            self.since
+        };
+        Self { since, ..self }
+    }
+}
+
 impl Custody {
     /// Nobody held, and at most `cap` at once.
     pub(super) fn new(cap: usize) -> Self {
@@ -59,7 +71,7 @@ impl Custody {
             return self.hold((target.addr(), Matter::Blocked), term);
         }
         if let Some(at) = self.networks.iter().position(|(net, _)| *net == target) {
-            term.since = self.networks.swap_remove(at).1.since;
+            term = term.after(self.networks.swap_remove(at).1);
         }
         if self.networks.len() < MAX_NETWORKS {
             self.networks.push((target, term));
@@ -124,7 +136,7 @@ impl Custody {
 
     fn hold(&mut self, (address, matter): (IpAddr, Matter), mut term: Term) {
         if let Some(before) = self.held.get(&(address, matter)) {
-            term.since = before.since;
+            term = term.after(*before);
             let place = (before.until, address, matter);
             self.queue(matter).remove(&place);
         }

@@ -31,15 +31,7 @@ pub(super) struct Broker(String);
 impl Broker {
     /// The host of `mqtt://host:port`, where it is.
     pub(super) fn new(url: &BrokerUrl) -> Self {
-        let url = url.as_str();
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let place = authority.rsplit_once('@').map_or(authority, |(_, at)| at);
-        let host = match place.strip_prefix('[').and_then(|v6| v6.split_once(']')) {
-            Some((v6, _)) => v6,
-            None => place.split(':').next().unwrap_or_default(),
-        };
-        Self(host.to_owned())
+        Self(url.host().to_owned())
     }
 
     /// The host where it is an address.
@@ -68,34 +60,5 @@ impl Broker {
         let found = tokio::net::lookup_host((self.0.as_str(), PORT)).await;
         let found = found.into_iter().flatten().map(|end| end.ip());
         found.take(MAX_ADDRESSES).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-    use crate::config::Config;
-
-    #[test]
-    fn the_host_is_found_in_any_url() {
-        for (url, host) in [
-            ("mqtt://broker.example", "broker.example"),
-            ("mqtts://broker.example:8883/path", "broker.example"),
-            ("mqtt://192.0.2.7:1883", "192.0.2.7"),
-            ("mqtts://[2001:db8::7]:8883", "2001:db8::7"),
-            ("mqtt://name:word@192.0.2.7", "192.0.2.7"),
-        ] {
-            let text = format!("[report]\nurl = \"{url}\"\n");
-            let config = Config::layered(&text, "test", HashMap::new()).unwrap();
-            let broker = Broker::new(config.report.url.get().unwrap());
-            assert_eq!(broker, Broker(host.to_owned()), "{url}");
-            let literal = host.parse().ok();
-            assert_eq!(broker.literal(), literal, "{url}");
-            if let Some(literal) = literal {
-                assert_eq!(broker.resolve(), BTreeSet::from([literal]));
-            }
-        }
     }
 }
