@@ -116,7 +116,8 @@ fn program() -> &'static Path {
             .parent()
             .expect("a profile lies in the target folder");
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "sensor", "--bin", "garita"])
+            // Of the whole workspace, as the tests are: built alone it would have other features, and be built again.
+            .args(["build", "--quiet", "--workspace", "--bin", "garita"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)
             .current_dir(root())

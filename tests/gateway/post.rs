@@ -128,8 +128,9 @@ impl Post {
 
     /// Starts the sensor, and waits until it says that it is ready.
     pub(crate) fn start(&self) -> Sensor<'_> {
-        let begun = Instant::now();
         let program = garita::command(&[]);
+        // The first to ask for the program may have waited for it to be built.
+        let begun = Instant::now();
         let mut command = self.stage.gateway.command("sh");
         let script = format!("set -e\n{}exec \"$@\"", self.before);
         command
