@@ -139,7 +139,7 @@ fn nobody_exempt_is_blocked_by_the_model(test: &str, meter: Meter) {
     let mut attacks = Vec::new();
     for (addresses, _) in protected() {
         for (attacker, victim) in addresses.into_iter().zip(SERVER) {
-            attacks.push(post.stage.outside.run(|| scan(attacker, victim, 100..160)));
+            attacks.push(post.stage.outside.run(|| scan(attacker, victim, 100..400)));
         }
     }
     // Who is not exempt is blocked beside them, one whose session has asked for a password only among them.
@@ -148,7 +148,7 @@ fn nobody_exempt_is_blocked_by_the_model(test: &str, meter: Meter) {
         attacks.push(
             post.stage
                 .outside
-                .run(|| scan(attacker, SERVER[0], 100..160)),
+                .run(|| scan(attacker, SERVER[0], 100..400)),
         );
         sensor.until_blocked(attacker);
     }
@@ -172,7 +172,7 @@ fn nobody_exempt_is_blocked_by_the_model(test: &str, meter: Meter) {
     let inside = post
         .stage
         .server
-        .run(|| scan(SERVER[0], CLIENT[0], 100..160));
+        .run(|| scan(SERVER[0], CLIENT[0], 100..400));
     let review = sensor.until_reviewed(SERVER[0]);
     post.done(&format!(
         "review approve {}",
