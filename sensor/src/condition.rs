@@ -52,8 +52,6 @@ names! {
     InterfaceMissing = "interface-missing",
     /// Packets or snapshots were lost.
     CaptureDrops = "capture-drops",
-    /// The kernel's meter could not be used.
-    KernelMeterUnavailable = "kernel-meter-unavailable",
     /// The store cannot be written.
     StoreFailing = "store-failing",
     /// The broker could not be reached for a while.

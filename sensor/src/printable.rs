@@ -12,6 +12,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// An error with its causes, in one sentence.
+pub fn sentence(error: &dyn std::error::Error) -> String {
+    let mut sentence = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        sentence = format!("{sentence}: {cause}");
+        source = cause.source();
+    }
+    sentence
+}
+
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(

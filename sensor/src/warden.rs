@@ -26,6 +26,7 @@ use crate::engine::Suspicion;
 use crate::firewall::{Firewall, FirewallError, Meddling};
 use crate::incident::Book;
 use crate::policy::{self, Decision, Guard, Offence, Outcome, Surroundings};
+use crate::printable::sentence;
 use crate::record::{Block, BlockState, ReviewState};
 use crate::store::{Entry, Recovered, Store};
 use crate::verdict::Verdict;
@@ -121,9 +122,9 @@ impl Warden {
     pub fn begin(&mut self, recovered: Recovered, now: Moment) {
         self.recover(recovered, now);
         self.know_guard();
-        self.release_exempt(now);
-        // What could not be enforced is said, and tried again.
+        // What could not be enforced is said, and tried again. The table stands before anybody is released from it.
         let _ = self.take_up(now);
+        self.release_exempt(now);
     }
 
     /// What the engine has concluded: enforces it, and tells it.
@@ -258,19 +259,21 @@ impl Warden {
         now: Moment,
     ) {
         self.policy = config.policy.clone();
-        if let Some(firewall) = firewall {
-            if self.enforces()
-                && let Err(error) = self.tools.firewall.remove()
-            {
-                self.complain(&error, now);
-            }
-            self.tools.firewall = firewall;
-            self.mode = config.firewall.mode;
+        let Some(firewall) = firewall else {
+            self.revise_guard(now);
+            return self.release_exempt(now);
+        };
+        if self.enforces()
+            && let Err(error) = self.tools.firewall.remove()
+        {
+            self.complain(&error, now);
         }
-        self.revise_guard(now);
-        self.release_exempt(now);
+        self.tools.firewall = firewall;
+        self.mode = config.firewall.mode;
+        self.know_guard();
         // What could not be enforced is said, and tried again.
         let _ = self.take_up(now);
+        self.release_exempt(now);
     }
 
     /// An address converses although it is blocked.
@@ -347,9 +350,10 @@ impl Warden {
 
     fn complain(&self, error: &FirewallError, now: Moment) -> String {
         let sentence = sentence(error);
+        let words = format!("{sentence}; it is tried again every second");
         self.tools
             .conditions
-            .raise(Name::EnforcementFailed, ("", &sentence), now.wall);
+            .raise(Name::EnforcementFailed, ("", &words), now.wall);
         sentence
     }
 }
@@ -378,14 +382,6 @@ fn shown(target: IpNet) -> String {
     match is_host(&target) {
         true => target.addr().to_string(),
         false => target.to_string(),
-    }
-}
-
-/// An error with its causes.
-fn sentence(error: &FirewallError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }
 

@@ -172,12 +172,12 @@ fn a_denied_topic_is_a_condition_once_and_everything_else_goes_on() {
         warnings[0].contains("publish-refused") && warnings[0].contains("not authorized"),
         "{warnings:?}"
     );
-    assert!(!coordinator.heard().missing(&epoch(&coordinator)).is_empty());
+    let epoch = epoch(&coordinator);
+    assert!(!coordinator.heard().missing(&epoch).is_empty());
 
     std::fs::write(broker.folder.path().join("list"), list("")).unwrap();
     broker.signal(nix::sys::signal::Signal::SIGHUP);
     coordinator.wait(("its end", patience), |heard| refused(heard, "passed"));
-    let epoch = epoch(&coordinator);
     coordinator.wait(("the incidents", patience), |heard| {
         heard.missing(&epoch).is_empty().then_some(())
     });

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -43,8 +43,11 @@ fn shell(name: &str, (broker, folder): (&Broker, &Path)) -> Command {
     shell
 }
 
-/// A program that goes on, and the lines it prints.
-struct Going(Child, Receiver<String>);
+/// A program that goes on, and what it has printed.
+struct Going {
+    child: Child,
+    printed: Arc<(Mutex<Vec<String>>, Condvar)>,
+}
 
 impl Going {
     fn start(mut command: Command) -> Self {
@@ -55,33 +58,35 @@ impl Going {
             .spawn()
             .expect("it starts");
         let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
-        let (sender, said) = mpsc::channel();
+        let printed = Arc::<(Mutex<Vec<String>>, Condvar)>::default();
+        let page = Arc::clone(&printed);
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
-                let _ = sender.send(line);
+                page.0.lock().unwrap().push(line);
+                page.1.notify_all();
             }
         });
-        Self(child, said)
+        Self { child, printed }
     }
 
+    /// The first line with `part`, now or soon; lines of different topics come in no order.
     fn wait(&self, part: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        while let Some(left) = deadline.checked_duration_since(Instant::now()) {
-            match self.1.recv_timeout(left) {
-                Ok(line) if line.contains(part) => return line,
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-        panic!("{part:?} did not come");
+        let (lines, more) = &*self.printed;
+        let lacks = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(part));
+        let waited = more.wait_timeout_while(lines.lock().unwrap(), PATIENCE, lacks);
+        let (lines, _) = waited.unwrap();
+        let found = lines.iter().find(|line| line.contains(part));
+        found
+            .unwrap_or_else(|| panic!("{part:?} did not come"))
+            .clone()
     }
 }
 
 impl Drop for Going {
     fn drop(&mut self) {
-        let group = nix::unistd::Pid::from_raw(i32::try_from(self.0.id()).unwrap_or(0));
+        let group = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0));
         let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.0.wait();
+        let _ = self.child.wait();
     }
 }
 

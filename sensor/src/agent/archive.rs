@@ -10,12 +10,11 @@ use crate::control::{
     Archive, ArchiveError, Case, Chain, IncidentFilter, Labelled, PastBlock, RefusedChange,
 };
 use crate::features::SCHEMA;
+use crate::printable::sentence;
 use crate::record::{AuditEntry, Review, ReviewState};
 use crate::store::{
     AuditCheck, Entry, IncidentQuery, Page, Reader, Store, StoreError, StoredIncident,
 };
-
-use super::parts::sentence;
 
 impl Archive for Store {
     fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Value>, ArchiveError> {

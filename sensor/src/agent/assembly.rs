@@ -6,7 +6,6 @@ use std::hash::{BuildHasher, Hasher};
 use anyhow::Result;
 use ebpf::account::Limits;
 
-use super::parts::sentence;
 use crate::capture::kernel::Kernel;
 use crate::capture::live::{self, Live};
 use crate::capture::{CaptureError, Tap, Timestamp};
@@ -17,6 +16,7 @@ use crate::firewall::{Firewall, Nftables, Observe};
 use crate::incident::{Observer, Teller};
 use crate::model::Named;
 use crate::policy::{Guard, Policy, Surroundings};
+use crate::printable::sentence;
 use crate::replay::Setup;
 use crate::timeline::Timeline;
 

@@ -19,7 +19,6 @@ const TURN: Duration = Duration::from_secs(1);
 const LIFELESS: u64 = 15_000_000;
 /// Losses are a condition until there have been none for this long, microseconds.
 const DROPS_CALM: u64 = 60_000_000;
-
 /// How often the messages that wait for the broker are counted, microseconds.
 const COUNT_EVERY: u64 = 5_000_000;
 
@@ -33,8 +32,18 @@ pub(super) struct Clockwork<'a> {
     next_count: u64,
 }
 
-/// Losses that are no news: what carries no IP, and what the tables are there to bound.
-const EXPECTED: [&str; 3] = ["not-ip", "fragment", "flood-guard"];
+/// Causes that mean we fell short, and which setting gives more room. The others are frames that no meter could count.
+const LOST: [(&str, &str); 6] = [
+    ("kernel-buffer", "capture.buffer"),
+    ("interface", "the network card's own ring (ethtool -G)"),
+    (
+        "ring-full",
+        "another processor: user space does not keep up",
+    ),
+    ("flow-table", "meter.max_flows"),
+    ("host-table", "meter.max_hosts"),
+    ("pair-table", "meter.max_pairs"),
+];
 
 impl<'a> Clockwork<'a> {
     /// A clockwork for these parts.
@@ -95,20 +104,19 @@ impl<'a> Clockwork<'a> {
                 None => conditions.clear(Name::CaptureSilent, name, now.wall),
             }
         }
-        let news = figures
-            .tap
-            .losses
-            .iter()
-            .filter(|(cause, _)| !EXPECTED.contains(cause));
-        let worst = news
-            .clone()
-            .filter(|(_, count)| *count > 0)
-            .max_by_key(|(_, count)| *count);
-        let lost: u64 = news.map(|(_, count)| count).sum();
+        let count = |cause: &str| {
+            let losses = figures.tap.losses.iter();
+            let own = losses.filter(|(name, _)| *name == cause);
+            own.map(|(_, count)| count).sum::<u64>()
+        };
+        let losses = LOST.map(|(cause, remedy)| (count(cause), cause, remedy));
+        let lost = losses.iter().map(|(count, ..)| count).sum();
         if lost > self.lost {
             self.losing = now.micros;
-            let cause = worst.map_or("", |(cause, _)| cause);
-            let words = format!("packets or snapshots are lost, most of them to: {cause}");
+            let worst = losses.into_iter().max_by_key(|(count, ..)| *count);
+            let (_, cause, remedy) = worst.unwrap_or_default();
+            let words =
+                format!("packets or snapshots are lost to {cause}; more room gives {remedy}");
             conditions.raise(Name::CaptureDrops, ("", &words), now.wall);
         } else if now.micros.saturating_sub(self.losing) >= DROPS_CALM {
             conditions.clear(Name::CaptureDrops, "", now.wall);
@@ -127,6 +135,12 @@ impl<'a> Clockwork<'a> {
         };
         let conditions = &self.parts.conditions;
         conditions.set(Name::StoreFailing, ("", failing.as_deref()), now.wall);
+        let lost: u64 = health.lost.values().sum();
+        if lost > 0 {
+            let words =
+                format!("{lost} records did not fit into store.max_waiting_mib and are lost");
+            conditions.raise(Name::StoreFailing, ("lost", &words), now.wall);
+        }
         if let Some(replaced) = &health.replaced {
             conditions.raise(Name::StoreFailing, ("replaced", replaced), now.wall);
         }

@@ -329,14 +329,3 @@ impl Parts {
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// An error with its causes.
-pub(super) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        sentence = format!("{sentence}: {cause}");
-        source = cause.source();
-    }
-    sentence
-}

@@ -3,13 +3,14 @@
 
 use std::path::Path;
 
-use super::parts::{Parts, sentence};
+use super::parts::Parts;
 use crate::clock::Moment;
 use crate::condition::Name;
 use crate::config::Config;
 use crate::control::ModelStatus;
 use crate::features::SCHEMA;
 use crate::model::Named;
+use crate::printable::sentence;
 use crate::warden::{Message, Notice};
 
 /// Reads the configuration again; a bad one changes nothing and says so.
@@ -25,7 +26,6 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
         Ok(loaded) => loaded,
         Err(why) => return refuse(parts, &why, now),
     };
-    parts.conditions.clear(Name::ReloadRefused, "", now.wall);
     let named = ModelStatus {
         name: model.name.clone(),
         sha256: model.model.sha256().to_owned(),
@@ -34,6 +34,7 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
         Ok(firewall) => firewall,
         Err(error) => return refuse(parts, &format!("{error:#}"), now),
     };
+    parts.conditions.clear(Name::ReloadRefused, "", now.wall);
     let (before, other_model) = parts.vital.replace(config.clone(), named.clone());
     parts.tell(Message::Reload(Box::new(config.clone()), firewall));
     if other_model {
@@ -49,7 +50,9 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
 }
 
 fn refuse(parts: &Parts, why: &str, now: Moment) {
-    let words = format!("the configuration was not taken, the one before stays in force: {why}");
+    let words = format!(
+        "the configuration was not taken, the one before stays in force: {why}; correct it and reload"
+    );
     parts
         .conditions
         .raise(Name::ReloadRefused, ("", &words), now.wall);

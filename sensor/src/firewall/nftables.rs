@@ -157,6 +157,15 @@ impl Firewall for Nftables {
         self.commit("remove the table garita", changes)
     }
 
+    fn bypass(&mut self) -> Option<String> {
+        let flowtables = super::probe().ok()?.flowtables;
+        let names = flowtables.join(", ");
+        let words = || {
+            format!("the flowtable {names} forwards past every rule; take it out of the ruleset")
+        };
+        (!flowtables.is_empty()).then(words)
+    }
+
     /// For a thread of its own; what this firewall does is left out.
     fn monitor(&self) -> Result<Option<Monitor>, FirewallError> {
         Monitor::open(self.link.port()).map(Some)

@@ -68,6 +68,9 @@ impl Warden {
             Switch::OffUntil(until) => monotonic(Some(until), now),
             Switch::On | Switch::Off => NEVER,
         };
+        if self.switch != Switch::On {
+            self.say_off(now);
+        }
     }
 }
 

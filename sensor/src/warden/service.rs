@@ -38,13 +38,11 @@ impl Service {
         let mut next_tick = 0;
         loop {
             let now = Moment::now();
-            if now.micros >= next_tick
-                || self
-                    .warden
-                    .next_deadline()
-                    .is_some_and(|due| due <= now.micros)
-            {
+            let due = self.warden.next_deadline();
+            if now.micros >= next_tick || due.is_some_and(|due| due <= now.micros) {
                 self.warden.tick(now);
+            }
+            if now.micros >= next_tick {
                 self.metrics.set_blocks(&self.warden.counts());
                 next_tick = now.micros + TICK.as_micros() as u64;
             }

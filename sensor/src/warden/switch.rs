@@ -10,6 +10,7 @@ use crate::action::{Done, Refusal};
 use crate::clock::Moment;
 use crate::condition::Name;
 use crate::config;
+use crate::printable::sentence;
 use crate::record::BlockState;
 use crate::store::Entry;
 
@@ -61,19 +62,26 @@ impl Warden {
                     .conditions
                     .clear(Name::EnforcementOff, "", now.wall);
                 let taken = self.take_up(now);
-                taken.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
+                taken.map_err(|error| Refusal::Failed(sentence(&error)))?;
                 return Ok(Done::new(format!("enforcement is on; {count} blocks hold")));
             }
-            Switch::Off => "until it is switched on".to_owned(),
-            Switch::OffUntil(until) => format!("until {until}"),
+            Switch::Off | Switch::OffUntil(_) => self.say_off(now),
         };
-        let sentence = format!("enforcement is off {words}; nothing is dropped");
-        self.tools
-            .conditions
-            .raise(Name::EnforcementOff, ("", &sentence), now.wall);
         let removed = self.tools.firewall.remove();
         self.roster.mark_all(&BlockState::Observed);
-        removed.map_err(|error| Refusal::Failed(super::sentence(&error)))?;
-        Ok(Done::new(sentence))
+        removed.map_err(|error| Refusal::Failed(sentence(&error)))?;
+        Ok(Done::new(words))
+    }
+
+    /// Says that enforcement is off, and until when.
+    pub(super) fn say_off(&self, now: Moment) -> String {
+        let until = match self.switch {
+            Switch::OffUntil(until) => until.to_string(),
+            Switch::On | Switch::Off => "it is switched on".to_owned(),
+        };
+        let words = format!("enforcement is off until {until}; nothing is dropped");
+        let conditions = &self.tools.conditions;
+        conditions.raise(Name::EnforcementOff, ("", &words), now.wall);
+        words
     }
 }
