@@ -16,8 +16,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 /// How often an event without a descriptor to wait on (a listening socket, an exit) is looked for.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A server that does not listen by then has failed.
-const READY: Duration = Duration::from_secs(20);
+/// A server that does not listen by then has failed: loaded machines need most of it.
+const READY: Duration = Duration::from_secs(90);
 
 /// Where a server takes requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
