@@ -56,7 +56,13 @@ fn a_model_is_trained_to_the_same_bytes_and_judged() {
         object.keys().cloned().collect()
     };
     assert_eq!(keys(&figures), ["addresses", "captures", "snapshots"]);
-    let snapshots = ["accuracy", "macro_f1", "per_class", "total"];
+    let snapshots = [
+        "accuracy",
+        "macro_f1",
+        "per_class",
+        "recall_at_half_percent",
+        "total",
+    ];
     assert_eq!(keys(&figures["snapshots"]), snapshots);
     let class = ["precision", "recall", "support"];
     assert_eq!(
@@ -78,7 +84,9 @@ fn a_model_is_trained_to_the_same_bytes_and_judged() {
         "blocked",
         "capture",
         "class",
+        "conversations_to_block",
         "packets_to_block",
+        "seconds",
         "seconds_to_block",
     ];
     assert_eq!(keys(&figures["captures"][0]), one);

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ebpf::snapshot::Snapshot;
 
@@ -14,7 +13,7 @@ use crate::dataplane::DataPlane;
 use crate::evidence::Grounds;
 use crate::features::{self, Features, features};
 use crate::learn::labels::{CaptureLabels, Labels};
-use crate::learn::{Capture, Dataset, Progress, Sample, Watch};
+use crate::learn::{Capture, Dataset, Sample, Watch, parallel};
 use crate::replay::Setup;
 
 /// One snapshot of a labelled capture.
@@ -136,45 +135,6 @@ pub fn corpus(
         }
     }
     Ok(corpus)
-}
-
-/// Does `work` on every item, on as many threads as the machine has, and returns the results in the items' order.
-pub fn parallel<T: Sync, R: Send>(
-    items: &[T],
-    watch: &Watch<'_>,
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(items.len().max(1));
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let worker = || {
-        let mut results = Vec::new();
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(item) = items.get(at) else {
-                return results;
-            };
-            results.push((at, work(item)));
-            watch(Progress {
-                done: done.fetch_add(1, Ordering::Relaxed) + 1,
-                total: items.len(),
-            });
-        }
-    };
-    let mut results: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        handles
-            .into_iter()
-            .flat_map(|handle| {
-                handle
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    });
-    results.sort_by_key(|(at, _)| *at);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
 struct Rows<'a> {

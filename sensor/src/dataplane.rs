@@ -35,6 +35,8 @@ pub struct Metered {
     pub time: u64,
     /// Sender and receiver; `None` if the frame held no packet that could be metered.
     pub ends: Option<(IpAddr, IpAddr)>,
+    /// Their ports, 0 where the protocol has none.
+    pub ports: (u16, u16),
 }
 
 /// Timeline, decoder and meter in a row.
@@ -83,7 +85,7 @@ impl DataPlane {
         self.frames += 1;
         self.now = self.now.max(time);
         self.sweep_when_due();
-        let mut ends = None;
+        let (mut ends, mut ports) = (None, (0, 0));
         match decode(frame) {
             Ok(peeled) => {
                 let inside = match &peeled.tunnel {
@@ -102,6 +104,10 @@ impl DataPlane {
                         packet.endpoints.source.into(),
                         packet.endpoints.destination.into(),
                     ));
+                    ports = (
+                        packet.endpoints.source_port,
+                        packet.endpoints.destination_port,
+                    );
                     if let Some(outer) = peeled.tunnel {
                         self.remember_tunnel(&packet, outer);
                     }
@@ -110,7 +116,7 @@ impl DataPlane {
             Err(cause) => self.undecodable.count(cause),
         }
         self.meter.take_snapshots(snapshots);
-        Metered { time, ends }
+        Metered { time, ends, ports }
     }
 
     /// Lets time pass without a frame, up to `time`; snapshots that silence makes due are appended to `snapshots`.

@@ -1,7 +1,7 @@
 //! What a model is worth on labelled captures: snapshots called right, addresses blocked, and how soon.
 //! It judges with no exempt and no home networks, and counts the short blocks of unproven addresses as blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use crate::capture::{CaptureError, Source};
 use crate::class::Class;
 use crate::config;
 use crate::corpus::{self, Row};
+use crate::dataplane::Metered;
 use crate::engine::{Engine, Settings};
 use crate::learn::labels::CaptureLabels;
 use crate::learn::{ClassMetrics, Metrics};
@@ -40,6 +41,8 @@ pub struct Snapshots {
     pub accuracy: f64,
     /// Mean F1 of the classes that occur.
     pub macro_f1: f64,
+    /// Share of attacks above the score that 0.5 % of the benign snapshots exceed.
+    pub recall_at_half_percent: f64,
     /// Precision, recall and support of each class that occurs.
     pub per_class: BTreeMap<Class, ClassMetrics>,
 }
@@ -74,10 +77,14 @@ pub struct Capture {
     pub seconds_to_block: Option<f64>,
     /// Packets an attacker had sent by then, the median of those blocked.
     pub packets_to_block: Option<u64>,
+    /// Conversations it had begun by then: connections tried, ports probed; the median of those blocked.
+    pub conversations_to_block: Option<u64>,
     /// Other addresses seen.
     pub benign: usize,
     /// Of these, blocked.
     pub benign_blocked: usize,
+    /// From the first packet to the last.
+    pub seconds: f64,
 }
 
 /// One capture after judgement.
@@ -106,14 +113,13 @@ pub fn judge(
     let mut suspects = Suspects {
         labels,
         seen: BTreeMap::new(),
+        span: None,
         raised: false,
     };
     let mut verdicts = Vec::new();
     while let Some(frame) = file.next_frame()? {
         let metered = replay.take(&frame, &mut verdicts);
-        if let Some((source, _)) = metered.ends {
-            suspects.note(source, metered.time);
-        }
+        suspects.note(&metered);
         verdicts
             .drain(..)
             .for_each(|verdict| suspects.convict(&verdict));
@@ -155,6 +161,7 @@ pub fn sum(judged: &[Judged]) -> Evaluation {
             total: metrics.total,
             accuracy: metrics.accuracy,
             macro_f1: metrics.macro_f1,
+            recall_at_half_percent: metrics.recall_at_half_percent,
             per_class: metrics.per_class,
         },
         addresses,
@@ -190,28 +197,50 @@ fn engine(model: &Arc<Model>, setup: &Setup) -> Engine {
 }
 
 /// What was seen of one address.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Seen {
     first: u64,
     packets: u64,
-    /// When it was blocked first, and the packets it had sent by then.
-    blocked: Option<(u64, u64)>,
+    /// Receivers, their ports and its own: what it said first in them begins a conversation.
+    conversations: BTreeSet<(IpAddr, u16, u16)>,
+    /// When it was blocked first, and what it had sent by then.
+    blocked: Option<Block>,
     reviewed: bool,
+}
+
+/// When an address was blocked, and what it had sent by then.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// Since its first packet, microseconds.
+    after: u64,
+    packets: u64,
+    conversations: u64,
 }
 
 struct Suspects<'a> {
     labels: &'a CaptureLabels,
     seen: BTreeMap<IpAddr, Seen>,
+    /// Time of the first packet and of the last.
+    span: Option<(u64, u64)>,
     raised: bool,
 }
 
 impl Suspects<'_> {
-    fn note(&mut self, source: IpAddr, time: u64) {
+    fn note(&mut self, metered: &Metered) {
+        let Metered { time, ends, ports } = *metered;
+        let Some((source, destination)) = ends else {
+            return;
+        };
+        self.span.get_or_insert((time, time)).1 = time;
+        let attacks = self.labels.is_attacker(source);
         let seen = self.seen.entry(source).or_insert(Seen {
             first: time,
             ..Seen::default()
         });
         seen.packets += 1;
+        if attacks && seen.blocked.is_none() {
+            seen.conversations.insert((destination, ports.1, ports.0));
+        }
     }
 
     fn convict(&mut self, verdict: &Verdict) {
@@ -221,7 +250,11 @@ impl Suspects<'_> {
         };
         match verdict.decision {
             Decision::Block(_) => {
-                seen.blocked.get_or_insert((verdict.time, seen.packets));
+                seen.blocked.get_or_insert(Block {
+                    after: verdict.time.saturating_sub(seen.first),
+                    packets: seen.packets,
+                    conversations: seen.conversations.len() as u64,
+                });
             }
             Decision::Review(_) => seen.reviewed = true,
             Decision::Alert | Decision::Watch => {}
@@ -234,14 +267,9 @@ impl Suspects<'_> {
             .seen
             .iter()
             .partition(|(address, _)| self.labels.is_attacker(**address));
-        let mut blocks: Vec<(u64, u64)> = attackers
-            .iter()
-            .filter_map(|(_, seen)| {
-                seen.blocked
-                    .map(|(time, packets)| (time.saturating_sub(seen.first), packets))
-            })
-            .collect();
-        blocks.sort_unstable();
+        let blocked = attackers.iter().filter_map(|(_, seen)| seen.blocked);
+        let mut blocks: Vec<Block> = blocked.collect();
+        blocks.sort_unstable_by_key(|block| (block.after, block.packets));
         let median = blocks.get(blocks.len().saturating_sub(1) / 2);
         let claimed = class.is_claimed();
         let figures = Capture {
@@ -253,13 +281,17 @@ impl Suspects<'_> {
             } else {
                 usize::from(self.raised && class.is_attack())
             },
-            seconds_to_block: median.map(|(micros, _)| *micros as f64 / 1e6),
-            packets_to_block: median.map(|(_, packets)| *packets),
+            seconds_to_block: median.map(|block| block.after as f64 / 1e6),
+            packets_to_block: median.map(|block| block.packets),
+            conversations_to_block: median.map(|block| block.conversations),
             benign: benign.len(),
             benign_blocked: benign
                 .iter()
                 .filter(|(_, seen)| seen.blocked.is_some())
                 .count(),
+            seconds: self
+                .span
+                .map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / 1e6),
         };
         (
             figures,

@@ -120,7 +120,8 @@ pub fn learnable(data: &Dataset) -> Vec<u32> {
     data.rows(|_, sample| sample.class.is_learnt())
 }
 
-fn algorithm(word: &str) -> Result<Algorithm, String> {
+/// The algorithm of this name.
+pub fn algorithm(word: &str) -> Result<Algorithm, String> {
     let known = [
         Algorithm::Forest,
         Algorithm::Svm,

@@ -4,10 +4,12 @@
 mod calibrate;
 pub mod dataset;
 mod figures;
+mod finish;
 mod folds;
 mod forest;
 pub mod labels;
 mod metrics;
+mod parallel;
 pub mod random;
 pub mod report;
 mod scaled;
@@ -17,12 +19,14 @@ mod smote;
 mod synthetic;
 mod task;
 mod train;
+mod unseen;
 
 pub use calibrate::logistic_curve;
 pub use dataset::{Capture, Dataset, Pool, Sample, Sampling};
 pub use folds::{Fold, Grouping, folds};
 pub use forest::ForestSettings;
 pub use metrics::{Bin, ClassMetrics, Metrics, called};
+pub use parallel::parallel;
 pub use scaled::ScaledSettings;
 pub use simulate::{
     Blocked, Judged, Rule, Track, Truth, choose_bias, evidence_rule, simulate, tracks,
@@ -30,6 +34,7 @@ pub use simulate::{
 pub use smote::Smote;
 use task::Task;
 pub use train::{Fitted, Settings, Trained, Trainer};
+pub use unseen::Unseen;
 
 /// Why a model could not be made.
 #[derive(Debug, thiserror::Error)]

@@ -1,28 +1,18 @@
-//! Makes a whole model: folds, calibration, bias, the final fit and its self-tests.
-//! Everything that leads to bytes is here, and depends on nothing but rows, settings and schema.
+//! Fits an algorithm on rows: once, over folds, and to a whole model.
+//! What leads to bytes depends on nothing but rows, settings and schema.
 
 use serde::{Deserialize, Serialize};
 
-use super::calibrate::logistic_curve;
 use super::dataset::{Dataset, Sampling};
 use super::folds::{Grouping, folds};
 use super::forest::{self, ForestSettings};
-use super::random::Random;
 use super::scaled::{self, ScaledSettings};
-use super::simulate::{Blocked, Rule, choose_bias, tracks};
+use super::simulate::{Blocked, Rule};
 use super::smote::Smote;
 use super::task::Task;
 use super::{Error, Progress, Watch};
 use crate::class::Class;
-use crate::model::{
-    Algorithm, Calibration, Content, Model, Provenance, Schema, Score, Scorer, SelfTest,
-};
-
-/// Snapshots drawn to fit the curve from shares to log-odds.
-const CURVE_ROWS: usize = 40_000;
-
-/// Self-tests of each class.
-const SELF_TESTS: usize = 2;
+use crate::model::{Algorithm, Model, Schema, Score, Scorer};
 
 /// Everything a fit depends on but its rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -150,27 +140,16 @@ impl Trainer<'_> {
             ..*self
         };
         let out_of_fold = trainer.out_of_fold(rows, Grouping::Source, count)?;
-        let curve = self.curve(rows, &out_of_fold);
-        let (calibration, blocked) = choose_bias(&tracks(self.data, &out_of_fold), &curve, rule);
         let fitted = self.fit_part(rows, &last)?;
-        let content = Content {
-            algorithm: self.settings.algorithm,
-            features: schema.names.iter().map(|&name| name.to_owned()).collect(),
-            schema: schema.hash(),
-            calibration,
-            provenance: self.provenance(rows),
-            self_tests: self.self_tests(rows, &fitted),
-            classes: fitted.classes,
-            scorer: fitted.scorer,
-        };
+        let (model, blocked) = self.finish(rows, fitted, &out_of_fold, (schema, rule))?;
         Ok(Trained {
-            model: Model::new(content, schema).map_err(Error::Model)?,
+            model,
             out_of_fold,
             blocked,
         })
     }
 
-    fn fit_part(&self, rows: &[u32], watch: &Watch<'_>) -> Result<Fitted, Error> {
+    pub(super) fn fit_part(&self, rows: &[u32], watch: &Watch<'_>) -> Result<Fitted, Error> {
         let settings = self.settings;
         let classes = self.data.classes(rows);
         let mut pool = self.data.pool(rows, &settings.sampling, settings.seed);
@@ -197,73 +176,6 @@ impl Trainer<'_> {
             Algorithm::Knn => scaled::neighbours(&task, &settings.scaled),
         };
         Ok(Fitted { scorer, classes })
-    }
-
-    /// The curve from shares to log-odds, on rows drawn as they are for a fit.
-    fn curve(&self, rows: &[u32], scores: &[Option<Score>]) -> Calibration {
-        let settings = self.settings;
-        let pool = self.data.pool(rows, &settings.sampling, settings.seed);
-        let drawn = pool.draw(CURVE_ROWS, &mut Random::new(settings.seed, 0x40_0000));
-        let points = drawn.into_iter().filter_map(|row| {
-            let score = scores.get(row as usize).copied().flatten()?;
-            let sample = self.data.sample(row)?;
-            Some((Calibration::logit(score.attack()), sample.class.is_attack()))
-        });
-        let (slope, intercept) = logistic_curve(points);
-        Calibration {
-            // A model worse than chance out of fold must not turn evidence round.
-            slope: slope.max(0.05),
-            intercept,
-            ..Calibration::UNFITTED
-        }
-    }
-
-    fn provenance(&self, rows: &[u32]) -> Provenance {
-        let settings = self.settings;
-        let pool = self.data.pool(rows, &settings.sampling, settings.seed);
-        let labelled = pool
-            .rows()
-            .iter()
-            .filter_map(|&row| self.data.labelled(row));
-        let (mut sources, mut captures): (Vec<String>, Vec<u32>) = labelled
-            .map(|(sample, capture)| (capture.source.clone(), sample.capture))
-            .unzip();
-        sources.sort_unstable();
-        sources.dedup();
-        captures.sort_unstable();
-        captures.dedup();
-        Provenance {
-            date: settings.date.clone(),
-            sources,
-            captures: captures.len() as u32,
-            rows: pool.rows().len() as u32,
-            seed: settings.seed,
-            notes: String::new(),
-        }
-    }
-
-    fn self_tests(&self, rows: &[u32], fitted: &Fitted) -> Vec<SelfTest> {
-        let mut random = Random::new(self.settings.seed, 0x50_0000);
-        let mut tests = Vec::new();
-        for class in &fitted.classes {
-            let of = |row: &&u32| self.data.sample(**row).is_some_and(|s| s.class == *class);
-            let held: Vec<u32> = rows.iter().filter(of).copied().collect();
-            for _ in 0..SELF_TESTS {
-                let Some(&row) = held.get(random.below(held.len())) else {
-                    continue;
-                };
-                let score = fitted.score(self.data.row(row));
-                tests.push(SelfTest {
-                    row: self.data.row(row).to_vec(),
-                    shares: fitted
-                        .classes
-                        .iter()
-                        .map(|class| score.share(*class))
-                        .collect(),
-                });
-            }
-        }
-        tests
     }
 }
 
