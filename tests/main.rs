@@ -1,6 +1,8 @@
 //! Tests at the boundary; each module is one way a user meets the program.
 
 #[cfg(test)]
+mod carriers;
+#[cfg(test)]
 mod control;
 #[cfg(test)]
 mod errors;
@@ -22,6 +24,8 @@ mod meter;
 mod netns;
 #[cfg(test)]
 mod packaging;
+#[cfg(test)]
+mod promptness;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]
