@@ -174,7 +174,11 @@ fn every_carrier_leads_to_the_same_flows() {
                 );
             }
             assert_eq!(plane.meter().packets(), 12, "{name}");
-            assert_eq!(flows(&plane, ends.0), expected(ends.0, carrier), "{name}");
+            assert_eq!(
+                flows(&mut plane, ends.0),
+                expected(ends.0, carrier),
+                "{name}"
+            );
             let path = path.to_str().expect("the folder's path is UTF-8");
             let run = garita(&["replay", path]);
             assert_eq!((run.code, run.said.as_str()), (0, ""), "{name}");
@@ -239,7 +243,7 @@ fn expected(initiator: IpAddr, carrier: &Carrier) -> BTreeMap<(u8, u32), Sides> 
 }
 
 /// The flows in the tables.
-fn flows(plane: &DataPlane, initiator: IpAddr) -> BTreeMap<(u8, u32), Sides> {
+fn flows(plane: &mut DataPlane, initiator: IpAddr) -> BTreeMap<(u8, u32), Sides> {
     let flows = plane.meter().flows().map(|(key, flow)| {
         let mut sides =
             [&flow.low, &flow.high].map(|half| (half.packets, half.bytes, half.payload));
