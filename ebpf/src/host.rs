@@ -40,6 +40,8 @@ pub struct Minute {
     pub initiated: Initiated,
     /// As responder.
     pub received: Received,
+    /// Of the flows it received, those no forger could have made.
+    pub accepted: u32,
     /// Distinct responders.
     pub peers: Bitmap<8>,
     /// Distinct responder ports, by protocol.
@@ -266,6 +268,12 @@ impl HostStats {
         add!(self.minute.current.received.answered, 1);
     }
 
+    /// Charges that a flow opened to this host is one no forger could have made.
+    #[inline(always)]
+    pub(crate) fn accept(&mut self) {
+        add!(self.minute.current.accepted, 1);
+    }
+
     /// Charges the end of a flow this host opened.
     #[inline(always)]
     pub(crate) fn close(&mut self, ending: &Ending) {
@@ -323,18 +331,26 @@ impl HostStats {
         }
     }
 
-    /// Flows opened to this host in the minute window, and how many of them got no answer.
+    /// Flows opened to this host in the minute window.
     #[inline(always)]
-    pub(crate) fn received_and_unanswered(&self) -> (u32, u32) {
-        let (now, before) = (
-            &self.minute.current.received,
-            &self.minute.previous.received,
-        );
-        let opened = now.opened.saturating_add(before.opened);
-        (
-            opened,
-            opened.saturating_sub(now.answered.saturating_add(before.answered)),
-        )
+    pub(crate) fn received(&self) -> u32 {
+        let Window {
+            current, previous, ..
+        } = &self.minute;
+        current
+            .received
+            .opened
+            .saturating_add(previous.received.opened)
+    }
+
+    /// How many of those a forger could have made.
+    #[inline(always)]
+    pub(crate) fn doubtful(&self) -> u32 {
+        let Window {
+            current, previous, ..
+        } = &self.minute;
+        let accepted = current.accepted.saturating_add(previous.accepted);
+        self.received().saturating_sub(accepted)
     }
 
     /// Flows this host opened in the minute window, and how many of them got no answer.

@@ -11,7 +11,7 @@ use sensor::config::{Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::features::SCHEMA;
 use sensor::firewall;
 use sensor::model::Named;
-use sensor::printable::printable;
+use sensor::printable::{printable, sentence};
 
 use super::table::Table;
 
@@ -76,7 +76,7 @@ impl From<std::result::Result<String, String>> for Finding {
 fn capture(config: &Config) -> Finding {
     let probed = match live::probe(&config.capture) {
         Ok(probed) => probed,
-        Err(error) => return Finding::Broken(super::sentence(&error.into())),
+        Err(error) => return Finding::Broken(sentence(&error)),
     };
     let missing = probed.iter().filter_map(|(_, trouble)| trouble.as_ref());
     let missing: Vec<String> = missing.map(ToString::to_string).collect();
@@ -102,10 +102,10 @@ fn firewall(config: &Config) -> Finding {
             Finding::Sound("nf_tables can be used, and blocks are enforced".to_owned())
         }
         Ok(_) => Finding::Sound("nothing is dropped: firewall.mode is observe".to_owned()),
-        Err(error) if enforces => Finding::Broken(super::sentence(&error.into())),
+        Err(error) if enforces => Finding::Broken(sentence(&error)),
         Err(error) => Finding::Doubtful(format!(
             "{}; firewall.mode is observe, so it is not needed yet",
-            super::sentence(&error.into())
+            sentence(&error)
         )),
     }
 }
@@ -152,7 +152,7 @@ fn configuration(
 fn model(config: &Config) -> std::result::Result<String, String> {
     let path = config.model.path.get().map(|path| &**path);
     let Named { name, model } = Named::load(path, &SCHEMA).map_err(|error| {
-        let sentence = super::sentence(&error.into());
+        let sentence = sentence(&error);
         format!("{sentence}; train one with `garita train`, or unset model.path to use the one inside the program")
     })?;
     let content = model.content();
