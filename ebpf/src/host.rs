@@ -1,12 +1,14 @@
 //! Hosts: what one address did lately, as initiator and as responder.
 //! Windows are two buckets that rotate with packet time; no counter waits for a timer.
 
+mod hashes;
 mod sums;
 mod window;
 
 use crate::flow::Ending;
 use crate::packet::{Address, Packet, flag, protocol};
 
+pub use hashes::Hashes;
 pub use sums::{InitiatorSums, ResponderSums};
 use window::Age;
 pub use window::{Bitmap, Window};
@@ -366,40 +368,4 @@ impl HostStats {
             opened.saturating_sub(now.answered.saturating_add(before.answered)),
         )
     }
-}
-
-/// The hashes one flow adds to the bitmaps of its hosts.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Hashes {
-    initiator: u64,
-    responder: u64,
-    port: u64,
-    service: u64,
-}
-
-impl Hashes {
-    /// Hashes a flow from `initiator` to `responder` at `port` of `protocol`, under a seed an attacker does not know.
-    #[inline(always)]
-    pub fn new(seed: u64, initiator: &Address, responder: &Address, service: (u16, u8)) -> Self {
-        let (port, protocol) = service;
-        let label = u64::from(port) << 8 | u64::from(protocol);
-        let responder = mix(mix(seed ^ responder.high) ^ responder.low);
-        Self {
-            initiator: mix(mix(seed ^ initiator.high) ^ initiator.low),
-            responder,
-            port: mix(seed ^ label),
-            service: mix(responder ^ label),
-        }
-    }
-}
-
-/// A bijective mixer (MurmurHash3's 64-bit finaliser, public domain).
-#[inline(always)]
-const fn mix(mut value: u64) -> u64 {
-    value ^= value >> 33;
-    value = value.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    value ^= value >> 33;
-    value = value.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    value ^ value >> 33
 }
