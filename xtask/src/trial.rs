@@ -31,7 +31,7 @@ const NEEDED: &[Package] = &[
     package("debootstrap", "makes that Debian"),
     package("iproute2", "network namespaces and virtual links"),
     package("nmap", "the attack"),
-    package("bpftool", "lists the programs at an interface"),
+    package("bpftool", "says whether a program is still attached"),
     package("iputils-ping", "asks whether the attacker is still let in"),
 ];
 

@@ -6,6 +6,7 @@ mod departure;
 mod harm;
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -62,14 +63,35 @@ impl Trial {
         self.machine.show(package)
     }
 
-    /// Scans the gateway.
-    fn attack(&self) -> Result<()> {
+    /// Scans the gateway until a shell script succeeds inside, and returns how long that took, seconds.
+    fn scan_until(&mut self, shown: &str) -> Result<f64> {
         let how = ["nmap", "-sT", "-Pn", "-n", "-r", "--max-retries", "1"];
         let whom = ["-e", "wire", "-p", "1-1000", GATEWAY];
         let patience = ["--host-timeout", "20s"];
-        self.network
-            .attack(&[&how[..], &patience, &whom].concat())?;
-        Ok(())
+        let Self {
+            machine, network, ..
+        } = self;
+        thread::scope(|scope| {
+            let words = [&how[..], &patience, &whom].concat();
+            let scanner = scope.spawn(move || network.attack(&words));
+            let waited = machine.wait_until(shown, DETECTION)?;
+            scanner.join().ok().context("the scan ended early")??;
+            Ok(waited.as_secs_f64())
+        })
+    }
+
+    /// The kernel's numbers of what keeps the running sensor's programs at interfaces; before Linux 6.6 there are filters
+    /// instead, which tc lists.
+    fn links(&self) -> Result<Vec<String>> {
+        let links = self
+            .machine
+            .run("cat /proc/$(systemctl show -P MainPID garita)/fdinfo/* | sed -n 's/^link_id:[[:space:]]*//p'")?;
+        let filters = "tc filter show dev gate0 ingress | grep garita";
+        ensure!(
+            !links.is_empty() || self.machine.holds(filters),
+            "no program is attached"
+        );
+        Ok(links.lines().map(str::to_owned).collect())
     }
 
     fn assert_blocked(&mut self) -> Result<()> {

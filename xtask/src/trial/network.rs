@@ -71,21 +71,6 @@ impl Network {
             .args(["route", "replace", "local", network, "dev", "lo"]))
     }
 
-    /// The programs at the gateway's interface, as the kernel lists them.
-    pub(super) fn programs(&self) -> Result<String> {
-        let listed = Command::new("ip")
-            .args(["netns", "exec", &self.gateway])
-            .args(["bpftool", "net", "show", "dev", INTERFACE])
-            .output()
-            .context("cannot run bpftool")?;
-        ensure!(
-            listed.status.success(),
-            "bpftool: {}",
-            String::from_utf8_lossy(&listed.stderr).trim()
-        );
-        Ok(String::from_utf8_lossy(&listed.stdout).into_owned())
-    }
-
     /// Whether the gateway answers the attacker's echo requests.
     pub(super) fn is_let_in(&self) -> Result<bool> {
         let ping = ["ping", "-c", "1", "-W", "1", "-I", ATTACKER, GATEWAY];

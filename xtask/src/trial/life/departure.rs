@@ -1,7 +1,9 @@
 //! The package's departure: stopped, removed, purged, and what must not be left of it.
 //! Nothing of anybody else's may go along.
 
-use anyhow::{Result, ensure};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
 
 use super::Trial;
 
@@ -20,15 +22,19 @@ pub(super) fn stop(trial: &mut Trial) -> Result<String> {
 }
 
 pub(super) fn remove(trial: &mut Trial) -> Result<String> {
+    let links = trial.links()?;
     let Trial {
         machine, network, ..
     } = trial;
     machine.run("dpkg --remove garita")?;
-    let programs = network.programs()?;
-    ensure!(
-        !programs.contains("garita"),
-        "a program is left: {programs}"
-    );
+    for link in &links {
+        // The kernel is the machine's, so its bpftool sees them.
+        let left = Command::new("bpftool")
+            .args(["link", "show", "id", link])
+            .output()
+            .context("cannot run bpftool")?;
+        ensure!(!left.status.success(), "the program's link {link} is left");
+    }
     for (holds, otherwise) in [
         ("! nft list tables | grep .", "a table is left"),
         (

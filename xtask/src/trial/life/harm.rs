@@ -95,15 +95,16 @@ pub(super) fn load(trial: &mut Trial) -> Result<String> {
     let (peak, after, busy) = trial.cost()?;
     trial.machine.run(BLOCKED)?;
     ensure!(!trial.network.is_let_in()?, "the attacker is let in");
-    let losses = trial
+    let state = trial
         .machine
-        .run("garita status | grep -iE 'capture|interface|lost|packets' || true")?;
+        .run("garita status | grep -E '^(tables|losses|blocks) ' | tr -s ' '")?;
     Ok(format!(
-        "{:.0} packets/s in {} flows for {:.0} s: {idle} kB resident before (most so far {high}), {after} after, {peak} at most, {:.1} % of a CPU; {losses}",
+        "{:.0} packets/s in {} flows for {:.0} s: {idle} kB resident before (most so far {high}), {after} after, {peak} at most, {:.1} % of a CPU; {}",
         sent.packets as f64 / sent.seconds,
         sent.flows,
         sent.seconds,
         100.0 * (busy - before) / sent.seconds,
+        state.replace('\n', "; "),
     ))
 }
 
