@@ -105,6 +105,24 @@ impl Stage {
         shown.iter().sum()
     }
 
+    /// Whether the sensor's link has a clsact.
+    pub(super) fn has_clsact(&self) -> bool {
+        let shown = self
+            .sensor
+            .command("tc")
+            .args(["qdisc", "show", "dev", "wan", "clsact"])
+            .output()
+            .expect("tc starts");
+        !shown.stdout.is_empty()
+    }
+
+    /// Runs tc on the sensor's link.
+    pub(super) fn tc(&self, words: &str) {
+        let mut command = self.sensor.command("tc");
+        let ended = command.args(words.split(' ')).status().expect("tc starts");
+        assert!(ended.success(), "tc {words}");
+    }
+
     /// Programs at the TCX hooks of the sensor's link.
     pub(super) fn programs(&self) -> usize {
         self.sensor.run(|| {

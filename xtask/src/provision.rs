@@ -55,6 +55,7 @@ const TESTS: &[Package] = &[
     ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
+    package("man-db", "judges the man pages"),
 ];
 
 /// The linker that turns LLVM bitcode into a kernel program.

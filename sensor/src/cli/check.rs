@@ -6,8 +6,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
-use sensor::capture::live;
-use sensor::config::{Config, DEFAULT_FILE, FirewallMode, Setting};
+use sensor::capture::{kernel, live};
+use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::features::SCHEMA;
 use sensor::firewall;
 use sensor::model::Named;
@@ -32,6 +32,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
     if let Ok(config) = &config {
         findings.push(("model", model(config).into()));
         findings.push(("capture", capture(config)));
+        findings.push(("meter", meter(config.capture.mode)));
         findings.push(("firewall", firewall(config)));
         findings.push(("store", store(config)));
         findings.push(("report", report(config)));
@@ -88,6 +89,18 @@ fn capture(config: &Config) -> Finding {
     match missing.as_slice() {
         [] => Finding::Sound(names.join(", ")),
         some => Finding::Doubtful(format!("{}; it is waited for", some.join("; "))),
+    }
+}
+
+fn meter(mode: CaptureMode) -> Finding {
+    let in_user_space = "packets are copied to user space (pcap)";
+    match (mode, kernel::probe()) {
+        (CaptureMode::Pcap, _) => Finding::Sound(format!("{in_user_space}, as capture.mode says")),
+        (_, Ok(())) => Finding::Sound("packets are counted in the kernel (ebpf)".to_owned()),
+        (CaptureMode::Ebpf, Err(error)) => Finding::Broken(sentence(&error)),
+        (CaptureMode::Auto, Err(error)) => {
+            Finding::Doubtful(format!("{in_user_space}: {}", sentence(&error)))
+        }
     }
 }
 
