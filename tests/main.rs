@@ -15,6 +15,8 @@ mod kernel;
 #[cfg(test)]
 mod learning;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod meter;
@@ -22,6 +24,8 @@ mod meter;
 mod netns;
 #[cfg(test)]
 mod packaging;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod recording;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use sensor::config::{self, Config};
+use sensor::printable::sentence;
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         Err(error) if cli::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&cli::sentence(&error));
+            cli::say(&sentence(error.as_ref()));
             exit_code(&error)
         }
     }

@@ -12,7 +12,7 @@ use xshell::{Shell, cmd};
 use crate::ebpf::{self, OBJECT};
 use crate::provision::{self, Package, package};
 use crate::target;
-use crate::tool::Tool;
+use crate::tool::{self, Tool};
 
 /// Makes the Debian package and checks it.
 #[derive(clap::Args, Debug)]
@@ -118,6 +118,7 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
 /// Builds the program with the kernel program inside.
 fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
     cmd!(shell, "cargo build --release --package sensor --bin garita")
+        .env_remove(tool::OURSELVES)
         .env(OBJECT, object)
         .run()
         .context("the sensor does not build")?;

@@ -33,6 +33,7 @@ const TESTS: &[Package] = &[
     package("iproute2", "network namespaces and virtual links"),
     package("nftables", "reads the kernel's rules back, as an oracle"),
     package("tshark", "counts conversations, as an oracle"),
+    package("socat", "an interface without a link header"),
     package("nmap", "port scans"),
     package("hydra", "password searches"),
     package(

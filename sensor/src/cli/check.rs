@@ -11,7 +11,7 @@ use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::features::SCHEMA;
 use sensor::firewall;
 use sensor::model::Named;
-use sensor::printable::printable;
+use sensor::printable::{printable, sentence};
 
 use super::table::Table;
 
@@ -77,7 +77,7 @@ impl From<std::result::Result<String, String>> for Finding {
 fn capture(config: &Config) -> Finding {
     let probed = match live::probe(&config.capture) {
         Ok(probed) => probed,
-        Err(error) => return Finding::Broken(super::sentence(&error.into())),
+        Err(error) => return Finding::Broken(sentence(&error)),
     };
     let missing = probed.iter().filter_map(|(_, trouble)| trouble.as_ref());
     let missing: Vec<String> = missing.map(ToString::to_string).collect();
@@ -97,11 +97,10 @@ fn meter(mode: CaptureMode) -> Finding {
     match (mode, kernel::probe()) {
         (CaptureMode::Pcap, _) => Finding::Sound(format!("{in_user_space}, as capture.mode says")),
         (_, Ok(())) => Finding::Sound("packets are counted in the kernel (ebpf)".to_owned()),
-        (CaptureMode::Ebpf, Err(error)) => Finding::Broken(super::sentence(&error.into())),
-        (CaptureMode::Auto, Err(error)) => Finding::Doubtful(format!(
-            "{in_user_space}: {}",
-            super::sentence(&error.into())
-        )),
+        (CaptureMode::Ebpf, Err(error)) => Finding::Broken(sentence(&error)),
+        (CaptureMode::Auto, Err(error)) => {
+            Finding::Doubtful(format!("{in_user_space}: {}", sentence(&error)))
+        }
     }
 }
 
@@ -116,10 +115,10 @@ fn firewall(config: &Config) -> Finding {
             Finding::Sound("nf_tables can be used, and blocks are enforced".to_owned())
         }
         Ok(_) => Finding::Sound("nothing is dropped: firewall.mode is observe".to_owned()),
-        Err(error) if enforces => Finding::Broken(super::sentence(&error.into())),
+        Err(error) if enforces => Finding::Broken(sentence(&error)),
         Err(error) => Finding::Doubtful(format!(
             "{}; firewall.mode is observe, so it is not needed yet",
-            super::sentence(&error.into())
+            sentence(&error)
         )),
     }
 }
@@ -166,7 +165,7 @@ fn configuration(
 fn model(config: &Config) -> std::result::Result<String, String> {
     let path = config.model.path.get().map(|path| &**path);
     let Named { name, model } = Named::load(path, &SCHEMA).map_err(|error| {
-        let sentence = super::sentence(&error.into());
+        let sentence = sentence(&error);
         format!("{sentence}; train one with `garita train`, or unset model.path to use the one inside the program")
     })?;
     let content = model.content();

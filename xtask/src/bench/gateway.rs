@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{ebpf, provision};
+use crate::{ebpf, provision, tool};
 
 /// Port scans; a tenth as many password searches.
 const RUNS: &str = "50";
@@ -19,6 +19,7 @@ pub(super) fn run(shell: &Shell, only: Option<&str>) -> Result<()> {
         shell,
         "cargo test --release --package tests --test garita {filter} -- --nocapture --test-threads 1"
     )
+    .env_remove(tool::OURSELVES)
     .env("GARITA_RUNS", RUNS)
     .env("GARITA_METER_OBJECT", object)
     .run()

@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 
 use crate::ebpf::OBJECT;
 use crate::provision::{self, Package, package};
-use crate::target;
+use crate::{target, tool};
 
 /// What rustc calls it.
 pub(super) const TRIPLE: &str = "aarch64-unknown-linux-gnu";
@@ -44,6 +44,7 @@ pub(super) fn check(shell: &Shell) -> Result<()> {
         "cargo check --package sensor --bin garita --target {TRIPLE} --config {quick}"
     )
     .envs(environment())
+    .env_remove(tool::OURSELVES)
     .run()
     .context("the sensor does not compile for arm64")
 }
@@ -56,6 +57,7 @@ pub(super) fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
         "cargo build --release --package sensor --bin garita --target {TRIPLE}"
     )
     .envs(environment())
+    .env_remove(tool::OURSELVES)
     .env(OBJECT, object)
     .run()
     .context("the sensor does not build for arm64")?;

@@ -236,10 +236,14 @@ mod hardware {
 /// The program for the frames of an interface, and the directions in which each of its packets passes once.
 fn directions(name: &str) -> Result<(&'static str, &'static [TcAttachType]), KernelError> {
     const BOTH: &[TcAttachType] = &[TcAttachType::Ingress, TcAttachType::Egress];
-    let found = getifaddrs().ok().and_then(|addresses| {
-        addresses
-            .filter(|entry| entry.interface_name == name)
-            .find_map(|entry| Some(entry.address?.as_link_addr()?.hatype()))
+    let mut addresses = getifaddrs().into_iter().flatten();
+    // Each interface is listed first by its link-layer address, or by none where its kind has none.
+    let first = addresses.find(|entry| entry.interface_name == name);
+    let found = first.map(|entry| match entry.address {
+        Some(address) => address
+            .as_link_addr()
+            .map_or(hardware::NONE, |link| link.hatype()),
+        None => hardware::NONE,
     });
     match found {
         Some(hardware::ETHERNET) => Ok((METER, BOTH)),
