@@ -17,7 +17,7 @@ pub(super) fn run(shell: &Shell, only: Option<&str>) -> Result<()> {
     // One after the other: two sensors would share the processor.
     cmd!(
         shell,
-        "cargo test --release --package tests --test garita {filter} -- --nocapture --test-threads 1"
+        "cargo test --release --workspace --test garita {filter} -- --nocapture --test-threads 1"
     )
     .env_remove(tool::OURSELVES)
     .env("GARITA_RUNS", RUNS)
