@@ -11,7 +11,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::garita::run;
+use crate::garita::{Run, command, run};
 use desk::{EXEMPT, SUSPECT};
 use stage::{HEADERS, Memory, Stage};
 
@@ -69,6 +69,33 @@ fn a_block_is_added_listed_explained_and_lifted() {
     stage
         .garita(&["blocks", "remove", "203.0.113.0/24"])
         .assert_refused(1, &["203.0.113.0/24 is not blocked"]);
+}
+
+#[test]
+fn a_damaged_configuration_keeps_nobody_from_undoing_a_block() {
+    let stage = Stage::open();
+    stage.print(&["blocks", "add", "203.0.113.7"]);
+    let damaged = stage.path("damaged.toml");
+    fs::write(&damaged, "[policy]\nblock_ttl = \"soon\"\n").expect("the folder is ours");
+    let garita = |arguments: &[&str]| {
+        let output = command(&[&["--config", &damaged], arguments].concat())
+            .env("GARITA__CONTROL__SOCKET", stage.path("control.sock"))
+            .output();
+        Run::from(output.expect("garita starts"))
+    };
+    for arguments in [
+        &["status"][..],
+        &["explain", "203.0.113.7"],
+        &["blocks", "remove", "203.0.113.7"],
+    ] {
+        let run = garita(arguments);
+        assert_eq!(run.code, 0, "{arguments:?}: {}", run.said);
+        assert!(!run.out.is_empty(), "{arguments:?}");
+        run.assert_sentence(&["policy.block_ttl is \"soon\"", "all the same"]);
+    }
+    assert_eq!(stage.print(&["blocks", "list"]), "Nothing is blocked.\n");
+    // What would act on the damaged settings does not.
+    garita(&["replay", "none.pcap"]).assert_refused(78, &["policy.block_ttl"]);
 }
 
 #[test]
@@ -318,6 +345,4 @@ fn a_command_that_makes_no_sense_is_usage_and_a_missing_sensor_is_told() {
         let run = run(&[&["--config", &config], command].concat());
         run.assert_refused(1, &["no sensor answers at", "nobody.sock", "`garita run`"]);
     }
-    fs::write(&config, "[control]\nadmin_group = \"a b\"\n").expect("the folder is ours");
-    run(&["--config", &config, "status"]).assert_refused(78, &["control.admin_group"]);
 }

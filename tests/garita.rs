@@ -116,10 +116,13 @@ fn program() -> &'static Path {
             .parent()
             .expect("a profile lies in the target folder");
         let built = Command::new(env!("CARGO"))
-            // Of the whole workspace, as the tests are: built alone it would have other features, and be built again.
+            // Of the whole workspace and with the tests: built alone it would have other features, and be built again.
             .args(["build", "--quiet", "--workspace", "--bin", "garita"])
+            .args(["--test", "garita"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)
+            // Cargo gave it to this test; build scripts that look at it would begin anew, and so would all that follows.
+            .env_remove("CARGO_MANIFEST_DIR")
             .current_dir(root())
             .status()
             .expect("cargo starts");

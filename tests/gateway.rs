@@ -2,9 +2,7 @@
 //! Every test runs with each meter; none looks inside the program.
 
 mod forged;
-mod lines;
 mod post;
-mod process;
 mod sensor;
 mod stage;
 mod talk;
@@ -12,6 +10,7 @@ mod tools;
 
 mod attack;
 mod benign;
+mod centre;
 mod crash;
 mod deluge;
 mod exempt;

@@ -17,6 +17,8 @@ mod kernel;
 #[cfg(test)]
 mod learning;
 #[cfg(test)]
+mod lines;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod meter;
@@ -24,6 +26,8 @@ mod meter;
 mod netns;
 #[cfg(test)]
 mod packaging;
+#[cfg(test)]
+mod process;
 #[cfg(test)]
 mod promptness;
 #[cfg(test)]

@@ -81,6 +81,35 @@ fn the_manual_has_a_page_for_every_command_a_person_calls() {
     assert!(settings.contains("policy.block_ttl"), "{settings}");
 }
 
+#[test]
+fn man_finds_no_fault_in_the_pages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = garita::garita(&["manual", folder.path().to_str().expect("UTF-8")]);
+    assert_eq!(run.code, 0, "{}", run.said);
+    for section in ["man1", "man5"] {
+        let pages = fs::read_dir(folder.path().join(section)).expect("there are pages");
+        for page in pages {
+            let page = page.expect("a page").path();
+            let output = Command::new("man")
+                .args(["--warnings", "--encoding=UTF-8", "--local-file"])
+                .arg(&page)
+                .env("LC_ALL", "C.UTF-8")
+                .env("MANWIDTH", "80")
+                .env("PAGER", "cat")
+                .output();
+            let Ok(output) = output else {
+                return skip("man_finds_no_fault_in_the_pages", "there is no man");
+            };
+            let complaint = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success() && complaint.is_empty(),
+                "{}: {complaint}",
+                page.display()
+            );
+        }
+    }
+}
+
 fn unit() -> PathBuf {
     garita::root().join("packaging/garita.service")
 }

@@ -1,10 +1,10 @@
 //! Reporting as the operations centre meets it: a real mosquitto, a reference coordinator, and a sensor that is killed.
 //! Nothing here knows how the sensor reports; it reads what it sends.
 
-mod broker;
+pub(crate) mod broker;
 mod chaos;
 mod commands;
-mod coordinator;
+pub(crate) mod coordinator;
 mod errors;
 mod page;
 mod pki;
@@ -15,8 +15,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 /// The sensor under test.
-const SITE: &str = "lab";
-const SENSOR: &str = "edge-1";
+pub(crate) const SITE: &str = "lab";
+pub(crate) const SENSOR: &str = "edge-1";
 
 /// Lets time pass while others do something.
 fn let_pass(span: Duration) {

@@ -24,7 +24,7 @@ const SUSPECT_STRIDE: u32 = 6;
 pub struct Limits {
     /// Seed of the bitmap hashes; fixed in replay.
     pub seed: u64,
-    /// Unanswered flows a minute to one responder above which no new initiator gets an entry.
+    /// Flows a minute to one responder that a forger could have made, above which only proven initiators get an entry.
     pub flood_guard: u32,
     /// Always 0.
     pub reserved: u32,
@@ -169,6 +169,7 @@ fn account_error<T: Tables>(tables: &mut T, work: &mut Work) -> bool {
 #[inline(always)]
 fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     let time = work.packet.time;
+    work.events = 0;
     work.reasons = 0;
     work.name_hosts(true);
     work.hash();
@@ -180,7 +181,7 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     let is_new = host.receive(&work.hashes);
     host.respond(&work.packet, false);
     // As many flows at least, before the bits are worth counting.
-    if is_new && host.received_and_unanswered().0 >= FIRST_INITIATORS {
+    if is_new && host.received() >= FIRST_INITIATORS {
         let initiators = u32::from(host.initiators());
         if initiators >= FIRST_INITIATORS && initiators.is_power_of_two() {
             work.reasons |= reason::INITIATORS;
@@ -250,6 +251,9 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     if work.had(event::ANSWERED) {
         host.answer();
     }
+    if work.had(event::ACCEPTED) {
+        host.accept();
+    }
     let Some(initiator) = open_initiator(tables, work, responder) else {
         return;
     };
@@ -290,11 +294,10 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     }
 }
 
-/// The initiator's entry; a new one only where the flood guard of `responder` lets it be.
+/// The initiator's entry; a new one only where the flood guard of `responder` lets it be, or nobody could forge it.
 #[inline(always)]
 fn open_initiator<T: Tables>(tables: &mut T, work: &Work, responder: T::Host) -> Option<T::Host> {
-    let (_, unanswered) = tables.host(responder).received_and_unanswered();
-    if unanswered > work.limits.flood_guard {
+    if tables.host(responder).doubtful() > work.limits.flood_guard && !work.had(event::GENUINE) {
         let Some(initiator) = tables.find_host(&work.initiator) else {
             tables.lose(Loss::FloodGuard);
             return None;

@@ -61,6 +61,11 @@ pub mod event {
     pub const CONVERSING: u32 = 1 << 6;
     /// The flow's packets passed a multiple of the stride at which suspects are looked at.
     pub const STRODE: u32 = 1 << 7;
+    /// The flow's initiator is proven to have the address it gives, by this packet or an earlier one.
+    pub const GENUINE: u32 = 1 << 8;
+    /// The flow is one a forger could not have made, or none that can be told from it: a handshake is complete, or what
+    /// has no handshake is answered.
+    pub const ACCEPTED: u32 = 1 << 9;
 }
 
 /// What is known of a flow when it ends.
@@ -241,6 +246,9 @@ impl FlowStats {
             if self.state & state::REVERSED != 0 {
                 self.state = self.state & !state::REVERSED | state::ANSWERED;
                 events |= event::TURNED | event::ANSWERED;
+                if !tcp {
+                    events |= event::ACCEPTED;
+                }
             }
             let live = self.state & (state::ANSWERED | state::CLOSED) == state::ANSWERED;
             if tcp && packet.flags & (flag::ACK | flag::RST) == flag::ACK && live {
@@ -248,7 +256,10 @@ impl FlowStats {
                 let sent = opposite_seq.wrapping_sub(self.responder_seq);
                 let acked = packet.ack.wrapping_sub(self.responder_seq);
                 if acked != 0 && acked <= sent && sent < 1 << 30 {
-                    self.state |= state::PROVEN;
+                    if self.state & state::PROVEN == 0 {
+                        self.state |= state::PROVEN;
+                        events |= event::ACCEPTED;
+                    }
                     if self.low.payload > 0 && self.high.payload > 0 {
                         events |= event::PROVED;
                     }
@@ -259,6 +270,9 @@ impl FlowStats {
             if self.state & state::REVERSED == 0 {
                 self.state |= state::ANSWERED;
                 events |= event::ANSWERED;
+                if !tcp {
+                    events |= event::ACCEPTED;
+                }
                 if tcp && packet.flags & flag::RST != 0 {
                     self.state |= state::REFUSED;
                     events |= event::REFUSED;
@@ -276,6 +290,9 @@ impl FlowStats {
         }
         if self.state & (state::ANSWERED | state::REFUSED) == state::ANSWERED {
             events |= event::CONVERSING;
+        }
+        if self.state & state::PROVEN != 0 {
+            events |= event::GENUINE;
         }
         events
     }

@@ -1,12 +1,14 @@
 //! Hosts: what one address did lately, as initiator and as responder.
 //! Windows are two buckets that rotate with packet time; no counter waits for a timer.
 
+mod hashes;
 mod sums;
 mod window;
 
 use crate::flow::Ending;
 use crate::packet::{Address, Packet, flag, protocol};
 
+pub use hashes::Hashes;
 pub use sums::{InitiatorSums, ResponderSums};
 use window::Age;
 pub use window::{Bitmap, Window};
@@ -40,6 +42,8 @@ pub struct Minute {
     pub initiated: Initiated,
     /// As responder.
     pub received: Received,
+    /// Of the flows it received, those no forger could have made.
+    pub accepted: u32,
     /// Distinct responders.
     pub peers: Bitmap<8>,
     /// Distinct responder ports, by protocol.
@@ -266,6 +270,12 @@ impl HostStats {
         add!(self.minute.current.received.answered, 1);
     }
 
+    /// Charges that a flow opened to this host is one no forger could have made.
+    #[inline(always)]
+    pub(crate) fn accept(&mut self) {
+        add!(self.minute.current.accepted, 1);
+    }
+
     /// Charges the end of a flow this host opened.
     #[inline(always)]
     pub(crate) fn close(&mut self, ending: &Ending) {
@@ -323,18 +333,26 @@ impl HostStats {
         }
     }
 
-    /// Flows opened to this host in the minute window, and how many of them got no answer.
+    /// Flows opened to this host in the minute window.
     #[inline(always)]
-    pub(crate) fn received_and_unanswered(&self) -> (u32, u32) {
-        let (now, before) = (
-            &self.minute.current.received,
-            &self.minute.previous.received,
-        );
-        let opened = now.opened.saturating_add(before.opened);
-        (
-            opened,
-            opened.saturating_sub(now.answered.saturating_add(before.answered)),
-        )
+    pub(crate) fn received(&self) -> u32 {
+        let Window {
+            current, previous, ..
+        } = &self.minute;
+        current
+            .received
+            .opened
+            .saturating_add(previous.received.opened)
+    }
+
+    /// How many of those a forger could have made.
+    #[inline(always)]
+    pub(crate) fn doubtful(&self) -> u32 {
+        let Window {
+            current, previous, ..
+        } = &self.minute;
+        let accepted = current.accepted.saturating_add(previous.accepted);
+        self.received().saturating_sub(accepted)
     }
 
     /// Flows this host opened in the minute window, and how many of them got no answer.
@@ -350,40 +368,4 @@ impl HostStats {
             opened.saturating_sub(now.answered.saturating_add(before.answered)),
         )
     }
-}
-
-/// The hashes one flow adds to the bitmaps of its hosts.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Hashes {
-    initiator: u64,
-    responder: u64,
-    port: u64,
-    service: u64,
-}
-
-impl Hashes {
-    /// Hashes a flow from `initiator` to `responder` at `port` of `protocol`, under a seed an attacker does not know.
-    #[inline(always)]
-    pub fn new(seed: u64, initiator: &Address, responder: &Address, service: (u16, u8)) -> Self {
-        let (port, protocol) = service;
-        let label = u64::from(port) << 8 | u64::from(protocol);
-        let responder = mix(mix(seed ^ responder.high) ^ responder.low);
-        Self {
-            initiator: mix(mix(seed ^ initiator.high) ^ initiator.low),
-            responder,
-            port: mix(seed ^ label),
-            service: mix(responder ^ label),
-        }
-    }
-}
-
-/// A bijective mixer (MurmurHash3's 64-bit finaliser, public domain).
-#[inline(always)]
-const fn mix(mut value: u64) -> u64 {
-    value ^= value >> 33;
-    value = value.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    value ^= value >> 33;
-    value = value.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    value ^ value >> 33
 }

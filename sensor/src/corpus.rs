@@ -156,7 +156,7 @@ impl Rows<'_> {
             time: snapshot.time,
             class: self.labels.class_of(address, other),
             attacker: self.labels.is_attacker(address),
-            active: !Grounds::of(snapshot, &self.setup.auth_ports).is_empty(),
+            active: !Grounds::of(snapshot, &self.setup.evidence.auth_ports).is_empty(),
         };
         self.rows.push(Row {
             sample,

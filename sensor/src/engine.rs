@@ -52,15 +52,6 @@ pub enum Order {
     Doubt(IpAddr),
 }
 
-/// What the engine depends on besides the model and policy.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Addresses with evidence against them that are remembered at once.
-    pub max_addresses: usize,
-    /// Ports at which passwords can be tried, beside the known ones.
-    pub auth_ports: Vec<u16>,
-}
-
 /// Evidence against an address that has not led to a decision, or not to a new one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Suspicion {
@@ -90,14 +81,15 @@ pub struct Engine {
 
 impl Engine {
     /// An engine that suspects nobody.
-    pub fn new(model: Arc<Model>, policy: Policy, settings: &Settings) -> Self {
-        let custody = Custody::new(settings.max_addresses.max(policy.max_blocks()));
+    pub fn new(model: Arc<Model>, policy: Policy, evidence: &config::Evidence) -> Self {
+        let max_addresses = evidence.max_addresses.size();
+        let custody = Custody::new(max_addresses.max(policy.max_blocks()));
         Self {
             model,
             policy,
             custody,
-            auth_ports: settings.auth_ports.clone(),
-            evidence: Table::new([settings.max_addresses]),
+            auth_ports: evidence.auth_ports.to_vec(),
+            evidence: Table::new([max_addresses]),
             victims: Victims::default(),
             orders: VecDeque::new(),
             scored: 0,

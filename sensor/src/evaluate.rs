@@ -13,7 +13,7 @@ use crate::class::Class;
 use crate::config;
 use crate::corpus::{self, Row};
 use crate::dataplane::Metered;
-use crate::engine::{Engine, Settings};
+use crate::engine::Engine;
 use crate::learn::labels::CaptureLabels;
 use crate::learn::{ClassMetrics, Metrics};
 use crate::model::{Calibration, Model, Score};
@@ -189,11 +189,7 @@ fn engine(model: &Arc<Model>, setup: &Setup) -> Engine {
         ..config::Policy::default()
     };
     let policy = Policy::new(&settings, Guard::new(&settings, Surroundings::default()));
-    let settings = Settings {
-        max_addresses: setup.max_addresses,
-        auth_ports: setup.auth_ports.clone(),
-    };
-    Engine::new(Arc::clone(model), policy, &settings)
+    Engine::new(Arc::clone(model), policy, &setup.evidence)
 }
 
 /// What was seen of one address.

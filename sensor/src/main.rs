@@ -8,7 +8,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use sensor::{config, firewall};
+use sensor::config::{self, Config};
+use sensor::printable::sentence;
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;
@@ -39,7 +40,7 @@ enum Command {
     Train(cli::train::Arguments),
     /// Measure what a model is worth on labelled captures
     Evaluate(cli::evaluate::Arguments),
-    /// Check the configuration and the model
+    /// Check whether the sensor could start here: configuration, model, capture, meter, firewall, store and broker
     Check,
     /// Say how the running sensor is doing, and what is wrong with it
     Status(cli::status::Arguments),
@@ -84,7 +85,7 @@ fn main() -> ExitCode {
         // Whoever read our output has seen enough.
         Err(error) if cli::is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            cli::say(&cli::sentence(&error));
+            cli::say(&sentence(error.as_ref()));
             exit_code(&error)
         }
     }
@@ -97,31 +98,39 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Check => return cli::check::run(file),
         Command::Run => return cli::run::run(file),
         Command::Manual(manual) => return cli::manual::run(manual, Arguments::command()),
-        Command::Withdraw => return cli::withdraw::run(&mut firewall::Nftables::open()?),
         Command::Schema(arguments) => return cli::schema::run(arguments),
         _ => {}
     }
-    let config = config::Config::load(file)?;
+    let config = Config::load(file);
     match &arguments.command {
-        Command::Replay(arguments) => cli::replay::run(&config, arguments),
-        Command::Flows(arguments) => cli::flows::run(&config, arguments),
-        Command::Train(arguments) => cli::train::run(&config, arguments),
-        Command::Evaluate(arguments) => cli::evaluate::run(&config, arguments),
-        Command::SelfTest(arguments) => cli::self_test::run(&config, arguments),
-        Command::Status(arguments) => cli::status::run(&config, arguments),
-        Command::Explain(arguments) => cli::explain::run(&config, arguments),
-        Command::Blocks(arguments) => cli::blocks::run(&config, arguments),
-        Command::Allow(arguments) => cli::allow::run(&config, arguments),
-        Command::Incidents(arguments) => cli::incidents::run(&config, arguments),
-        Command::Review(arguments) => cli::review::run(&config, arguments),
-        Command::Enforce(arguments) => cli::enforce::run(&config, arguments),
-        Command::Audit(arguments) => cli::audit::run(&config, arguments),
-        Command::Check
-        | Command::Run
-        | Command::Manual(_)
-        | Command::Withdraw
-        | Command::Schema(_) => Ok(()),
+        Command::Replay(arguments) => cli::replay::run(&config?, arguments),
+        Command::Flows(arguments) => cli::flows::run(&config?, arguments),
+        Command::Train(arguments) => cli::train::run(&config?, arguments),
+        Command::Evaluate(arguments) => cli::evaluate::run(&config?, arguments),
+        Command::SelfTest(arguments) => cli::self_test::run(&config?, arguments),
+        Command::Status(arguments) => cli::status::run(&for_a_client(config), arguments),
+        Command::Explain(arguments) => cli::explain::run(&for_a_client(config), arguments),
+        Command::Blocks(arguments) => cli::blocks::run(&for_a_client(config), arguments),
+        Command::Allow(arguments) => cli::allow::run(&for_a_client(config), arguments),
+        Command::Incidents(arguments) => cli::incidents::run(&for_a_client(config), arguments),
+        Command::Review(arguments) => cli::review::run(&for_a_client(config), arguments),
+        Command::Enforce(arguments) => cli::enforce::run(&for_a_client(config), arguments),
+        Command::Audit(arguments) => cli::audit::run(&for_a_client(config), arguments),
+        Command::Withdraw => cli::withdraw::run(&for_a_client(config)),
+        Command::Check | Command::Run | Command::Manual(_) | Command::Schema(_) => Ok(()),
     }
+}
+
+/// What a client needs is where the sensor answers, and whoever undoes a block must not have to mend a file first.
+fn for_a_client(config: Result<Config, config::Error>) -> Config {
+    config.unwrap_or_else(|error| {
+        let config = Config::without_file();
+        let socket = config.control.socket.display();
+        cli::say(&format!(
+            "{error}; asking the sensor at {socket} all the same"
+        ));
+        config
+    })
 }
 
 fn asks_for_help(error: &clap::Error) -> bool {

@@ -2,6 +2,8 @@
 //! It must not change text that is safe.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::iter;
 
 /// The text without control characters and without those that change its direction (Unicode TR 36 and 9).
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -12,15 +14,17 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// An error with its causes, in one sentence.
-pub fn sentence(error: &dyn std::error::Error) -> String {
-    let mut sentence = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        sentence = format!("{sentence}: {cause}");
-        source = cause.source();
-    }
-    sentence
+/// An error with its causes, except those it already names.
+pub fn sentence(error: &dyn Error) -> String {
+    let causes = iter::successors(Some(error), |&error| error.source()).skip(1);
+    causes.fold(error.to_string(), |sentence, cause| {
+        let cause = cause.to_string();
+        if sentence.ends_with(&cause) {
+            sentence
+        } else {
+            format!("{sentence}: {cause}")
+        }
+    })
 }
 
 fn is_unsafe(character: char) -> bool {

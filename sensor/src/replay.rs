@@ -1,8 +1,6 @@
 //! Replay: captures through the whole pipeline, in capture time.
 //! What it concludes is what the daemon would; only the firewall is one that touches nothing.
 
-use std::net::SocketAddr;
-
 use ebpf::account::Limits;
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
@@ -10,9 +8,8 @@ use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 
 use crate::capture::Frame;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::dataplane::{DataPlane, Metered};
-use crate::decode::Outer;
 use crate::engine::{Engine, Order};
 use crate::firewall::{Firewall, Observe};
 use crate::meter::Caps;
@@ -26,10 +23,8 @@ pub struct Setup {
     pub caps: Caps,
     /// Settings of the meter.
     pub limits: Limits,
-    /// Ports at which passwords can be tried, beside the known ones.
-    pub auth_ports: Vec<u16>,
-    /// Addresses with evidence against them that are remembered at once.
-    pub max_addresses: usize,
+    /// What is remembered against an address.
+    pub evidence: config::Evidence,
     /// Outer ends of tunnels whose inner addresses are believed.
     pub trusted_tunnels: Vec<IpNet>,
 }
@@ -58,8 +53,7 @@ impl From<&Config> for Setup {
                 flood_guard: meter.flood_guard.get(),
                 reserved: 0,
             },
-            auth_ports: config.evidence.auth_ports.to_vec(),
-            max_addresses: config.evidence.max_addresses.size(),
+            evidence: config.evidence.clone(),
             trusted_tunnels: config.policy.trusted_tunnels.to_vec(),
         }
     }
@@ -142,7 +136,8 @@ impl Replay {
                 // Nothing is blocked in a replay, so everybody goes on.
                 Order::Doubt(_) => {}
                 Order::Conclude(mut verdict) => {
-                    verdict.tunnel = self.tunnel(&verdict);
+                    let carrier = |initiator: &HostKey| self.plane.tunnel(initiator);
+                    verdict.tunnel = verdict.carried(carrier);
                     verdict.outcome = verdict.decision.block().map(|block| {
                         // Policy has asked already; whoever enforces asks again.
                         match self.engine.policy().guard().exemption(block.target) {
@@ -154,18 +149,5 @@ impl Replay {
                 }
             }
         }
-    }
-
-    /// Who carries the verdict's initiator. Where only answers to it were seen, the way they came says so too.
-    fn tunnel(&self, verdict: &Verdict) -> Option<Outer> {
-        let carrier = |end: SocketAddr| {
-            self.plane.tunnel(&HostKey {
-                address: Address::from(end.ip()),
-                link: verdict.link,
-                reserved: 0,
-            })
-        };
-        let flow = &verdict.flow;
-        carrier(flow.initiator).or_else(|| carrier(flow.responder).map(Outer::reversed))
     }
 }

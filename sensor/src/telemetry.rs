@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use log::{LevelFilter, Log, Metadata, Record};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
@@ -15,6 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use systemd_journal_logger::JournalLog;
 use tracing_subscriber::EnvFilter;
 
 use crate::class::Class;
@@ -27,16 +29,40 @@ const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.
 /// What policy can conclude, as it is counted.
 const DECISIONS: [&str; 4] = ["watch", "alert", "review", "block"];
 
+/// Who may write to the log: libraries repeat what is said already, and at their own pace.
+const OURS: [&str; 2] = ["sensor", "garita"];
+
+/// The journal, for what we say ourselves.
+struct Journal(JournalLog);
+
+impl Log for Journal {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let origin = metadata.target().split("::").next();
+        origin.is_some_and(|origin| OURS.contains(&origin)) && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
 /// Sends the log to the journal where systemd started us, else to stderr. `RUST_LOG` chooses what is said there.
 pub fn init() {
     if systemd_journal_logger::connected_to_journal()
-        && let Ok(logger) = systemd_journal_logger::JournalLog::new()
-        && logger.install().is_ok()
+        && let Ok(journal) = JournalLog::new()
+        && log::set_boxed_logger(Box::new(Journal(journal))).is_ok()
     {
-        log::set_max_level(log::LevelFilter::Info);
+        log::set_max_level(LevelFilter::Info);
         return;
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let usual = OURS.map(|name| format!("{name}=info")).join(",");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let stderr = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -3,6 +3,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use ebpf::host::HostKey;
+use ebpf::packet::Address;
+
 use crate::class::Class;
 use crate::decode::Outer;
 use crate::policy::{Decision, Outcome};
@@ -38,6 +41,26 @@ pub struct Verdict {
     pub features: Vec<f32>,
     /// What was counted, for the words.
     pub facts: Facts,
+}
+
+impl Verdict {
+    /// Who carries the flow's initiator, where `carrier` knows of each sender who carries it. Where only answers were
+    /// seen, the way they came says so too.
+    pub fn carried(&self, carrier: impl Fn(&HostKey) -> Option<Outer>) -> Option<Outer> {
+        let carrier = |end: SocketAddr| {
+            carrier(&HostKey {
+                address: Address::from(end.ip()),
+                link: self.link,
+                reserved: 0,
+            })
+        };
+        let Flow {
+            initiator,
+            responder,
+            ..
+        } = self.flow;
+        carrier(initiator).or_else(|| carrier(responder).map(Outer::reversed))
+    }
 }
 
 /// Whom a verdict is about.

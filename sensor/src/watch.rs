@@ -1,19 +1,15 @@
 //! The watch: live traffic through a tap and the engine, on one thread without locks. What it concludes goes to the
 //! warden; it blocks nobody itself.
 
-use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::Duration;
 
-use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
 use crate::capture::{CaptureError, Statistics, Tap};
 use crate::clock::Heartbeat;
-use crate::decode::Outer;
 use crate::engine::{Engine, Order};
-use crate::verdict::Verdict;
 use crate::warden::{Message, Notice};
 
 /// The longest a notice waits while no packet comes.
@@ -62,14 +58,16 @@ pub struct Watch {
 impl Watch {
     /// A watch that has seen nothing.
     pub fn new(tap: Box<dyn Tap>, engine: Engine, lines: Lines) -> Self {
-        Self {
+        let mut watch = Self {
             tap,
             engine,
             lines,
             snapshots: Vec::new(),
             heard: 0,
             next_tick: 0,
-        }
+        };
+        watch.publish();
+        watch
     }
 
     /// Watches until nobody sends notices any more, or the tap fails for good.
@@ -136,24 +134,12 @@ impl Watch {
                 let _ = self.lines.warden.try_send(Message::Doubt(address));
             }
             Order::Conclude(mut verdict) => {
-                verdict.tunnel = self.tunnel(&verdict);
+                verdict.tunnel = verdict.carried(|initiator| self.tap.tunnel(initiator));
                 verdict.interface = self.tap.interface(verdict.link).map(str::to_owned);
                 // The warden never waits for us, so there is room soon. If it has gone, the program ends.
                 let _ = self.lines.warden.send(Message::Verdict(verdict));
             }
         }
-    }
-
-    fn tunnel(&self, verdict: &Verdict) -> Option<Outer> {
-        let carrier = |end: SocketAddr| {
-            self.tap.tunnel(&HostKey {
-                address: Address::from(end.ip()),
-                link: verdict.link,
-                reserved: 0,
-            })
-        };
-        let flow = &verdict.flow;
-        carrier(flow.initiator).or_else(|| carrier(flow.responder).map(Outer::reversed))
     }
 
     fn publish(&mut self) {

@@ -3,12 +3,12 @@
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::lines::Lines;
 use super::post::{Meter, Post};
 use super::sensor::Sensor;
 use super::stage::{ATTACKER, CLIENT, ECHO, GATEWAY, NEIGHBOUR, SERVER, attacker};
 use super::talk::{Talk, dial, is_echoed};
 use super::tools::{hydra, nmap};
+use crate::lines::Lines;
 
 super::with_each_meter! {
     a_port_scan_is_blocked_while_it_runs_and_explained
@@ -143,10 +143,7 @@ fn assert_told(post: &Post, sensor: &mut Sensor, (attacker, class): (IpAddr, &st
     }
 
     // Nobody waits for the disk: it is recorded a moment later.
-    let incidents = sensor.until("the incident is recorded", || {
-        let incidents = post.incidents(attacker);
-        (!incidents.is_empty()).then_some(incidents)
-    });
+    let incidents = sensor.until_recorded(attacker);
     let [incident] = &incidents[..] else {
         panic!("one incident of {attacker}: {incidents:?}");
     };

@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use super::post::{Meter, Post};
-use super::process::Process;
 use super::sensor::Sensor;
 use super::stage::{SERVER, attacker, set_of};
 use super::talk::{Talk, scan};
+use crate::process::Process;
 
 super::with_each_meter! {
     a_flushed_ruleset_stands_again_within_a_second

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::lines::{LOOK, Lines, PATIENCE};
-use super::process::Process;
 use super::sensor::Sensor;
 use super::stage::Stage;
 use crate::garita::{self, Run};
+use crate::lines::{LOOK, Lines, PATIENCE};
+use crate::process::Process;
 use crate::skip::skip;
 
 /// Where metrics are read, in the gateway alone.

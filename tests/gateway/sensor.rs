@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::lines::{LOOK, PATIENCE};
 use super::post::Post;
-use super::process::Process;
+use crate::lines::{LOOK, PATIENCE};
+use crate::process::Process;
 
 /// A running sensor.
 pub(crate) struct Sensor<'a> {
@@ -48,6 +48,15 @@ impl Sensor<'_> {
         let review = self.until(&what, || post.review(address));
         assert!(!post.stage.is_blocked(address), "{address} is blocked");
         review
+    }
+
+    /// Waits until an incident of an address is on the disk, and returns all of them.
+    pub(crate) fn until_recorded(&mut self, address: IpAddr) -> Vec<Value> {
+        let post = self.post;
+        self.until("the incident is recorded", || {
+            let incidents = post.incidents(address);
+            (!incidents.is_empty()).then_some(incidents)
+        })
     }
 
     /// Waits until a condition stands.

@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::attack::attempts;
 use super::post::{Meter, Post};
-use super::process::Process;
 use super::stage::{ATTACKER, SERVER, attacker};
 use super::tools::{hydra, nmap};
+use crate::process::Process;
 
 super::with_each_meter! {
     scanners_are_shut_out_within_a_second_and_searchers_within_ten_attempts

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
 
-use super::process::Process;
 use crate::netns::{Namespace, join};
+use crate::process::Process;
 use crate::skip::skip;
 
 /// The server behind the gateway.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
-use super::lines::PATIENCE;
 use super::stage::{ECHO, WEB};
+use crate::lines::PATIENCE;
 use crate::netns::Namespace;
 
 /// Between two bytes of an idle conversation.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::process::Command;
 
 use super::post::Post;
-use super::process::Process;
+use crate::process::Process;
 
 /// A command of the outside.
 pub(crate) fn nmap(post: &Post, arguments: &str) -> Process {

@@ -12,6 +12,7 @@ use sensor::config::Config;
 
 use super::frames::{Script, address};
 use super::stage::{Stage, bytes, listen, wan, watched};
+use crate::garita;
 
 /// Tells this test binary, started again by one of its tests, which part that run plays.
 const PART: &str = "GARITA_TEST_PART";
@@ -107,7 +108,60 @@ fn dropping_it_detaches_and_nothing_stays_after_a_kill() {
             assert_eq!(attached(&stage), (2, 0), "{hook:?}: the next start");
         });
         assert_eq!(attached(&stage), (0, 0), "{hook:?}: at the end");
+        assert!(!stage.has_clsact(), "{hook:?}: the discipline is left");
     }
+}
+
+#[test]
+fn a_withdrawal_takes_what_a_kill_left_and_nothing_of_anybody_elses() {
+    let test = "a_withdrawal_takes_what_a_kill_left_and_nothing_of_anybody_elses";
+    if played(test).is_some() {
+        let kernel = Kernel::attach(&watched(), &Config::default(), Hook::Clsact);
+        return hold(kernel.expect("it opens"));
+    }
+    let Some(stage) = Stage::new(&format!("kernel::attached::{test}")) else {
+        return;
+    };
+    let leave = || {
+        let (mut child, _) = play(stage.sensor.command("setpriv"), &[], (test, "clsact"));
+        child.kill().expect("the child can be killed");
+        child.wait().expect("the child ends");
+        assert_eq!(stage.filters(), 2, "a killed run leaves filters");
+    };
+    let withdraw = || {
+        let withdraw = garita::command(&["withdraw"]);
+        let mut inside = stage
+            .sensor
+            .command(withdraw.get_program().to_str().expect("UTF-8"));
+        let output = inside
+            .args(withdraw.get_args())
+            .output()
+            .expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        stage.filters()
+    };
+    leave();
+    assert_eq!((withdraw(), stage.has_clsact()), (0, false));
+    assert_eq!(withdraw(), 0, "once more takes nothing");
+
+    leave();
+    stage.tc("filter add dev wan egress protocol ip u32 match u32 0 0 classid 1:1");
+    assert_eq!((withdraw(), stage.has_clsact()), (0, true));
+    let shown = stage
+        .sensor
+        .command("tc")
+        .args(["filter", "show", "dev", "wan", "egress"])
+        .output();
+    let shown = String::from_utf8(shown.expect("tc starts").stdout).expect("tc prints text");
+    assert!(shown.contains("u32"), "another's filter is gone: {shown}");
+
+    // A discipline that was there before stays also when it is empty.
+    stage.tc("filter delete dev wan egress");
+    stage.sensor.run(|| {
+        let kernel = Kernel::attach(&watched(), &Config::default(), Hook::Clsact);
+        drop(kernel.expect("it opens"));
+    });
+    assert_eq!((stage.filters(), stage.has_clsact()), (0, true));
 }
 
 #[test]

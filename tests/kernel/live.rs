@@ -82,6 +82,58 @@ fn timeless(mut snapshot: Snapshot) -> Snapshot {
     snapshot
 }
 
+/// Demands that the kernel makes the same of `frames`, once they are `sent`, as user space.
+fn assert_alike((case, frames): (&str, &[Vec<u8>]), send: impl FnOnce(&[Vec<u8>])) {
+    let mut kernel = Kernel::open(&watched(), &Config::default()).expect("it opens");
+    let link = if_nametoindex("wan").expect("the link is there");
+    assert_eq!(kernel.interface(link), Some("wan"));
+    send(frames);
+    let (meter, expected) = expect(frames, link);
+    let entries = meter.occupancy().map(|table| (table.table, table.entries));
+    let mut snapshots = Vec::new();
+    let statistics = listen(&mut kernel, &mut snapshots, |_, statistics| {
+        statistics.tables.map(|table| (table.table, table.entries)) == entries
+    });
+    println!(
+        "{case}: {} frames, {} snapshots, {entries:?}",
+        frames.len(),
+        expected.len()
+    );
+    assert_eq!(wan(&statistics).packets, frames.len() as u64);
+    assert!(wan(&statistics).last_packet > 0);
+    let swept = reason::IDLE | reason::SILENT;
+    snapshots.retain(|snapshot| snapshot.reason & swept == 0);
+    assert!(expected.len() > 10, "{} snapshots", expected.len());
+    // The bitmaps' seed may bring a trigger of distinct initiators forward or back, so those are left out.
+    let timeless = |snapshots: Vec<Snapshot>| -> Vec<Snapshot> {
+        let alike = snapshots.into_iter().map(timeless);
+        alike
+            .filter(|snapshot| snapshot.reason & reason::INITIATORS == 0)
+            .collect()
+    };
+    let (found, expected) = (timeless(snapshots), timeless(expected));
+    for (place, (kernel, user)) in found.iter().zip(&expected).enumerate() {
+        assert_eq!(kernel, user, "snapshot {place}");
+    }
+    assert_eq!(found.len(), expected.len());
+    let user: u64 = meter.losses().map(|(_, count)| count).sum();
+    let kernel: u64 = losses(&statistics)
+        .iter()
+        .filter(|(cause, _)| *cause != "not-ip")
+        .map(|(_, count)| count)
+        .sum();
+    assert_eq!(kernel, user, "{:?}", losses(&statistics));
+    assert!(
+        statistics.kernel_memory > 10 << 20,
+        "{} bytes",
+        statistics.kernel_memory
+    );
+    println!(
+        "kernel memory of the tables: {} bytes",
+        statistics.kernel_memory
+    );
+}
+
 #[test]
 fn frames_on_a_wire_meter_as_in_user_space() {
     let test = "kernel::live::frames_on_a_wire_meter_as_in_user_space";
@@ -90,56 +142,31 @@ fn frames_on_a_wire_meter_as_in_user_space() {
             return;
         };
         let frames = capture(case);
-        stage.sensor.run(|| {
-            let mut kernel = Kernel::open(&watched(), &Config::default()).expect("it opens");
-            let link = if_nametoindex("wan").expect("the link is there");
-            assert_eq!(kernel.interface(link), Some("wan"));
-            stage.send(&frames);
-            let (meter, expected) = expect(&frames, link);
-            let entries = meter.occupancy().map(|table| (table.table, table.entries));
-            let mut snapshots = Vec::new();
-            let statistics = listen(&mut kernel, &mut snapshots, |_, statistics| {
-                statistics.tables.map(|table| (table.table, table.entries)) == entries
-            });
-            println!(
-                "{case}: {} frames, {} snapshots, {entries:?}",
-                frames.len(),
-                expected.len()
-            );
-            assert_eq!(wan(&statistics).packets, frames.len() as u64);
-            assert!(wan(&statistics).last_packet > 0);
-            let swept = reason::IDLE | reason::SILENT;
-            snapshots.retain(|snapshot| snapshot.reason & swept == 0);
-            assert!(expected.len() > 10, "{} snapshots", expected.len());
-            // The bitmaps' seed may bring a trigger of distinct initiators forward or back, so those are left out.
-            let timeless = |snapshots: Vec<Snapshot>| -> Vec<Snapshot> {
-                let alike = snapshots.into_iter().map(timeless);
-                alike
-                    .filter(|snapshot| snapshot.reason & reason::INITIATORS == 0)
-                    .collect()
-            };
-            let (found, expected) = (timeless(snapshots), timeless(expected));
-            for (place, (kernel, user)) in found.iter().zip(&expected).enumerate() {
-                assert_eq!(kernel, user, "snapshot {place}");
+        let alike = || assert_alike((case, &frames), |frames| stage.send(frames));
+        stage.sensor.run(alike);
+    }
+}
+
+#[test]
+fn packets_without_a_link_header_meter_as_in_user_space() {
+    let test = "kernel::live::packets_without_a_link_header_meter_as_in_user_space";
+    let Some(stage) = Stage::apart(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder for the socket");
+    let (tunnel, _passes) = stage.tunnel(folder.path());
+    for case in ["nmap-and-ssh", "nmap-ipv6"] {
+        let mut frames = capture(case);
+        frames.retain(|frame| oracle::find_ip(frame).is_some());
+        let send = |frames: &[Vec<u8>]| {
+            for frame in frames {
+                let (at, ..) = oracle::find_ip(frame).expect("the others are left out");
+                tunnel
+                    .send(&frame[at..])
+                    .expect("the tunnel takes the packet");
             }
-            assert_eq!(found.len(), expected.len());
-            let user: u64 = meter.losses().map(|(_, count)| count).sum();
-            let kernel: u64 = losses(&statistics)
-                .iter()
-                .filter(|(cause, _)| *cause != "not-ip")
-                .map(|(_, count)| count)
-                .sum();
-            assert_eq!(kernel, user, "{:?}", losses(&statistics));
-            assert!(
-                statistics.kernel_memory > 10 << 20,
-                "{} bytes",
-                statistics.kernel_memory
-            );
-            println!(
-                "kernel memory of the tables: {} bytes",
-                statistics.kernel_memory
-            );
-        });
+        };
+        stage.sensor.run(|| assert_alike((case, &frames), send));
     }
 }
 

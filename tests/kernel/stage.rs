@@ -1,6 +1,8 @@
 //! Two namespaces and a wire between them: frames that are sent at one end arrive at the sensor's.
 //! It never touches an interface the test did not make.
 
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aya::programs::{SchedClassifier, TcAttachType};
@@ -11,6 +13,7 @@ use sensor::config::Config;
 
 use super::frames::Script;
 use crate::netns::{Namespace, join};
+use crate::process::Process;
 use crate::skip::skip;
 
 /// Long enough for a slow machine; nothing here waits this long where all is well.
@@ -25,6 +28,13 @@ pub(super) struct Stage {
 impl Stage {
     /// One of the test's own; nothing where it cannot be, which is then noted as a skip.
     pub(super) fn new(test: &str) -> Option<Self> {
+        let stage = Self::apart(test)?;
+        stage.connect();
+        Some(stage)
+    }
+
+    /// The same, without a link between the two.
+    pub(super) fn apart(test: &str) -> Option<Self> {
         if !is_built() {
             skip(
                 test,
@@ -40,9 +50,21 @@ impl Stage {
                     .expect("root may silence a namespace");
             });
         }
-        let stage = Self { sensor, sender };
-        stage.connect();
-        Some(stage)
+        Some(Self { sensor, sender })
+    }
+
+    /// Makes the sensor's `wan` an interface whose frames begin with the IP header: what is written to the socket comes in
+    /// there, as long as the process lives.
+    pub(super) fn tunnel(&self, folder: &Path) -> (UnixDatagram, Process) {
+        let path = folder.join("packets");
+        let mut command = self.sensor.command("socat");
+        command.args(["-u", "-d", "-d"]);
+        command.arg(format!("UNIX-RECV:{}", path.display()));
+        command.arg("TUN,tun-name=wan,iff-up,iff-no-pi");
+        let process = Process::ready("socat", command, "starting data transfer");
+        let packets = UnixDatagram::unbound().expect("a socket");
+        packets.connect(path).expect("socat listens");
+        (packets, process)
     }
 
     /// Makes the link between them.
@@ -81,6 +103,24 @@ impl Stage {
                 .count()
         });
         shown.iter().sum()
+    }
+
+    /// Whether the sensor's link has a clsact.
+    pub(super) fn has_clsact(&self) -> bool {
+        let shown = self
+            .sensor
+            .command("tc")
+            .args(["qdisc", "show", "dev", "wan", "clsact"])
+            .output()
+            .expect("tc starts");
+        !shown.stdout.is_empty()
+    }
+
+    /// Runs tc on the sensor's link.
+    pub(super) fn tc(&self, words: &str) {
+        let mut command = self.sensor.command("tc");
+        let ended = command.args(words.split(' ')).status().expect("tc starts");
+        assert!(ended.success(), "tc {words}");
     }
 
     /// Programs at the TCX hooks of the sensor's link.

@@ -236,3 +236,44 @@ fn the_flood_guard_keeps_strangers_out() {
         "the window is over"
     );
 }
+
+#[test]
+fn an_open_port_lets_no_forged_senders_in_and_keeps_no_proven_one_out() {
+    let mut bench = Bench::guarded(10);
+    let to = |host| (address(4, host), six());
+    let from = |host| (six(), address(4, host));
+    let (there, back) = ((40_000, 80), (80, 40_000));
+    for host in 1..=12 {
+        let at = u64::from(host) * 1_000;
+        bench.packet(at, &ip(to(host), 6, &tcp(there, (1, 0), SYN, &[])));
+        bench.packet(
+            at + 1,
+            &ip(from(host), 6, &tcp(back, (5_000, 2), SYN | ACK, &[])),
+        );
+    }
+    assert_eq!(
+        bench.meter.hosts().count(),
+        10 + 1,
+        "the server answers everybody"
+    );
+    let forged = ip(to(11), 6, &tcp(there, (2, 77), ACK, &[]));
+    bench.packet(13_000, &forged);
+    assert_eq!(
+        bench.meter.hosts().count(),
+        10 + 1,
+        "a number it was never told"
+    );
+    let proven = ip(to(12), 6, &tcp(there, (2, 5_001), ACK, &[]));
+    bench.packet(14_000, &proven);
+    assert_eq!(
+        bench.meter.hosts().count(),
+        10 + 2,
+        "the number it was told"
+    );
+    bench.packet(15_000, &ip(to(12), 6, &tcp((40_001, 80), (1, 0), SYN, &[])));
+    assert_eq!(
+        bench.initiator(address(4, 12), 16_000).minute.opened,
+        1,
+        "and it is known from now on"
+    );
+}

@@ -15,27 +15,27 @@ use tempfile::TempDir;
 const START: Duration = Duration::from_secs(60);
 
 /// A broker.
-pub(super) struct Broker {
-    pub(super) port: u16,
-    pub(super) folder: TempDir,
+pub(crate) struct Broker {
+    pub(crate) port: u16,
+    pub(crate) folder: TempDir,
     child: Child,
 }
 
 impl Broker {
     /// A broker that lets everybody in.
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with("allow_anonymous true\n")
     }
 
     /// A broker with further settings; `FOLDER` in them is its own folder.
-    pub(super) fn with(settings: &str) -> Self {
+    pub(crate) fn with(settings: &str) -> Self {
         let folder = TempDir::new().expect("a folder for the broker");
         let port = free_port();
         Self::in_folder(folder, (port, settings))
     }
 
     /// A broker whose files are in `folder` already.
-    pub(super) fn in_folder(folder: TempDir, (port, settings): (u16, &str)) -> Self {
+    pub(crate) fn in_folder(folder: TempDir, (port, settings): (u16, &str)) -> Self {
         let path = folder.path().to_str().expect("temporary folders are UTF-8");
         let settings = settings.replace("FOLDER", path);
         let text = format!(
@@ -52,23 +52,23 @@ impl Broker {
     }
 
     /// The URL of `report.url`.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("mqtt://127.0.0.1:{}", self.port)
     }
 
     /// Ends it with all it knows.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the broker runs");
         self.child.wait().expect("the broker is our child");
     }
 
     /// Starts it again.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.child = start(&self.folder);
     }
 
     /// Sends it a signal.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("a process has a small number");
         kill(Pid::from_raw(pid), signal).expect("the broker runs");
     }
@@ -82,7 +82,7 @@ impl Drop for Broker {
 }
 
 /// A port nobody listens at.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has ports");
     listener.local_addr().expect("it is bound").port()
 }

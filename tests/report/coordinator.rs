@@ -28,26 +28,26 @@ type Reply = (Value, Option<Vec<u8>>);
 
 /// What was heard.
 #[derive(Default)]
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// By epoch and number: the CloudEvents id, and a hash of topic and body.
-    pub(super) numbered: BTreeMap<String, BTreeMap<u64, (String, u64)>>,
+    pub(crate) numbered: BTreeMap<String, BTreeMap<u64, (String, u64)>>,
     /// How many came more than once.
-    pub(super) duplicates: u64,
+    pub(crate) duplicates: u64,
     /// Whatever should never be: two messages with one number, bodies that match no schema, attributes that lack.
-    pub(super) wrong: Vec<String>,
+    pub(crate) wrong: Vec<String>,
     /// The last number that a status told of, by epoch.
-    pub(super) heads: BTreeMap<String, u64>,
+    pub(crate) heads: BTreeMap<String, u64>,
     /// By topic's last level: all bodies.
-    pub(super) bodies: HashMap<String, Vec<Value>>,
+    pub(crate) bodies: HashMap<String, Vec<Value>>,
     /// By command: the answer, and the correlation data.
-    pub(super) replies: HashMap<String, Vec<Reply>>,
+    pub(crate) replies: HashMap<String, Vec<Reply>>,
     /// From the CloudEvents time to here, microseconds, of first deliveries.
-    pub(super) latencies: Vec<i64>,
+    pub(crate) latencies: Vec<i64>,
 }
 
 impl Heard {
     /// Numbers that are missing of an epoch, up to the last that is known of.
-    pub(super) fn missing(&self, epoch: &str) -> Vec<u64> {
+    pub(crate) fn missing(&self, epoch: &str) -> Vec<u64> {
         let Some(numbers) = self.numbered.get(epoch) else {
             return Vec::new();
         };
@@ -59,12 +59,12 @@ impl Heard {
     }
 
     /// The bodies of a topic.
-    pub(super) fn of(&self, topic: &str) -> &[Value] {
+    pub(crate) fn of(&self, topic: &str) -> &[Value] {
         self.bodies.get(topic).map_or(&[], Vec::as_slice)
     }
 
     /// How many different numbered messages there were.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.numbered.values().map(BTreeMap::len).sum()
     }
 }
@@ -72,7 +72,7 @@ impl Heard {
 type Shared = Arc<(Mutex<Heard>, Condvar)>;
 
 /// A coordinator.
-pub(super) struct Coordinator {
+pub(crate) struct Coordinator {
     shared: Shared,
     client: Client,
     key: SigningKey,
@@ -82,7 +82,7 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     /// Subscribes to everything at the broker on `port`.
-    pub(super) fn start(port: u16) -> Self {
+    pub(crate) fn start(port: u16) -> Self {
         let name = format!("coordinator-{}-{port}", std::process::id());
         let mut options = MqttOptions::new(name, "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(5));
@@ -104,19 +104,19 @@ impl Coordinator {
     }
 
     /// The line of `report.command_keys` that makes the sensor believe us.
-    pub(super) fn trust() -> String {
+    pub(crate) fn trust() -> String {
         let key = SigningKey::from_bytes(&[7; 32]);
         let public = STANDARD.encode(key.verifying_key().as_bytes());
         format!("command_keys = [\"ops-1:{public}\"]")
     }
 
     /// What was heard by now.
-    pub(super) fn heard(&self) -> MutexGuard<'_, Heard> {
+    pub(crate) fn heard(&self) -> MutexGuard<'_, Heard> {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until something was heard; panics with `what` if it was not in time.
-    pub(super) fn wait<T>(
+    pub(crate) fn wait<T>(
         &self,
         (what, patience): (&str, Duration),
         mut find: impl FnMut(&Heard) -> Option<T>,
@@ -143,7 +143,7 @@ impl Coordinator {
     }
 
     /// A command for the sensor, valid for a minute.
-    pub(super) fn command(id: &str, command: Value) -> Value {
+    pub(crate) fn command(id: &str, command: Value) -> Value {
         let now = clock::wall();
         json!({
             "id": id, "site": SITE, "sensor": SENSOR, "command": command,
@@ -152,12 +152,12 @@ impl Coordinator {
     }
 
     /// Signs a payload and sends it to the sensor's own topic.
-    pub(super) fn send(&self, payload: &[u8]) {
+    pub(crate) fn send(&self, payload: &[u8]) {
         self.post(payload, self.signed(payload));
     }
 
     /// The properties of a signed command, with correlation data.
-    pub(super) fn signed(&self, payload: &[u8]) -> PublishProperties {
+    pub(crate) fn signed(&self, payload: &[u8]) -> PublishProperties {
         let signature = self.key.sign(payload).to_bytes();
         PublishProperties {
             correlation_data: Some(payload.get(..16).unwrap_or(payload).to_vec().into()),
@@ -170,7 +170,7 @@ impl Coordinator {
     }
 
     /// Sends any bytes with any properties.
-    pub(super) fn post(&self, payload: &[u8], properties: PublishProperties) {
+    pub(crate) fn post(&self, payload: &[u8], properties: PublishProperties) {
         let topic = format!("garita/v1/{SITE}/{SENSOR}/command");
         let sent = self.client.publish_with_properties(
             topic,
@@ -183,13 +183,13 @@ impl Coordinator {
     }
 
     /// Has something done, and gives back the answer.
-    pub(super) fn ask(&self, id: &str, command: Value) -> Value {
+    pub(crate) fn ask(&self, id: &str, command: Value) -> Value {
         self.send(Self::command(id, command).to_string().as_bytes());
         self.answer(id)
     }
 
     /// The first answer to a command.
-    pub(super) fn answer(&self, id: &str) -> Value {
+    pub(crate) fn answer(&self, id: &str) -> Value {
         let what = format!("an answer to {id}");
         self.wait((&what, Duration::from_secs(60)), |heard| {
             heard.replies.get(id).map(|replies| replies[0].0.clone())
@@ -197,7 +197,7 @@ impl Coordinator {
     }
 
     /// Asks for what is missing until nothing is, up to number `last`; says how often it asked.
-    pub(super) fn settle(&self, (epoch, last): (&str, u64), patience: Duration) -> u32 {
+    pub(crate) fn settle(&self, (epoch, last): (&str, u64), patience: Duration) -> u32 {
         let deadline = Instant::now() + patience;
         let mut asked = 0;
         loop {

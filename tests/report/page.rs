@@ -1,11 +1,8 @@
 //! The page for subscribers: its lines work as they stand, and so does the configuration for a SIEM.
 //! They are read from the page itself.
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -16,6 +13,7 @@ use super::coordinator::Coordinator;
 use super::publisher::{Publisher, configure};
 use super::{SENSOR, SITE, let_pass};
 use crate::garita::root;
+use crate::process::Process;
 use crate::skip::skip;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +25,7 @@ fn lines(name: &str) -> String {
     let (_, rest) = page
         .split_once(&fence)
         .unwrap_or_else(|| panic!("no lines for {name}"));
-    rest.split_once("```").unwrap().0.to_owned()
+    rest.split_once("```").unwrap().0.trim_end().to_owned()
 }
 
 fn shell(name: &str, (broker, folder): (&Broker, &Path)) -> Command {
@@ -43,53 +41,6 @@ fn shell(name: &str, (broker, folder): (&Broker, &Path)) -> Command {
     shell
 }
 
-/// A program that goes on, and what it has printed.
-struct Going {
-    child: Child,
-    printed: Arc<(Mutex<Vec<String>>, Condvar)>,
-}
-
-impl Going {
-    fn start(mut command: Command) -> Self {
-        // A group of its own, so that what the shell started ends with it.
-        let mut child = command
-            .process_group(0)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
-        let printed = Arc::<(Mutex<Vec<String>>, Condvar)>::default();
-        let page = Arc::clone(&printed);
-        std::thread::spawn(move || {
-            for line in stdout.lines().map_while(Result::ok) {
-                page.0.lock().unwrap().push(line);
-                page.1.notify_all();
-            }
-        });
-        Self { child, printed }
-    }
-
-    /// The first line with `part`, now or soon; lines of different topics come in no order.
-    fn wait(&self, part: &str) -> String {
-        let (lines, more) = &*self.printed;
-        let lacks = |lines: &mut Vec<String>| !lines.iter().any(|line| line.contains(part));
-        let waited = more.wait_timeout_while(lines.lock().unwrap(), PATIENCE, lacks);
-        let (lines, _) = waited.unwrap();
-        let found = lines.iter().find(|line| line.contains(part));
-        found
-            .unwrap_or_else(|| panic!("{part:?} did not come"))
-            .clone()
-    }
-}
-
-impl Drop for Going {
-    fn drop(&mut self) {
-        let group = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap_or(0));
-        let _ = nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn the_lines_of_the_page_work_as_they_stand() {
     let broker = Broker::open();
@@ -103,7 +54,7 @@ fn the_lines_of_the_page_work_as_they_stand() {
         (&format!("url = \"{}\"\n{key}", broker.url()), ""),
     );
     let [watch, incidents, numbers] = ["watch", "incidents", "numbers"]
-        .map(|name| Going::start(shell(name, (&broker, folder.path()))));
+        .map(|name| Process::start(name, shell(name, (&broker, folder.path()))));
     let mut sensor = Publisher::start(folder.path());
     coordinator.wait(("a status", PATIENCE), |heard| {
         heard.of("status").first().cloned()
@@ -111,13 +62,13 @@ fn the_lines_of_the_page_work_as_they_stand() {
     sensor.post(20, 1_000);
     assert!(
         watch
-            .wait("/status ")
+            .wait_for("/status ")
             .starts_with("garita/v1/lab/edge-1/status {")
     );
-    watch.wait("garita/v1/lab/edge-1/incident {\"@timestamp\"");
-    let incident: Value = serde_json::from_str(&incidents.wait("\"garita\"")).unwrap();
+    watch.wait_for("garita/v1/lab/edge-1/incident {\"@timestamp\"");
+    let incident: Value = serde_json::from_str(&incidents.wait_for("\"garita\"")).unwrap();
     assert!(super::schemas::validators()["incident"].is_valid(&incident));
-    let numbered = numbers.wait("/incident ");
+    let numbered = numbers.wait_for("/incident ");
     assert!(
         numbered.contains("specversion:1.0") && numbered.contains("seq:"),
         "{numbered}"
@@ -125,12 +76,12 @@ fn the_lines_of_the_page_work_as_they_stand() {
 
     let sent = shell("block", (&broker, folder.path())).output().unwrap();
     assert!(sent.status.success(), "{sent:?}");
-    let block = watch.wait("/block ");
+    let block = watch.wait_for("/block ");
     assert!(
         block.contains("203.0.113.9/32") && block.contains("key ops-1"),
         "{block}"
     );
-    let reply = watch.wait("/reply/");
+    let reply = watch.wait_for("/reply/");
     assert!(reply.contains("\"outcome\":\"done\""), "{reply}");
     sensor.stop();
 }
@@ -166,7 +117,7 @@ fn the_configuration_for_a_siem_writes_every_incident() {
     ] {
         command.arg(option).arg(folder.path().join(name));
     }
-    let _pipeline = Going::start(command);
+    let _pipeline = Process::start("syslog-ng", command);
     configure(folder.path(), (&format!("url = \"{}\"", broker.url()), ""));
     let coordinator = Coordinator::start(broker.port);
     let mut sensor = Publisher::start(folder.path());

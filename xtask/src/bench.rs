@@ -6,7 +6,7 @@ mod gateway;
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{ebpf, provision};
+use crate::{ebpf, provision, tool};
 
 /// Names the programs the meter is compared with, for the benchmark that loads them.
 const TRAFFIC: &str = "GARITA_TRAFFIC_OBJECT";
@@ -36,6 +36,7 @@ fn kernel(shell: &Shell, only: Option<&str>) -> Result<()> {
         shell,
         "cargo bench --package tests --bench kernel -- {only...}"
     )
+    .env_remove(tool::OURSELVES)
     .env(ebpf::OBJECT, &meter)
     .env(TRAFFIC, &traffic)
     .run()

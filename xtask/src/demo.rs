@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::provision;
+use crate::{provision, tool};
 
 /// The golden case that is shown: a port scan and a password search, with ordinary clients beside them.
 const CASE: &str = "nmap-and-ssh";
@@ -20,6 +20,7 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
         shell,
         "cargo run --release --package sensor --bin garita -- replay {capture}"
     )
+    .env_remove(tool::OURSELVES)
     .run()?;
     Ok(())
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
+use crate::ebpf::{self, OBJECT};
 use crate::provision::{self, Package, package};
-use crate::tool::Tool;
-use crate::{ebpf, target};
+use crate::target;
+use crate::tool::{self, Tool};
 
 /// Makes the Debian package and checks it.
 #[derive(clap::Args, Debug)]
@@ -22,6 +23,9 @@ pub(crate) struct Args {
     /// The machine it is for
     #[arg(long, value_enum, default_value_t = Architecture::Amd64)]
     architecture: Architecture,
+    /// Make nothing: only check that the program compiles for that machine
+    #[arg(long)]
+    check: bool,
 }
 
 /// What Debian calls the machines that Garita is packaged for.
@@ -45,11 +49,15 @@ const NEEDED: &[Package] = &[
     package("lintian", "checks the package against Debian's policy"),
 ];
 
-/// Names the kernel program that the build embeds.
-const OBJECT: &str = "GARITA_METER_OBJECT";
-
 /// Makes what `arguments` ask for and says where it is.
 pub(crate) fn run(shell: &Shell, arguments: &Args) -> Result<()> {
+    if arguments.check {
+        return match arguments.architecture {
+            Architecture::Amd64 => provision::packages(shell, provision::BUILD)
+                .and_then(|()| Ok(cmd!(shell, "cargo check --package sensor --bin garita").run()?)),
+            Architecture::Arm64 => cross::check(shell),
+        };
+    }
     let package = build(shell, arguments.architecture, arguments.revision)?;
     let size = package
         .metadata()
@@ -110,6 +118,7 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
 /// Builds the program with the kernel program inside.
 fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
     cmd!(shell, "cargo build --release --package sensor --bin garita")
+        .env_remove(tool::OURSELVES)
         .env(OBJECT, object)
         .run()
         .context("the sensor does not build")?;

@@ -33,6 +33,7 @@ const TESTS: &[Package] = &[
     package("iproute2", "network namespaces and virtual links"),
     package("nftables", "reads the kernel's rules back, as an oracle"),
     package("tshark", "counts conversations, as an oracle"),
+    package("socat", "an interface without a link header"),
     package("nmap", "port scans"),
     package("hydra", "password searches"),
     package(
@@ -54,6 +55,7 @@ const TESTS: &[Package] = &[
     ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
+    package("man-db", "judges the man pages"),
 ];
 
 /// The linker that turns LLVM bitcode into a kernel program.

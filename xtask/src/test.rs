@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::{ebpf, provision, target};
+use crate::{ebpf, provision, target, tool};
 
 /// Names the file that a skipping test appends `<name>: <reason>` to: cargo hides what a passing test prints.
 const SKIPS: &str = "GARITA_SKIPS";
@@ -18,6 +18,7 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
         shell,
         "cargo test --workspace --no-fail-fast {arguments...}"
     )
+    .env_remove(tool::OURSELVES)
     .env(SKIPS, &skips)
     .env(ebpf::OBJECT, &object)
     .run();

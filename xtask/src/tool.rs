@@ -7,6 +7,10 @@ use xshell::{Shell, cmd};
 
 use crate::target;
 
+/// Says to a program which package cargo started. Build scripts that look at it (ring's) would begin anew, and so would
+/// all that depends on them: what we start must not know it.
+pub(crate) const OURSELVES: &str = "CARGO_MANIFEST_DIR";
+
 /// A program that cargo installs, and the reason to have it.
 pub(crate) struct Tool {
     pub(crate) name: &'static str,

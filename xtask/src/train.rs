@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use xshell::{Shell, cmd};
 
-use crate::provision;
+use crate::{provision, tool};
 
 /// The model the sensor embeds.
 const MODEL: &str = "config/model.garita";
@@ -29,6 +29,7 @@ pub(crate) fn run(shell: &Shell, folders: &[PathBuf], arguments: &[String]) -> R
         shell,
         "cargo run --release --package sensor --bin garita -- train {labels...} -o {MODEL} {arguments...}"
     )
+    .env_remove(tool::OURSELVES)
     .run()?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! `cargo xtask trial`: the package's whole life on a Debian of its own, with a real systemd, in a container made here.
 //! Its traffic never leaves two network namespaces, and nothing of it stays on the machine but the cached Debian tree.
 
+mod flood;
 mod life;
 mod machine;
 mod network;
@@ -30,6 +31,7 @@ const NEEDED: &[Package] = &[
     package("debootstrap", "makes that Debian"),
     package("iproute2", "network namespaces and virtual links"),
     package("nmap", "the attack"),
+    package("bpftool", "says whether a program is still attached"),
     package("iputils-ping", "asks whether the attacker is still let in"),
 ];
 

@@ -11,7 +11,7 @@ use crate::capture::live::{self, Live};
 use crate::capture::{CaptureError, Tap, Timestamp};
 use crate::clock::Moment;
 use crate::config::{CaptureMode, Config, FirewallMode};
-use crate::engine::{Engine, Settings};
+use crate::engine::Engine;
 use crate::firewall::{Firewall, Nftables, Observe};
 use crate::incident::{Observer, Teller};
 use crate::model::Named;
@@ -78,16 +78,8 @@ pub(super) fn sweep_up() {
 
 pub(super) fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
     let guard = Guard::new(&config.policy, around.clone());
-    let setup = Setup::from(config);
-    let settings = Settings {
-        max_addresses: setup.max_addresses,
-        auth_ports: setup.auth_ports,
-    };
-    Engine::new(
-        model.model.clone(),
-        Policy::new(&config.policy, guard),
-        &settings,
-    )
+    let policy = Policy::new(&config.policy, guard);
+    Engine::new(model.model.clone(), policy, &config.evidence)
 }
 
 pub(super) fn teller(config: &Config) -> Teller {

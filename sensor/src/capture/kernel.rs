@@ -6,6 +6,7 @@
 )]
 
 mod attach;
+mod clsact;
 mod error;
 mod load;
 mod sweep;
@@ -21,7 +22,9 @@ use nix::errno::Errno;
 use nix::libc;
 
 pub use attach::Hook;
+pub use clsact::withdraw;
 pub use error::KernelError;
+pub use load::probe;
 pub use tap::Kernel;
 
 /// A key or value of a map as aya wants it: one of the meter's `repr(C)` structures of integers.

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
-use sensor::capture::live;
-use sensor::config::{Config, DEFAULT_FILE, FirewallMode, Setting};
+use sensor::capture::{kernel, live};
+use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::features::SCHEMA;
 use sensor::firewall;
 use sensor::model::Named;
-use sensor::printable::printable;
+use sensor::printable::{printable, sentence};
 
 use super::table::Table;
 
@@ -32,6 +32,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
     if let Ok(config) = &config {
         findings.push(("model", model(config).into()));
         findings.push(("capture", capture(config)));
+        findings.push(("meter", meter(config.capture.mode)));
         findings.push(("firewall", firewall(config)));
         findings.push(("store", store(config)));
         findings.push(("report", report(config)));
@@ -76,7 +77,7 @@ impl From<std::result::Result<String, String>> for Finding {
 fn capture(config: &Config) -> Finding {
     let probed = match live::probe(&config.capture) {
         Ok(probed) => probed,
-        Err(error) => return Finding::Broken(super::sentence(&error.into())),
+        Err(error) => return Finding::Broken(sentence(&error)),
     };
     let missing = probed.iter().filter_map(|(_, trouble)| trouble.as_ref());
     let missing: Vec<String> = missing.map(ToString::to_string).collect();
@@ -91,6 +92,18 @@ fn capture(config: &Config) -> Finding {
     }
 }
 
+fn meter(mode: CaptureMode) -> Finding {
+    let in_user_space = "packets are copied to user space (pcap)";
+    match (mode, kernel::probe()) {
+        (CaptureMode::Pcap, _) => Finding::Sound(format!("{in_user_space}, as capture.mode says")),
+        (_, Ok(())) => Finding::Sound("packets are counted in the kernel (ebpf)".to_owned()),
+        (CaptureMode::Ebpf, Err(error)) => Finding::Broken(sentence(&error)),
+        (CaptureMode::Auto, Err(error)) => {
+            Finding::Doubtful(format!("{in_user_space}: {}", sentence(&error)))
+        }
+    }
+}
+
 fn firewall(config: &Config) -> Finding {
     let enforces = config.firewall.mode == FirewallMode::Enforce;
     match firewall::probe() {
@@ -102,10 +115,10 @@ fn firewall(config: &Config) -> Finding {
             Finding::Sound("nf_tables can be used, and blocks are enforced".to_owned())
         }
         Ok(_) => Finding::Sound("nothing is dropped: firewall.mode is observe".to_owned()),
-        Err(error) if enforces => Finding::Broken(super::sentence(&error.into())),
+        Err(error) if enforces => Finding::Broken(sentence(&error)),
         Err(error) => Finding::Doubtful(format!(
             "{}; firewall.mode is observe, so it is not needed yet",
-            super::sentence(&error.into())
+            sentence(&error)
         )),
     }
 }
@@ -152,7 +165,7 @@ fn configuration(
 fn model(config: &Config) -> std::result::Result<String, String> {
     let path = config.model.path.get().map(|path| &**path);
     let Named { name, model } = Named::load(path, &SCHEMA).map_err(|error| {
-        let sentence = super::sentence(&error.into());
+        let sentence = sentence(&error);
         format!("{sentence}; train one with `garita train`, or unset model.path to use the one inside the program")
     })?;
     let content = model.content();

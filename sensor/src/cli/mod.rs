@@ -36,20 +36,6 @@ pub fn say(text: &str) {
     let _ = writeln!(io::stderr().lock(), "garita: {}", printable(text));
 }
 
-/// An error with its causes, except those it already names.
-pub fn sentence(error: &anyhow::Error) -> String {
-    let mut sentence = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if sentence.is_empty() {
-            sentence = cause;
-        } else if !sentence.ends_with(&cause) {
-            sentence = format!("{sentence}: {cause}");
-        }
-    }
-    sentence
-}
-
 /// Whether the error is only that our reader went away, as `head` does.
 pub fn is_closed(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {

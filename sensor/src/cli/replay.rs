@@ -8,7 +8,7 @@ use anyhow::Result;
 use sensor::capture::Frame;
 use sensor::capture::file::File;
 use sensor::config::Config;
-use sensor::engine::{Engine, Settings};
+use sensor::engine::Engine;
 use sensor::features::SCHEMA;
 use sensor::incident::{Book, Incident, Observer, Revision, Stage, Teller};
 use sensor::model::Named;
@@ -163,16 +163,8 @@ fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
 fn engine(config: &Config, model: &Named) -> Engine {
     // A replay has no surroundings: the machine it runs on is not the one that captured.
     let guard = Guard::new(&config.policy, Surroundings::default());
-    let setup = Setup::from(config);
-    let settings = Settings {
-        max_addresses: setup.max_addresses,
-        auth_ports: setup.auth_ports,
-    };
-    Engine::new(
-        model.model.clone(),
-        Policy::new(&config.policy, guard),
-        &settings,
-    )
+    let policy = Policy::new(&config.policy, guard);
+    Engine::new(model.model.clone(), policy, &config.evidence)
 }
 
 fn observer(config: &Config, model: &Named) -> Observer {

@@ -82,6 +82,13 @@ impl Config {
         Self::layered(&text, &place.display().to_string(), variables)
     }
 
+    /// The defaults under the environment alone, as far as that is sound: for whom no file may stand in the way.
+    pub fn without_file() -> Self {
+        variables()
+            .and_then(|variables| Self::layered("", "", variables))
+            .unwrap_or_default()
+    }
+
     /// The defaults under a file's text, which errors call `place`, under environment variables.
     pub fn layered(
         text: &str,

@@ -86,8 +86,9 @@ pub(super) fn tell_outage(
         queued,
         dropped,
     };
-    let lasted =
-        humantime::format_duration(std::time::Duration::from_secs(to.since(from).as_secs()));
+    let lasted = humantime::format_duration(std::time::Duration::from_millis(
+        to.since(from).as_millis() as u64,
+    ));
     let words = format!(
         "the broker was away for {lasted}: {queued} messages have waited, {dropped} were dropped"
     );

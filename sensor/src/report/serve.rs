@@ -229,7 +229,7 @@ impl Watchman {
             tracing::info!("reporting to the broker at {at}");
             return;
         };
-        tracing::info!("reporting to the broker at {at} again; it was tried {tries} times");
+        tracing::info!("reporting to the broker at {at} again, at try {tries}");
         let (teller, store) = (self.teller.clone(), self.store.clone());
         let tell = move || loss::tell_outage((&teller, &store), (from, now));
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {

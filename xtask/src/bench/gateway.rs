@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use xshell::{Shell, cmd};
 
-use crate::{ebpf, provision};
+use crate::{ebpf, provision, tool};
 
 /// Port scans; a tenth as many password searches.
 const RUNS: &str = "50";
@@ -17,8 +17,9 @@ pub(super) fn run(shell: &Shell, only: Option<&str>) -> Result<()> {
     // One after the other: two sensors would share the processor.
     cmd!(
         shell,
-        "cargo test --release --package tests --test garita {filter} -- --nocapture --test-threads 1"
+        "cargo test --release --workspace --test garita {filter} -- --nocapture --test-threads 1"
     )
+    .env_remove(tool::OURSELVES)
     .env("GARITA_RUNS", RUNS)
     .env("GARITA_METER_OBJECT", object)
     .run()

@@ -19,7 +19,7 @@ pub(super) const ATTACKER: &str = "203.0.113.7";
 /// The namespaces; they go with the lease.
 pub(super) struct Network {
     pub(super) gateway: String,
-    outside: String,
+    pub(super) outside: String,
 }
 
 impl Network {
@@ -62,6 +62,13 @@ impl Network {
             .args(words)
             .output()
             .with_context(|| format!("cannot run {}", words[0]))
+    }
+
+    /// Lets the outside speak for a whole network.
+    pub(super) fn accept_as_outside(&self, network: &str) -> Result<()> {
+        run(Command::new("ip")
+            .args(["-n", &self.outside])
+            .args(["route", "replace", "local", network, "dev", "lo"]))
     }
 
     /// Whether the gateway answers the attacker's echo requests.

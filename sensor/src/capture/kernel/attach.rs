@@ -3,16 +3,14 @@
 
 use aya::Ebpf;
 use aya::maps::{MapData, PerCpuArray};
-use aya::programs::tc::{
-    NlOptions, SchedClassifierLink, TcAttachOptions, qdisc_add_clsact, qdisc_detach_program,
-};
+use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions};
 use aya::programs::{LinkOrder, TcAttachType};
 use aya::util::KernelVersion;
 use ebpf::program::{Count, Counters, LINKS, METER, RAW_METER};
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
 
-use super::{Entry, KernelError, load};
+use super::{Entry, KernelError, clsact, load};
 use crate::capture::InterfaceStatistics;
 
 /// Indices an interface is remembered by: it gets a new one each time it comes back, and incidents still name the old.
@@ -58,11 +56,7 @@ impl Wiring {
         let program = load::program(&mut self.ebpf, program)?;
         let options = match self.hook {
             Hook::Tcx => TcAttachOptions::TcxOrder(LinkOrder::default()),
-            Hook::Clsact => {
-                // It may be there already; where it could not be made, attaching says so.
-                let _ = qdisc_add_clsact(name);
-                TcAttachOptions::Netlink(NlOptions::default())
-            }
+            Hook::Clsact => TcAttachOptions::Netlink(NlOptions::default()),
         };
         let attached = program
             .attach_with_options(name, direction, options)
@@ -93,6 +87,8 @@ pub(super) struct Port {
     indices: Vec<u32>,
     /// What keeps the program attached; none while the interface is missing.
     links: Vec<SchedClassifierLink>,
+    /// Whether the interface has its clsact from us, this run or a killed one.
+    made_clsact: bool,
     missing: Option<String>,
     /// Counted under earlier indices.
     earlier: Counters,
@@ -109,6 +105,7 @@ impl Port {
             name: name.to_owned(),
             indices: Vec::new(),
             links: Vec::new(),
+            made_clsact: false,
             missing: None,
             earlier: Counters::default(),
             base: Counters::default(),
@@ -146,8 +143,14 @@ impl Port {
     fn attach(&mut self, index: u32, wiring: &mut Wiring) -> Result<(), KernelError> {
         self.links.clear();
         let (program, directions) = directions(&self.name)?;
-        for &direction in directions {
-            remove_stale(&self.name, direction);
+        // A new interface of the name has nothing from us yet.
+        self.made_clsact &= self.index() == Some(index);
+        if clsact::remove_filters(&self.name).is_ok_and(|any| any) {
+            tracing::info!("removed a filter an earlier run left on {}", self.name);
+            self.made_clsact = true;
+        }
+        if wiring.hook == Hook::Clsact {
+            self.made_clsact |= clsact::make(&self.name);
         }
         for &direction in directions {
             self.links
@@ -206,6 +209,17 @@ impl Port {
     }
 }
 
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.links.clear();
+        if self.made_clsact
+            && let Err(error) = clsact::remove_unused(&self.name)
+        {
+            tracing::warn!("{}", crate::printable::sentence(&error));
+        }
+    }
+}
+
 /// `ARPHRD_` numbers of `linux/if_arp.h`.
 mod hardware {
     pub(super) const ETHERNET: u16 = 1;
@@ -222,10 +236,14 @@ mod hardware {
 /// The program for the frames of an interface, and the directions in which each of its packets passes once.
 fn directions(name: &str) -> Result<(&'static str, &'static [TcAttachType]), KernelError> {
     const BOTH: &[TcAttachType] = &[TcAttachType::Ingress, TcAttachType::Egress];
-    let found = getifaddrs().ok().and_then(|addresses| {
-        addresses
-            .filter(|entry| entry.interface_name == name)
-            .find_map(|entry| Some(entry.address?.as_link_addr()?.hatype()))
+    let mut addresses = getifaddrs().into_iter().flatten();
+    // Each interface is listed first by its link-layer address, or by none where its kind has none.
+    let first = addresses.find(|entry| entry.interface_name == name);
+    let found = first.map(|entry| match entry.address {
+        Some(address) => address
+            .as_link_addr()
+            .map_or(hardware::NONE, |link| link.hatype()),
+        None => hardware::NONE,
     });
     match found {
         Some(hardware::ETHERNET) => Ok((METER, BOTH)),
@@ -246,14 +264,5 @@ fn directions(name: &str) -> Result<(&'static str, &'static [TcAttachType]), Ker
         None => Err(KernelError::NoInterface {
             name: name.to_owned(),
         }),
-    }
-}
-
-/// Removes what a killed process left at the clsact hook, by the program's name.
-fn remove_stale(name: &str, direction: TcAttachType) {
-    for program in [METER, RAW_METER] {
-        if qdisc_detach_program(name, direction, program).is_ok() {
-            tracing::info!("removed a filter an earlier run left on {name}");
-        }
     }
 }

@@ -4,6 +4,7 @@
 use std::io;
 
 use aya::programs::ProgramError;
+use aya::programs::tc::TcError;
 use aya::{EbpfError, maps::MapError};
 use nix::errno::Errno;
 
@@ -70,6 +71,18 @@ pub enum KernelError {
         #[source]
         source: Box<ProgramError>,
     },
+    /// A filter, or the discipline it was at, stays.
+    #[error("the kernel meter cannot be taken off {name}")]
+    Detach {
+        /// The interface.
+        name: String,
+        /// What the kernel said.
+        #[source]
+        source: TcError,
+    },
+    /// The kernel does not say which interfaces there are.
+    #[error("cannot list the interfaces")]
+    Interfaces(#[source] Errno),
     /// Waiting for snapshots failed.
     #[error("cannot wait for the kernel meter's snapshots")]
     Wait(#[source] Errno),

@@ -10,11 +10,11 @@ use aya::maps::Map;
 use aya::programs::{ProgramError, SchedClassifier};
 use aya::{Ebpf, EbpfLoader};
 use ebpf::account::Limits;
-use ebpf::program::{constant, map};
+use ebpf::program::{METER, RAW_METER, constant, map};
 use nix::errno::Errno;
 
 use super::{Entry, KernelError};
-use crate::config;
+use crate::config::{self, Count};
 
 /// What `cargo xtask ebpf` built, empty where it was not asked.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/garita-meter.o"));
@@ -53,6 +53,22 @@ pub(super) fn load(sizes: &config::Meter, flood_guard: u32) -> Result<Ebpf, Kern
                 _ => 1,
             })
         })
+}
+
+/// Whether this kernel takes the program, tried with tables of next to no size; nothing of it stays.
+pub fn probe() -> Result<(), KernelError> {
+    let sizes = config::Meter {
+        max_flows: Count::clamped(0),
+        max_unanswered_flows: Count::clamped(0),
+        max_hosts: Count::clamped(0),
+        max_pairs: Count::clamped(0),
+        ..config::Meter::default()
+    };
+    let mut ebpf = load(&sizes, sizes.flood_guard.get())?;
+    for name in [METER, RAW_METER] {
+        program(&mut ebpf, name)?;
+    }
+    Ok(())
 }
 
 /// The program `name`, verified and in the kernel.

@@ -1,13 +1,14 @@
 //! A program that runs beside a test: what it says is kept, and it ends with the test.
 //! It knows nothing of what the program is for.
 
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::lines::{Lines, PATIENCE};
+use crate::lines::{Lines, PATIENCE};
 
 /// How often a program that says nothing is looked after.
 const LOOK: Duration = Duration::from_millis(20);
@@ -26,6 +27,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let said = Lines::default();
@@ -96,8 +98,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
+        if self.is_running() {
+            // It leads a group of its own, so that what it started ends with it.
+            let _ = killpg(
+                Pid::from_raw(self.child.id().cast_signed()),
+                Signal::SIGKILL,
+            );
+        }
         let _ = self.child.wait();
         if std::thread::panicking() {
             eprintln!("--- {} said:\n{}", self.name, self.said.text());
