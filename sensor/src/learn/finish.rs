@@ -14,12 +14,11 @@ const CURVE_ROWS: usize = 40_000;
 const SELF_TESTS: usize = 2;
 
 impl Trainer<'_> {
-    /// Calibrates what was fitted on `rows` by scores of models that had not seen what they scored.
+    /// Calibrates what was fitted on `rows` by the `scores` of models that had not seen what they scored.
     pub(super) fn finish(
         &self,
-        rows: &[u32],
         fitted: Fitted,
-        scores: &[Option<Score>],
+        (rows, scores): (&[u32], &[Option<Score>]),
         (schema, rule): (&Schema<'_>, &Rule<'_>),
     ) -> Result<(Model, Blocked), Error> {
         let curve = self.curve(rows, scores);

@@ -141,7 +141,7 @@ impl Trainer<'_> {
         };
         let out_of_fold = trainer.out_of_fold(rows, Grouping::Source, count)?;
         let fitted = self.fit_part(rows, &last)?;
-        let (model, blocked) = self.finish(rows, fitted, &out_of_fold, (schema, rule))?;
+        let (model, blocked) = self.finish(fitted, (rows, &out_of_fold), (schema, rule))?;
         Ok(Trained {
             model,
             out_of_fold,

@@ -62,14 +62,14 @@ impl Trainer<'_> {
                 scores[row as usize] = Some(score);
             }
         }
-        let (with_all, _) = self.finish(rows, with_all, &scores, (schema, rule))?;
+        let (with_all, _) = self.finish(with_all, (rows, &scores), (schema, rule))?;
         let mut without = BTreeMap::new();
         for (fold, fitted) in folds.into_iter().zip(fits) {
             let mut others = scores.clone();
             for row in fold.judge {
                 others[row as usize] = None;
             }
-            let (model, _) = self.finish(&fold.fit, fitted, &others, (schema, rule))?;
+            let (model, _) = self.finish(fitted, (&fold.fit, &others), (schema, rule))?;
             let model = Arc::new(model);
             without.extend(fold.left_out.into_iter().map(|name| (name, model.clone())));
         }
