@@ -24,7 +24,7 @@ const SUSPECT_STRIDE: u32 = 6;
 pub struct Limits {
     /// Seed of the bitmap hashes; fixed in replay.
     pub seed: u64,
-    /// Flows a minute to one responder that a forger could have made, above which only proven initiators get an entry.
+    /// New initiators a minute of flows to one responder that may be forged; above, only proven ones get an entry.
     pub flood_guard: u32,
     /// Always 0.
     pub reserved: u32,
@@ -252,7 +252,7 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
         host.answer();
     }
     if work.had(event::ACCEPTED) {
-        host.accept();
+        host.believe();
     }
     let Some(initiator) = open_initiator(tables, work, responder) else {
         return;
@@ -297,17 +297,18 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
 /// The initiator's entry; a new one only where the flood guard of `responder` lets it be, or nobody could forge it.
 #[inline(always)]
 fn open_initiator<T: Tables>(tables: &mut T, work: &Work, responder: T::Host) -> Option<T::Host> {
-    if tables.host(responder).doubtful() > work.limits.flood_guard && !work.had(event::GENUINE) {
-        let Some(initiator) = tables.find_host(&work.initiator) else {
-            tables.lose(Loss::FloodGuard);
-            return None;
-        };
+    if let Some(initiator) = tables.find_host(&work.initiator) {
         return Some(initiator);
+    }
+    if tables.host(responder).doubt() >= work.limits.flood_guard && !work.had(event::GENUINE) {
+        tables.lose(Loss::FloodGuard);
+        return None;
     }
     let Some(initiator) = tables.open_host(&work.initiator) else {
         tables.lose(Loss::Host);
         return None;
     };
+    tables.host(responder).meet();
     Some(initiator)
 }
 

@@ -42,8 +42,8 @@ pub struct Minute {
     pub initiated: Initiated,
     /// As responder.
     pub received: Received,
-    /// Of the flows it received, those no forger could have made.
-    pub accepted: u32,
+    /// New initiators of flows to this host, less the flows no forger could have made.
+    pub doubt: u32,
     /// Distinct responders.
     pub peers: Bitmap<8>,
     /// Distinct responder ports, by protocol.
@@ -270,10 +270,17 @@ impl HostStats {
         add!(self.minute.current.received.answered, 1);
     }
 
-    /// Charges that a flow opened to this host is one no forger could have made.
+    /// Charges a new initiator of a flow to this host.
     #[inline(always)]
-    pub(crate) fn accept(&mut self) {
-        add!(self.minute.current.accepted, 1);
+    pub(crate) fn meet(&mut self) {
+        add!(self.minute.current.doubt, 1);
+    }
+
+    /// Charges that a flow to this host is one no forger could have made.
+    #[inline(always)]
+    pub(crate) fn believe(&mut self) {
+        let doubt = &mut self.minute.current.doubt;
+        *doubt = doubt.saturating_sub(1);
     }
 
     /// Charges the end of a flow this host opened.
@@ -345,14 +352,13 @@ impl HostStats {
             .saturating_add(previous.received.opened)
     }
 
-    /// How many of those a forger could have made.
+    /// New initiators of flows to this host in the minute window that may be forged.
     #[inline(always)]
-    pub(crate) fn doubtful(&self) -> u32 {
+    pub(crate) fn doubt(&self) -> u32 {
         let Window {
             current, previous, ..
         } = &self.minute;
-        let accepted = current.accepted.saturating_add(previous.accepted);
-        self.received().saturating_sub(accepted)
+        current.doubt.saturating_add(previous.doubt)
     }
 
     /// Flows this host opened in the minute window, and how many of them got no answer.

@@ -90,7 +90,7 @@ pub struct Meter {
     pub max_flows: Count<64, 16_777_216>,
     /// Flows still waiting for their first answer.
     pub max_unanswered_flows: Count<64, 16_777_216>,
-    /// Flows a minute to one responder that a forger could have made, above which only proven initiators get an entry.
+    /// New initiators a minute of flows to one responder that may be forged; above, only proven ones get an entry.
     pub flood_guard: Count<64, 1_000_000>,
     /// Addresses.
     pub max_hosts: Count<64, 4_194_304>,

@@ -277,3 +277,26 @@ fn an_open_port_lets_no_forged_senders_in_and_keeps_no_proven_one_out() {
         "and it is known from now on"
     );
 }
+
+#[test]
+fn one_scanner_shelters_no_other_from_being_seen() {
+    let mut bench = Bench::guarded(10);
+    for (host, port) in (1..=2).flat_map(|host| (1..=50).map(move |port| (host, port))) {
+        let at = u64::from(host * 100 + port);
+        let (there, back) = ((40_000, port), (port, 40_000));
+        bench.packet(
+            at,
+            &ip((address(4, host), six()), 6, &tcp(there, (1, 0), SYN, &[])),
+        );
+        bench.packet(
+            at,
+            &ip(
+                (six(), address(4, host)),
+                6,
+                &tcp(back, (0, 2), RST | ACK, &[]),
+            ),
+        );
+    }
+    assert_eq!(bench.lost("flood-guard"), 0);
+    assert_eq!(bench.initiator(address(4, 2), 300).minute.opened, 50);
+}
