@@ -115,17 +115,21 @@ fn program() -> &'static Path {
         let target = folder
             .parent()
             .expect("a profile lies in the target folder");
-        let built = Command::new(env!("CARGO"))
+        let mut build = Command::new(env!("CARGO"));
+        build
             // Of the whole workspace and with the tests: built alone it would have other features, and be built again.
             .args(["build", "--quiet", "--workspace", "--bin", "garita"])
             .args(["--test", "garita"])
             .args(["--profile", profile, "--target-dir"])
             .arg(target)
-            // Cargo gave it to this test; build scripts that look at it would begin anew, and so would all that follows.
-            .env_remove("CARGO_MANIFEST_DIR")
-            .current_dir(root())
-            .status()
-            .expect("cargo starts");
+            .current_dir(root());
+        // What cargo told this test of its package: build scripts that look at it would begin anew, and so would this test.
+        for (name, _) in std::env::vars() {
+            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+                build.env_remove(name);
+            }
+        }
+        let built = build.status().expect("cargo starts");
         assert!(built.success(), "garita does not build");
         folder.join("garita")
     })

@@ -32,11 +32,10 @@ fn kernel(shell: &Shell, only: Option<&str>) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     let meter = ebpf::build(shell)?;
     let traffic = ebpf::build_traffic(shell)?;
-    cmd!(
+    tool::by_hand(cmd!(
         shell,
         "cargo bench --package tests --bench kernel -- {only...}"
-    )
-    .env_remove(tool::OURSELVES)
+    ))
     .env(ebpf::OBJECT, &meter)
     .env(TRAFFIC, &traffic)
     .run()

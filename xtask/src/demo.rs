@@ -16,11 +16,10 @@ pub(crate) fn run(shell: &Shell) -> Result<()> {
         "the recorded attack {capture} is not in this checkout"
     );
     provision::packages(shell, provision::BUILD)?;
-    cmd!(
+    tool::by_hand(cmd!(
         shell,
         "cargo run --release --package sensor --bin garita -- replay {capture}"
-    )
-    .env_remove(tool::OURSELVES)
+    ))
     .run()?;
     Ok(())
 }

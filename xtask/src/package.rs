@@ -117,11 +117,13 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
 
 /// Builds the program with the kernel program inside.
 fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
-    cmd!(shell, "cargo build --release --package sensor --bin garita")
-        .env_remove(tool::OURSELVES)
-        .env(OBJECT, object)
-        .run()
-        .context("the sensor does not build")?;
+    tool::by_hand(cmd!(
+        shell,
+        "cargo build --release --package sensor --bin garita"
+    ))
+    .env(OBJECT, object)
+    .run()
+    .context("the sensor does not build")?;
     Ok(target().join("release/garita"))
 }
 

@@ -14,11 +14,10 @@ pub(crate) fn run(shell: &Shell, arguments: &[String]) -> Result<()> {
     let object = ebpf::build(shell)?;
     let skips = target().join("skips.txt");
     shell.write_file(&skips, "")?;
-    let outcome = cmd!(
+    let outcome = tool::by_hand(cmd!(
         shell,
         "cargo test --workspace --no-fail-fast {arguments...}"
-    )
-    .env_remove(tool::OURSELVES)
+    ))
     .env(SKIPS, &skips)
     .env(ebpf::OBJECT, &object)
     .run();

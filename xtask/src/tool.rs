@@ -3,13 +3,21 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use xshell::{Shell, cmd};
+use xshell::{Cmd, Shell, cmd};
 
 use crate::target;
 
-/// Says to a program which package cargo started. Build scripts that look at it (ring's) would begin anew, and so would
-/// all that depends on them: what we start must not know it.
-pub(crate) const OURSELVES: &str = "CARGO_MANIFEST_DIR";
+/// A command as a person would start it. Cargo tells us which package it started; build scripts that look at that
+/// (ring's) would begin anew, and so would all that depends on them.
+pub(crate) fn by_hand(mut command: Cmd<'_>) -> Cmd<'_> {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command = command.env_remove(&name);
+        }
+    }
+    command
+}
 
 /// A program that cargo installs, and the reason to have it.
 pub(crate) struct Tool {

@@ -25,11 +25,10 @@ pub(crate) fn run(shell: &Shell, folders: &[PathBuf], arguments: &[String]) -> R
         labels.push(file.into_os_string());
     }
     provision::packages(shell, provision::BUILD)?;
-    cmd!(
+    tool::by_hand(cmd!(
         shell,
         "cargo run --release --package sensor --bin garita -- train {labels...} -o {MODEL} {arguments...}"
-    )
-    .env_remove(tool::OURSELVES)
+    ))
     .run()?;
     Ok(())
 }

@@ -15,11 +15,10 @@ pub(super) fn run(shell: &Shell, only: Option<&str>) -> Result<()> {
     let object = ebpf::build(shell)?;
     let filter = format!("gateway::speed::{}", only.unwrap_or_default());
     // One after the other: two sensors would share the processor.
-    cmd!(
+    tool::by_hand(cmd!(
         shell,
         "cargo test --release --workspace --test garita {filter} -- --nocapture --test-threads 1"
-    )
-    .env_remove(tool::OURSELVES)
+    ))
     .env("GARITA_RUNS", RUNS)
     .env("GARITA_METER_OBJECT", object)
     .run()

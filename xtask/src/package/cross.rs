@@ -39,12 +39,13 @@ pub(super) fn check(shell: &Shell) -> Result<()> {
     }
     // Nothing of this runs but build scripts, so it is not worth optimising, SQLite's C least of all.
     let quick = r#"profile.dev.package."*".opt-level=0"#;
-    cmd!(
-        shell,
-        "cargo check --package sensor --bin garita --target {TRIPLE} --config {quick}"
+    tool::by_hand(
+        cmd!(
+            shell,
+            "cargo check --package sensor --bin garita --target {TRIPLE} --config {quick}"
+        )
+        .envs(environment()),
     )
-    .envs(environment())
-    .env_remove(tool::OURSELVES)
     .run()
     .context("the sensor does not compile for arm64")
 }
@@ -52,12 +53,13 @@ pub(super) fn check(shell: &Shell) -> Result<()> {
 /// Builds the program for arm64 and returns the folder it is in.
 pub(super) fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
     prepare(shell)?;
-    cmd!(
-        shell,
-        "cargo build --release --package sensor --bin garita --target {TRIPLE}"
+    tool::by_hand(
+        cmd!(
+            shell,
+            "cargo build --release --package sensor --bin garita --target {TRIPLE}"
+        )
+        .envs(environment()),
     )
-    .envs(environment())
-    .env_remove(tool::OURSELVES)
     .env(OBJECT, object)
     .run()
     .context("the sensor does not build for arm64")?;
