@@ -188,8 +188,18 @@ fn a_connection_crosses_a_router_and_the_namespaces_leave_nothing() {
         assert_eq!(&heard, b"knock");
     }
 
-    let lingering = client.command("cat").stdin(Stdio::piped()).spawn();
-    let mut lingering = lingering.unwrap();
+    let mut cat = client.command("cat");
+    let mut lingering = cat
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Its echo says that it is there.
+    let stdin = lingering.stdin.as_mut().unwrap();
+    stdin.write_all(b"knock").unwrap();
+    let mut heard = [0; 5];
+    let stdout = lingering.stdout.as_mut().unwrap();
+    stdout.read_exact(&mut heard).unwrap();
     let name = client.name().to_owned();
     drop(client);
     assert!(!lingering.wait().unwrap().success(), "it was ended");

@@ -7,7 +7,6 @@ use super::post::{Meter, Post};
 use super::sensor::Sensor;
 use super::stage::{SERVER, attacker, set_of};
 use super::talk::{Talk, scan};
-use crate::process::Process;
 
 super::with_each_meter! {
     a_flushed_ruleset_stands_again_within_a_second
@@ -28,9 +27,7 @@ fn a_flushed_ruleset_stands_again_within_a_second(test: &str, meter: Meter) {
     let rules = rules(&post);
 
     // The attack goes on while the rules are torn down, twice in a row.
-    let mut command = post.stage.gateway.command("nft");
-    command.arg("monitor");
-    let monitor = Process::start("nft monitor", command);
+    let monitor = post.stage.monitor();
     let _second = post.stage.outside.run(|| scan(second[0], victim, 100..160));
     for _ in 0..2 {
         let mark = monitor.said().len();

@@ -72,20 +72,7 @@ fn scan(post: &Post, run: usize) -> Duration {
     let filter = format!("-i wan -p -n -l -tt --immediate-mode -c 1 src host {attacker} and tcp");
     command.args(filter.split(' '));
     let first = Process::ready("tcpdump", command, "listening on");
-    let mut command = post.stage.gateway.command("nft");
-    command.args(["monitor", "elements"]);
-    let monitor = Process::start("nft monitor", command);
-    // An element of our own tells that the monitor listens.
-    let probe = "element inet garita blocked4 { 198.51.100.250 }";
-    while monitor.said().len() == 0 {
-        post.stage
-            .nft(&format!("add {probe}"))
-            .expect("nft adds it");
-        monitor.said().stir(Duration::from_millis(50));
-        post.stage
-            .nft(&format!("delete {probe}"))
-            .expect("nft deletes it");
-    }
+    let monitor = post.stage.monitor();
     let mut nmap = nmap(
         post,
         &format!("-n -Pn -sS -S {attacker} -e wan -p 1-5000 {}", SERVER[0]),

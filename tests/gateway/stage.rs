@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::Command;
+use std::time::Duration;
 
 use crate::netns::{Namespace, join};
 use crate::process::Process;
@@ -168,6 +169,20 @@ impl Stage {
         let output = output.expect("nft starts");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         output.status.success().then_some(text)
+    }
+
+    /// What `nft monitor` tells of the gateway, from now on.
+    pub(crate) fn monitor(&self) -> Process {
+        let mut command = self.gateway.command("nft");
+        command.arg("monitor");
+        let monitor = Process::start("nft monitor", command);
+        // A table that is nobody's tells that it listens.
+        while monitor.said().len() == 0 {
+            self.nft("add table inet probe").expect("nft adds it");
+            monitor.said().stir(Duration::from_millis(50));
+            self.nft("delete table inet probe").expect("nft deletes it");
+        }
+        monitor
     }
 
     /// Whether the kernel keeps an address out by an element of its own.
