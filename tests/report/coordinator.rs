@@ -125,7 +125,8 @@ impl Coordinator {
             .unwrap_or_else(|| panic!("{what}: not within {patience:?}"))
     }
 
-    fn wait_for<T>(
+    /// Waits until something was heard; nothing if it was not in time.
+    pub(crate) fn wait_for<T>(
         &self,
         patience: Duration,
         find: &mut impl FnMut(&Heard) -> Option<T>,
