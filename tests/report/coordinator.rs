@@ -125,8 +125,7 @@ impl Coordinator {
             .unwrap_or_else(|| panic!("{what}: not within {patience:?}"))
     }
 
-    /// Waits until something was heard; nothing if it was not in time.
-    pub(crate) fn wait_for<T>(
+    fn wait_for<T>(
         &self,
         patience: Duration,
         find: &mut impl FnMut(&Heard) -> Option<T>,
@@ -187,6 +186,17 @@ impl Coordinator {
     pub(crate) fn ask(&self, id: &str, command: Value) -> Value {
         self.send(Self::command(id, command).to_string().as_bytes());
         self.answer(id)
+    }
+
+    /// Asks again until there is an answer: of many commands at once some are not looked at.
+    pub(crate) fn insist(&self, id: &str, command: &Value) {
+        let answered = (0..20).any(|attempt| {
+            let id = format!("{id}-{attempt}");
+            self.send(Self::command(&id, command.clone()).to_string().as_bytes());
+            let mut reply = |heard: &Heard| heard.replies.contains_key(&id).then_some(());
+            self.wait_for(RESYNC, &mut reply).is_some()
+        });
+        assert!(answered, "nobody answers to {id}");
     }
 
     /// The first answer to a command.
