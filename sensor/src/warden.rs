@@ -270,6 +270,7 @@ impl Warden {
         }
         self.tools.firewall = firewall;
         self.mode = config.firewall.mode;
+        self.remind_of_switch(now);
         self.know_guard();
         // What could not be enforced is said, and tried again.
         let _ = self.take_up(now);

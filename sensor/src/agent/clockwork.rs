@@ -32,17 +32,14 @@ pub(super) struct Clockwork<'a> {
     next_count: u64,
 }
 
-/// Causes that mean we fell short, and which setting gives more room. The others are frames that no meter could count.
+/// Causes that mean we fell short, and what to do. The others are frames that no meter could count.
 const LOST: [(&str, &str); 6] = [
-    ("kernel-buffer", "capture.buffer"),
-    ("interface", "the network card's own ring (ethtool -G)"),
-    (
-        "ring-full",
-        "another processor: user space does not keep up",
-    ),
-    ("flow-table", "meter.max_flows"),
-    ("host-table", "meter.max_hosts"),
-    ("pair-table", "meter.max_pairs"),
+    ("kernel-buffer", "raise capture.buffer"),
+    ("interface", "enlarge the network card's ring (ethtool -G)"),
+    ("ring-full", "give the sensor more of a processor"),
+    ("flow-table", "raise meter.max_flows"),
+    ("host-table", "raise meter.max_hosts"),
+    ("pair-table", "raise meter.max_pairs"),
 ];
 
 impl<'a> Clockwork<'a> {
@@ -115,8 +112,7 @@ impl<'a> Clockwork<'a> {
             self.losing = now.micros;
             let worst = losses.into_iter().max_by_key(|(count, ..)| *count);
             let (_, cause, remedy) = worst.unwrap_or_default();
-            let words =
-                format!("packets or snapshots are lost to {cause}; more room gives {remedy}");
+            let words = format!("packets or snapshots are lost, most of them to {cause}: {remedy}");
             conditions.raise(Name::CaptureDrops, ("", &words), now.wall);
         } else if now.micros.saturating_sub(self.losing) >= DROPS_CALM {
             conditions.clear(Name::CaptureDrops, "", now.wall);
@@ -137,8 +133,9 @@ impl<'a> Clockwork<'a> {
         conditions.set(Name::StoreFailing, ("", failing.as_deref()), now.wall);
         let lost: u64 = health.lost.values().sum();
         if lost > 0 {
-            let words =
-                format!("{lost} records did not fit into store.max_waiting_mib and are lost");
+            let words = format!(
+                "{lost} records did not fit into store.max_waiting_mib and are lost; see to the disk, or raise it"
+            );
             conditions.raise(Name::StoreFailing, ("lost", &words), now.wall);
         }
         if let Some(replaced) = &health.replaced {

@@ -94,13 +94,13 @@ fn capture(config: &Config) -> Finding {
 
 fn meter(mode: CaptureMode) -> Finding {
     let in_user_space = "packets are copied to user space (pcap)";
+    if mode == CaptureMode::Pcap {
+        return Finding::Sound(format!("{in_user_space}, as capture.mode says"));
+    }
     match (mode, kernel::probe()) {
-        (CaptureMode::Pcap, _) => Finding::Sound(format!("{in_user_space}, as capture.mode says")),
         (_, Ok(())) => Finding::Sound("packets are counted in the kernel (ebpf)".to_owned()),
         (CaptureMode::Ebpf, Err(error)) => Finding::Broken(sentence(&error)),
-        (CaptureMode::Auto, Err(error)) => {
-            Finding::Doubtful(format!("{in_user_space}: {}", sentence(&error)))
-        }
+        (_, Err(error)) => Finding::Doubtful(format!("{in_user_space}: {}", sentence(&error))),
     }
 }
 

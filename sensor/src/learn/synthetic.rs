@@ -3,6 +3,13 @@
 use super::dataset::{Capture, Dataset, Sample};
 use super::random::Random;
 use crate::class::Class;
+use crate::model::Schema;
+
+/// What the rows are called.
+pub(super) const SCHEMA: Schema<'static> = Schema {
+    names: &["a", "b", "c", "d", "e", "f"],
+    revision: 1,
+};
 
 /// Rows whose classes overlap in every feature and whose features are small integers, so that cuts and votes tie.
 pub(super) fn overlapping(rows: usize, seed: u64) -> Dataset {

@@ -182,13 +182,9 @@ impl Trainer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::synthetic::SCHEMA;
     use crate::learn::{evidence_rule, synthetic};
     use std::sync::Mutex;
-
-    const SCHEMA: Schema<'static> = Schema {
-        names: &["a", "b", "c", "d", "e", "f"],
-        revision: 1,
-    };
 
     #[test]
     fn every_algorithm_trains_to_the_same_bytes_and_loads_again() {

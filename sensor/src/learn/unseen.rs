@@ -81,13 +81,9 @@ impl Trainer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::synthetic::SCHEMA;
     use crate::learn::{ScaledSettings, Settings, evidence_rule, synthetic};
     use crate::model::Algorithm;
-
-    const SCHEMA: Schema<'static> = Schema {
-        names: &["a", "b", "c", "d", "e", "f"],
-        revision: 1,
-    };
 
     #[test]
     fn each_model_has_seen_every_source_but_its_own() {

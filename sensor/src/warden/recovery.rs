@@ -68,9 +68,7 @@ impl Warden {
             Switch::OffUntil(until) => monotonic(Some(until), now),
             Switch::On | Switch::Off => NEVER,
         };
-        if self.switch != Switch::On {
-            self.say_off(now);
-        }
+        self.remind_of_switch(now);
     }
 }
 

@@ -73,13 +73,22 @@ impl Warden {
         Ok(Done::new(words))
     }
 
+    /// Says that enforcement is off, where the configuration wants it on.
+    pub(super) fn remind_of_switch(&self, now: Moment) {
+        if self.mode == config::FirewallMode::Enforce && self.switch != Switch::On {
+            self.say_off(now);
+        }
+    }
+
     /// Says that enforcement is off, and until when.
-    pub(super) fn say_off(&self, now: Moment) -> String {
+    fn say_off(&self, now: Moment) -> String {
         let until = match self.switch {
             Switch::OffUntil(until) => until.to_string(),
             Switch::On | Switch::Off => "it is switched on".to_owned(),
         };
-        let words = format!("enforcement is off until {until}; nothing is dropped");
+        let words = format!(
+            "enforcement is off until {until}; nothing is dropped, and `garita enforce on` ends that"
+        );
         let conditions = &self.tools.conditions;
         conditions.raise(Name::EnforcementOff, ("", &words), now.wall);
         words
