@@ -48,9 +48,12 @@ const fn v6(network: u16, last: u16) -> IpAddr {
     IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, network, 0, 0, 0, 0, last))
 }
 
-/// One of forty further attackers: 203.0.113.100 and 2001:db8:4::100 upwards.
+/// Further attackers.
+pub(crate) const ATTACKERS: u8 = 40;
+
+/// One of them: 203.0.113.100 and 2001:db8:4::100 upwards.
 pub(crate) fn attacker(number: u8) -> [IpAddr; 2] {
-    assert!(number < 40, "there are forty");
+    assert!(number < ATTACKERS, "there are {ATTACKERS}");
     [
         v4(203, 0, 113, 100 + number),
         v6(4, 0x100 + u16::from(number)),
@@ -88,7 +91,7 @@ impl Stage {
         // Attackers come from far away: for the gateway they are behind its way out.
         let attackers = [ATTACKER, NEIGHBOUR]
             .into_iter()
-            .chain((0..40).map(attacker));
+            .chain((0..ATTACKERS).map(attacker));
         for address in attackers.flatten() {
             let length = if address.is_ipv4() { 32 } else { 128 };
             outside.address("lo", &format!("{address}/{length}"));
@@ -210,17 +213,21 @@ pub(crate) fn connect_wan(outside: &Namespace, gateway: &Namespace) {
     gateway.address("wan", "2001:db8:1::1/64");
     gateway.ip("route add default via 203.0.113.14");
     gateway.ip("-6 route add default via 2001:db8:1::fe");
-    let [from, from6] = ATTACKER;
-    outside.ip(&format!(
-        "route add 192.0.2.0/24 via 203.0.113.1 src {from}"
-    ));
-    outside.ip(&format!(
-        "-6 route add 2001:db8:2::/64 via 2001:db8:1::1 src {from6}"
-    ));
+    send_from(outside, ATTACKER);
     let [from, from6] = NEIGHBOUR;
     outside.ip(&format!("route add 203.0.113.1/32 dev wan src {from}"));
     outside.ip(&format!(
         "-6 route add 2001:db8:1::1/128 dev wan src {from6}"
+    ));
+}
+
+/// Makes programs of the outside that do not bind send to the server from these addresses, from now on.
+pub(crate) fn send_from(outside: &Namespace, [from, from6]: [IpAddr; 2]) {
+    outside.ip(&format!(
+        "route replace 192.0.2.0/24 via 203.0.113.1 src {from}"
+    ));
+    outside.ip(&format!(
+        "-6 route replace 2001:db8:2::/64 via 2001:db8:1::1 src {from6}"
     ));
 }
 
