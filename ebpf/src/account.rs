@@ -2,7 +2,7 @@
 //! It keeps nothing itself; what is kept lives in the tables.
 
 use crate::flow::{Ending, FlowKey, FlowStats, Side, event, state};
-use crate::host::{Hashes, HostKey};
+use crate::host::{Aims, HostKey};
 use crate::packet::{Kind, Packet};
 use crate::pair::{PairKey, PairStats};
 use crate::snapshot::{Snapshot, reason};
@@ -43,7 +43,6 @@ pub struct Work {
     initiator: HostKey,
     responder: HostKey,
     pair: PairKey,
-    hashes: Hashes,
     ending: Ending,
     /// What the packet changed in its flow, see [`event`]. Here and not in a variable, as is `reasons`: the kernel's
     /// verifier follows every value of a variable that is tested twice, and takes what comes out of memory for unknown.
@@ -95,15 +94,11 @@ impl Work {
         self.events & bits != 0
     }
 
+    /// What the flow adds to its initiator. Hashed late: most of a flood never gets so far.
     #[inline(always)]
-    fn hash(&mut self) {
+    fn aims(&self) -> Aims {
         let service = (self.pair.port, self.pair.protocol);
-        self.hashes = Hashes::new(
-            self.limits.seed,
-            &self.initiator.address,
-            &self.responder.address,
-            service,
-        );
+        Aims::new(self.limits.seed, &self.responder.address, service)
     }
 }
 
@@ -172,13 +167,12 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     work.events = 0;
     work.reasons = 0;
     work.name_hosts(true);
-    work.hash();
     let Some(responder) = tables.open_host(&work.responder) else {
         return tables.lose(Loss::Host);
     };
     let host = tables.host(responder);
     host.advance(time);
-    let is_new = host.receive(&work.hashes);
+    let is_new = host.receive(work.limits.seed, &work.initiator.address);
     host.respond(&work.packet, false);
     // As many flows at least, before the bits are worth counting.
     if is_new && host.received() >= FIRST_INITIATORS {
@@ -198,7 +192,7 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     };
     let host = tables.host(initiator);
     host.advance(time);
-    host.initiate(time, &work.hashes);
+    host.initiate(time, &work.aims());
     host.send(&work.packet);
     let (opened, unanswered) = host.opened_and_unanswered();
     if opened >= FIRST_TRIGGER && opened.is_power_of_two() {
@@ -244,9 +238,8 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     host.advance(time);
     host.respond(&work.packet, !work.had(event::FORTH));
     if work.had(event::TURNED) {
-        work.hash();
         host.be_answered(false);
-        host.receive(&work.hashes);
+        host.receive(work.limits.seed, &work.initiator.address);
     }
     if work.had(event::ANSWERED) {
         host.answer();
@@ -260,7 +253,7 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     let host = tables.host(initiator);
     host.advance(time);
     if work.had(event::TURNED) {
-        host.initiate(time, &work.hashes);
+        host.initiate(time, &work.aims());
         host.answer();
     }
     if work.had(event::FORTH) {

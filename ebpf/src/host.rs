@@ -1,14 +1,15 @@
 //! Hosts: what one address did lately, as initiator and as responder.
 //! Windows are two buckets that rotate with packet time; no counter waits for a timer.
 
-mod hashes;
+mod aims;
 mod sums;
 mod window;
 
 use crate::flow::Ending;
 use crate::packet::{Address, Packet, flag, protocol};
 
-pub use hashes::Hashes;
+pub use aims::Aims;
+use aims::hash;
 pub use sums::{InitiatorSums, ResponderSums};
 use window::Age;
 pub use window::{Bitmap, Window};
@@ -207,9 +208,9 @@ impl HostStats {
         self.half_hour.rotate(time, HALF_HOUR_BUCKET);
     }
 
-    /// Charges a flow this host opened, as hashed by [`Hashes`].
+    /// Charges a flow this host opened.
     #[inline(always)]
-    pub(crate) fn initiate(&mut self, time: u64, hashes: &Hashes) {
+    pub(crate) fn initiate(&mut self, time: u64, aims: &Aims) {
         let minute = &mut self.minute.current;
         if self.last_opening != 0 {
             let gap = time
@@ -221,24 +222,25 @@ impl HostStats {
         }
         self.last_opening = time;
         add!(minute.initiated.opened, 1);
-        minute.peers.insert(hashes.responder);
-        minute.ports.insert(hashes.port);
-        minute.services.insert(hashes.service);
+        minute.peers.insert(aims.responder);
+        minute.ports.insert(aims.port);
+        minute.services.insert(aims.service);
         let half_hour = &mut self.half_hour.current;
         add!(half_hour.habits.opened, 1);
-        half_hour.peers.insert(hashes.responder);
-        half_hour.services.insert(hashes.service);
+        half_hour.peers.insert(aims.responder);
+        half_hour.services.insert(aims.service);
         add!(self.second.current.opened, 1);
     }
 
-    /// Charges a flow opened to this host; returns whether it set a new bit for distinct initiators.
+    /// Charges a flow `initiator` opened to this host; returns whether it set a new bit for distinct initiators.
     /// A bit of the bucket before is not new: else each returning initiator would reach the same number again.
     #[inline(always)]
-    pub(crate) fn receive(&mut self, hashes: &Hashes) -> bool {
+    pub(crate) fn receive(&mut self, seed: u64, initiator: &Address) -> bool {
         let minute = &mut self.minute;
         add!(minute.current.received.opened, 1);
-        let known = minute.previous.initiators.contains(hashes.initiator);
-        minute.current.initiators.insert(hashes.initiator) && !known
+        let initiator = hash(seed, initiator);
+        let known = minute.previous.initiators.contains(initiator);
+        minute.current.initiators.insert(initiator) && !known
     }
 
     /// Bits set for distinct initiators in the minute window: a count too dear for every packet.

@@ -1,31 +1,34 @@
-//! What a flow adds to the bitmaps of its hosts. Nothing here says which host keeps which.
+//! What a flow adds to the bitmaps of its hosts, hashed under a seed that an attacker does not know.
 
 use crate::packet::Address;
 
-/// The hashes one flow adds to the bitmaps of its hosts.
+/// What one flow adds to the bitmaps of its initiator.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Hashes {
-    pub(super) initiator: u64,
+pub struct Aims {
     pub(super) responder: u64,
     pub(super) port: u64,
     pub(super) service: u64,
 }
 
-impl Hashes {
-    /// Hashes a flow from `initiator` to `responder` at `port` of `protocol`, under a seed an attacker does not know.
+impl Aims {
+    /// Hashes a flow to `responder` at a port of a protocol.
     #[inline(always)]
-    pub fn new(seed: u64, initiator: &Address, responder: &Address, service: (u16, u8)) -> Self {
-        let (port, protocol) = service;
+    pub fn new(seed: u64, responder: &Address, (port, protocol): (u16, u8)) -> Self {
         let label = u64::from(port) << 8 | u64::from(protocol);
-        let responder = mix(mix(seed ^ responder.high) ^ responder.low);
+        let responder = hash(seed, responder);
         Self {
-            initiator: mix(mix(seed ^ initiator.high) ^ initiator.low),
             responder,
             port: mix(seed ^ label),
             service: mix(responder ^ label),
         }
     }
+}
+
+/// Hashes an address.
+#[inline(always)]
+pub(super) const fn hash(seed: u64, address: &Address) -> u64 {
+    mix(mix(seed ^ address.high) ^ address.low)
 }
 
 /// A bijective mixer (MurmurHash3's 64-bit finaliser, public domain).
