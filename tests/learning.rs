@@ -2,9 +2,14 @@
 
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use serde_json::Value;
 
-use crate::garita::{Run, capture, garita};
+use crate::garita::{Run, capture, garita, run};
 
 /// Captures of four sources, small enough to learn from in a test.
 const CAPTURES: [(&str, &str); 5] = [
@@ -47,7 +52,28 @@ fn a_model_is_trained_to_the_same_bytes_and_judged() {
     assert_eq!(bytes("one.garita"), bytes("two.garita"));
     assert_ne!(bytes("one.garita"), bytes("three.garita"));
 
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let pem = key.to_pkcs8_pem(LineEnding::LF).expect("a key is PEM");
+    fs::write(path("key.pem"), pem).expect("the key can be written");
     let model = path("one.garita");
+    let signed = ["train", "--labels", &labels, "--algorithm", "knn", "-o"];
+    done(garita(
+        &[&signed[..], &[&model, "--sign", &path("key.pem")]].concat(),
+    ));
+    let trusted = |seed: u8| {
+        let public = SigningKey::from_bytes(&[seed; 32]).verifying_key();
+        let settings = format!(
+            "[model]\npath = {model:?}\nkeys = [\"lab:{}\"]\n",
+            STANDARD.encode(public.as_bytes())
+        );
+        fs::write(path("garita.toml"), settings).expect("settings can be written");
+        run(&["replay", "--config", &path("garita.toml"), &capture("vlan")])
+    };
+    assert!(done(trusted(7)).contains("203.0.113.11"));
+    trusted(8).assert_refused(1, &["one.garita is refused", "any of model.keys"]);
+    fs::remove_file(path("one.garita.sig")).expect("it was written");
+    trusted(7).assert_refused(1, &["one.garita.sig cannot be read"]);
+
     let judge = ["evaluate", "--labels", &labels, "--model", &model];
     let text = done(garita(&[&judge[..], &["--json"]].concat()));
     let figures: Value = serde_json::from_str(&text).expect("it prints JSON");

@@ -29,8 +29,6 @@ mod kernel {
 
     /// The loader gives every table its size: one entry here shows a loader that does not.
     const UNSIZED: u32 = 1;
-    /// Addresses under suspicion at one time; the engine has the same bound.
-    const SUSPECT_COUNT: u32 = 4096;
     /// Bytes of the ring, a power of two: some 16,000 snapshots between two reads.
     const RING_SIZE: u32 = 8 << 20;
 
@@ -47,7 +45,7 @@ mod kernel {
     #[map]
     static PAIRS: LruHashMap<PairKey, PairStats> = LruHashMap::with_max_entries(UNSIZED, 0);
     #[map]
-    static SUSPECTS: HashMap<HostKey, u32> = HashMap::with_max_entries(SUSPECT_COUNT, 0);
+    static SUSPECTS: HashMap<HostKey, u32> = HashMap::with_max_entries(UNSIZED, 0);
     #[map]
     static SNAPSHOTS: RingBuf = RingBuf::with_byte_size(RING_SIZE, 0);
     #[map]

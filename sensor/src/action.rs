@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::{Exemption, Origin};
 
+/// The longest span that is taken: nobody means more than ten years without meaning permanently.
+pub const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "action", rename_all = "kebab-case", deny_unknown_fields)]
@@ -101,6 +104,27 @@ pub enum Action {
         #[schemars(with = "Option<u64>")]
         span: Option<Duration>,
     },
+}
+
+impl Action {
+    /// The longest span it names.
+    pub(crate) fn span(&self) -> Duration {
+        let ttl = |ttl: &Lifetime| match ttl {
+            Lifetime::For(span) => *span,
+            Lifetime::Default | Lifetime::Permanent => Duration::ZERO,
+        };
+        match self {
+            Self::Block {
+                ttl: span, confirm, ..
+            } => ttl(span).max(confirm.unwrap_or_default()),
+            Self::Allow { ttl: span, .. } | Self::Approve { ttl: span, .. } => ttl(span),
+            Self::Enforce { span, .. } => span.unwrap_or_default(),
+            Self::Confirm { .. }
+            | Self::Release { .. }
+            | Self::Disallow { .. }
+            | Self::Dismiss { .. } => Duration::ZERO,
+        }
+    }
 }
 
 /// How long something is to last: seconds, `permanent`, or what the configuration says.

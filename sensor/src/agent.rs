@@ -40,8 +40,7 @@ enum Call {
 /// Runs until it is told to stop.
 pub fn run(file: Option<&Path>) -> Result<()> {
     let config = Config::load(file)?;
-    let path = config.model.path.get().map(|path| &**path);
-    let model = Named::load(path, &SCHEMA)?;
+    let model = Named::load(None, &config.model, &SCHEMA)?;
     telemetry::init();
     tracing::info!("garita {} starts", env!("CARGO_PKG_VERSION"));
     let runtime = Builder::new_multi_thread()
@@ -51,7 +50,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
         .context("the runtime does not start")?;
     let parts = Parts::assemble(config, model, runtime.handle())?;
     let outcome = runtime.block_on(serve(&parts, file));
-    take_down(parts, runtime);
+    take_down(parts, runtime, outcome.is_ok());
     outcome
 }
 
@@ -88,10 +87,10 @@ async fn serve(parts: &Parts, file: Option<&Path>) -> Result<()> {
 }
 
 /// In the order in which what one does is needed by the next: no more packets, no more decisions, everything written.
-fn take_down(parts: Parts, runtime: Runtime) {
+fn take_down(parts: Parts, runtime: Runtime, told: bool) {
     tell(&[NotifyState::Stopping]);
     tracing::info!("garita stops; blocks stay in the kernel until their time is over");
-    parts.stop(runtime.handle());
+    parts.stop(runtime.handle(), told);
     runtime.shutdown_timeout(GRACE);
     tracing::info!("garita has stopped");
 }

@@ -92,11 +92,15 @@ impl Conditions {
         })))
     }
 
-    /// Something is wrong from `now` on, unless it is known already.
+    /// Something is wrong from `now` on. Where that is known already, what stands is worded anew and nobody is told.
     pub fn raise(&self, name: Name, (subject, message): (&str, &str), now: Timestamp) {
         let mut board = self.board();
         let key = (name, printable(subject).into_owned());
-        if board.standing.contains_key(&key) || board.standing.len() >= MAX_STANDING {
+        if let Some(standing) = board.standing.get_mut(&key) {
+            standing.message = printable(message).into_owned();
+            return;
+        }
+        if board.standing.len() >= MAX_STANDING {
             return;
         }
         let condition = Condition {
@@ -138,6 +142,9 @@ impl Conditions {
         }
         if board.events.len() >= MAX_STANDING {
             board.events.retain(|_, told| now.since(*told) < SAME_EVENT);
+            if board.events.len() >= MAX_STANDING {
+                return;
+            }
         }
         let condition = Condition {
             name: name.as_str().to_owned(),

@@ -15,7 +15,7 @@ pub use load::{DEFAULT_FILE, Error};
 pub use name::{
     CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
 };
-pub use report::{BrokerUrl, CommandKey, Report, Scheme, UserName};
+pub use report::{BrokerUrl, PublicKey, Report, Scheme, UserName};
 pub use setting::{Count, List, Maybe, Setting, Span};
 
 const DAY: u64 = 86_400;
@@ -104,6 +104,8 @@ pub struct Meter {
 pub struct Model {
     /// The model file; unset it is the one inside the program.
     pub path: Maybe<FilePath>,
+    /// Whose signature a model file needs; nobody's if there are none.
+    pub keys: List<PublicKey>,
 }
 
 /// `[evidence]`

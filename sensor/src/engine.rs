@@ -46,8 +46,8 @@ pub enum Order {
     Suspect(HostKey, bool),
     /// Enforce the verdict's block, if it has one, then report it.
     Conclude(Box<Verdict>),
-    /// A block ran out or was lifted: forget what the address did.
-    Forget(IpAddr),
+    /// Blocks ran out or were lifted: forget what these addresses did.
+    Forget(Vec<IpAddr>),
     /// The address is blocked, and goes on conversing.
     Doubt(IpAddr),
 }
@@ -75,6 +75,8 @@ pub struct Engine {
     custody: Custody,
     victims: Victims,
     orders: VecDeque<Order>,
+    /// Addresses to be forgotten, in one go: the meter looks at all of its tables for it.
+    forgotten: Vec<IpAddr>,
     scored: u64,
     crowded_out: u64,
 }
@@ -92,6 +94,7 @@ impl Engine {
             evidence: Table::new([max_addresses]),
             victims: Victims::default(),
             orders: VecDeque::new(),
+            forgotten: Vec::new(),
             scored: 0,
             crowded_out: 0,
         }
@@ -139,7 +142,11 @@ impl Engine {
 
     /// The next thing to be done.
     pub fn next_order(&mut self) -> Option<Order> {
-        self.orders.pop_front()
+        let order = self.orders.pop_front();
+        order.or_else(|| {
+            let forgotten = std::mem::take(&mut self.forgotten);
+            (!forgotten.is_empty()).then_some(Order::Forget(forgotten))
+        })
     }
 
     /// Snapshots the model has scored.
@@ -349,10 +356,9 @@ impl Engine {
     /// Has the meter forget an address, or the offenders known in a prefix.
     fn forget(&mut self, target: IpNet) {
         if target.prefix_len() == target.max_prefix_len() {
-            self.orders.push_back(Order::Forget(target.addr()));
+            self.forgotten.push(target.addr());
         } else {
-            let known = self.policy.offenders(target);
-            self.orders.extend(known.map(Order::Forget));
+            self.forgotten.extend(self.policy.offenders(target));
         }
     }
 

@@ -3,7 +3,7 @@
 
 mod cli;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -108,23 +108,25 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Train(arguments) => cli::train::run(&config?, arguments),
         Command::Evaluate(arguments) => cli::evaluate::run(&config?, arguments),
         Command::SelfTest(arguments) => cli::self_test::run(&config?, arguments),
-        Command::Status(arguments) => cli::status::run(&for_a_client(config), arguments),
-        Command::Explain(arguments) => cli::explain::run(&for_a_client(config), arguments),
-        Command::Blocks(arguments) => cli::blocks::run(&for_a_client(config), arguments),
-        Command::Allow(arguments) => cli::allow::run(&for_a_client(config), arguments),
-        Command::Incidents(arguments) => cli::incidents::run(&for_a_client(config), arguments),
-        Command::Review(arguments) => cli::review::run(&for_a_client(config), arguments),
-        Command::Enforce(arguments) => cli::enforce::run(&for_a_client(config), arguments),
-        Command::Audit(arguments) => cli::audit::run(&for_a_client(config), arguments),
-        Command::Withdraw => cli::withdraw::run(&for_a_client(config)),
+        Command::Status(arguments) => cli::status::run(&for_a_client(config, file), arguments),
+        Command::Explain(arguments) => cli::explain::run(&for_a_client(config, file), arguments),
+        Command::Blocks(arguments) => cli::blocks::run(&for_a_client(config, file), arguments),
+        Command::Allow(arguments) => cli::allow::run(&for_a_client(config, file), arguments),
+        Command::Incidents(arguments) => {
+            cli::incidents::run(&for_a_client(config, file), arguments)
+        }
+        Command::Review(arguments) => cli::review::run(&for_a_client(config, file), arguments),
+        Command::Enforce(arguments) => cli::enforce::run(&for_a_client(config, file), arguments),
+        Command::Audit(arguments) => cli::audit::run(&for_a_client(config, file), arguments),
+        Command::Withdraw => cli::withdraw::run(&for_a_client(config, file)),
         Command::Check | Command::Run | Command::Manual(_) | Command::Schema(_) => Ok(()),
     }
 }
 
 /// What a client needs is where the sensor answers, and whoever undoes a block must not have to mend a file first.
-fn for_a_client(config: Result<Config, config::Error>) -> Config {
+fn for_a_client(config: Result<Config, config::Error>, file: Option<&Path>) -> Config {
     config.unwrap_or_else(|error| {
-        let config = Config::without_file();
+        let config = Config::salvaged(file);
         let socket = config.control.socket.display();
         cli::say(&format!(
             "{error}; asking the sensor at {socket} all the same"

@@ -101,17 +101,9 @@ impl Policy {
             .resize(settings.max_unproven_blocks_per_minute.size());
     }
 
-    /// Remembers an offence from before the program began.
+    /// Remembers an offence from before the program began. Blocks that are still in force are restored by the warden.
     pub fn recall(&mut self, address: IpAddr, offence: &Offence) {
-        let block = Block {
-            target: IpNet::from(address),
-            reason: String::new(),
-            expires: offence.served,
-            ttl: Duration::ZERO,
-            offence: offence.count,
-            origin: Origin::Detection,
-        };
-        self.ledger.record(address, offence.served, &block);
+        self.ledger.recall(address, offence);
     }
 
     /// Somebody has ended the block of `target`: who comes back is judged anew, its offences not forgotten.

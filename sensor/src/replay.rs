@@ -132,7 +132,10 @@ impl Replay {
         while let Some(order) = self.engine.next_order() {
             match order {
                 Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
-                Order::Forget(address) => self.plane.meter().forget(Address::from(address)),
+                Order::Forget(addresses) => {
+                    let addresses: Vec<_> = addresses.into_iter().map(Address::from).collect();
+                    self.plane.meter().forget(&addresses);
+                }
                 // Nothing is blocked in a replay, so everybody goes on.
                 Order::Doubt(_) => {}
                 Order::Conclude(mut verdict) => {

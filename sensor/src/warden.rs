@@ -33,6 +33,7 @@ use crate::verdict::Verdict;
 
 use allowances::Allowances;
 pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Switch};
+use enforcement::Arrears;
 use reviews::Reviews;
 use roster::{NEVER, Roster, is_host};
 pub use service::{Counts, Service};
@@ -91,6 +92,7 @@ pub struct Warden {
     reviews: Reviews,
     book: Book,
     tools: Tools,
+    arrears: Arrears,
     budget_exhausted: u64,
 }
 
@@ -114,6 +116,7 @@ impl Warden {
             reviews: Reviews::default(),
             book,
             tools,
+            arrears: Arrears::default(),
             budget_exhausted: 0,
         }
     }
@@ -138,9 +141,12 @@ impl Warden {
             verdict.outcome = Some(outcome);
         }
         for revision in self.book.record(&verdict) {
-            if let Decision::Review(cause) = &verdict.decision
-                && revision.incident.event.id == id
-            {
+            // Others had to end before it, or for want of room.
+            if revision.incident.event.id != id {
+                self.tell(revision, &[]);
+                continue;
+            }
+            if let Decision::Review(cause) = &verdict.decision {
                 self.ask_for_review(&revision.incident, (cause, verdict.subject.address()), now);
             }
             self.tell(revision, &verdict.features);
@@ -183,11 +189,7 @@ impl Warden {
         if self.switch_on <= now.micros {
             // What could not be enforced is said, and tried again.
             let _ = self.switch_enforcement(Switch::On, now);
-            self.audit(
-                (SENSOR, "enforce on"),
-                "",
-                "the time it was switched off for is over",
-            );
+            self.note_end_of_switch();
         }
         if self.budget_exhausted != 0
             && now.micros.saturating_sub(self.budget_exhausted) >= BUDGET_CALM
@@ -247,6 +249,7 @@ impl Warden {
                 self.tools
                     .conditions
                     .happen(Name::RulesetTampered, ("", &message), now.wall);
+                self.release_exempt(now);
             }
         }
     }
@@ -305,7 +308,10 @@ impl Warden {
         }
         let mut target = block.target;
         if !is_host(&target) && self.roster.prefix_count() >= self.policy.max_prefixes.size() {
+            // The engine holds all of the prefix, of which only this host is kept out.
+            self.notify(Notice::Release(target));
             target = verdict.subject.address().into();
+            self.notify(Notice::Hold(target, block.expires));
         }
         let known = self.roster.get(&target);
         if let Some(known) = known
@@ -314,6 +320,7 @@ impl Warden {
             return state_outcome(&known.block.state);
         }
         if known.is_none() && self.roster.len() >= self.policy.max_blocks.size() {
+            self.notify(Notice::Release(target));
             return Outcome::Failed("there are policy.max_blocks blocks already".to_owned());
         }
         let begun = known.map_or(now.wall, |known| known.block.begun);

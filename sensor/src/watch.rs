@@ -8,7 +8,7 @@ use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
 use crate::capture::{CaptureError, Statistics, Tap};
-use crate::clock::Heartbeat;
+use crate::clock::{Heartbeat, Moment};
 use crate::engine::{Engine, Order};
 use crate::warden::{Message, Notice};
 
@@ -72,7 +72,7 @@ impl Watch {
 
     /// Watches until nobody sends notices any more, or the tap fails for good.
     pub fn run(mut self) -> Result<(), CaptureError> {
-        let mut now = 0;
+        let mut now = Moment::now().micros;
         while self.take_notices(now) {
             now = self.tap.listen(PATIENCE, &mut self.snapshots)?;
             self.judge(now);
@@ -128,7 +128,10 @@ impl Watch {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Suspect(host, suspected) => self.tap.suspect(host, suspected),
-            Order::Forget(address) => self.tap.forget(Address::from(address)),
+            Order::Forget(addresses) => {
+                let addresses: Vec<_> = addresses.into_iter().map(Address::from).collect();
+                self.tap.forget(&addresses);
+            }
             Order::Doubt(address) => {
                 // If the warden is busy it is told with the next snapshot.
                 let _ = self.lines.warden.try_send(Message::Doubt(address));

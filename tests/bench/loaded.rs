@@ -12,6 +12,7 @@ use ebpf::program::{METER, constant, map};
 const FLOWS: u32 = 131_072;
 const HOSTS: u32 = 16_384;
 const PAIRS: u32 = 32_768;
+const SUSPECTS: u32 = 4_096;
 const FLOOD_GUARD: u32 = 4_096;
 
 /// The loaded meter.
@@ -34,6 +35,7 @@ impl Meter {
             .map_max_entries(map::FLOWS, FLOWS)
             .map_max_entries(map::HOSTS, HOSTS)
             .map_max_entries(map::PAIRS, PAIRS)
+            .map_max_entries(map::SUSPECTS, SUSPECTS)
             .override_global(constant::LIMITS, &limits[..], true)
             .load(object)
             .context("the meter does not load")?;

@@ -58,8 +58,8 @@ impl Lists {
                 Message::Reviews(reply) => {
                     let _ = reply.send(self.reviews.clone());
                 }
-                Message::Standing(address, reply) => {
-                    let _ = reply.send(self.standing(address));
+                Message::Standing(target, reply) => {
+                    let _ = reply.send(self.standing(target.addr()));
                 }
                 Message::Notice(Notice::Suspicion(address, reply)) => {
                     let suspected = address.to_string() == SUSPECT;
@@ -96,7 +96,7 @@ impl Lists {
                 }
                 self.blocks.retain(|block| block.target != target);
                 self.blocks.push(Block {
-                    forced: false,
+                    forced: force,
                     target,
                     state: BlockState::Enforced,
                     origin: actor.origin,

@@ -124,5 +124,5 @@ fn the_audit_is_listed_and_a_broken_link_is_an_error() {
     let stage = Stage::with(memory(Some(7)));
     stage
         .garita(&["audit", "verify"])
-        .assert_refused(1, &["audit entry 7 does not follow"]);
+        .assert_refused(1, &["not whole at entry 7: an entry is missing"]);
 }

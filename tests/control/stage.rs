@@ -240,6 +240,7 @@ impl Archive for Memory {
         Ok(Chain {
             entries: self.audit.len() as u64,
             broken: self.broken,
+            why: self.broken.map(|_| "an entry is missing".to_owned()),
         })
     }
 

@@ -8,7 +8,7 @@ use ebpf::host::HostKey;
 use ebpf::snapshot::{Snapshot, reason};
 use nix::net::if_::if_nametoindex;
 use sensor::capture::kernel::Kernel;
-use sensor::capture::{Source, Tap, file::File};
+use sensor::capture::{Source, Statistics, Tap, file::File};
 use sensor::config::Config;
 use sensor::meter::{Caps, Datagram, Meter};
 
@@ -148,6 +148,50 @@ fn frames_on_a_wire_meter_as_in_user_space() {
 }
 
 #[test]
+fn the_default_route_is_followed() {
+    let test = "kernel::live::the_default_route_is_followed";
+    let Some(stage) = Stage::new(test) else {
+        return;
+    };
+    let sensor = &stage.sensor;
+    sensor.address("wan", "192.0.2.1/24");
+    sensor.ip("link add spare type dummy");
+    sensor.ip("link set spare up");
+    sensor.ip("route add default via 192.0.2.2");
+    sensor.run(|| {
+        let settings = Config::default().capture;
+        let mut kernel = Kernel::open(&watched(), &Config::default()).expect("it opens");
+        kernel.follow_routes(&settings).expect("routes are watched");
+        stage.send(&capture("nmap-and-ssh"));
+        let mut snapshots = Vec::new();
+        let seen = |statistics: &Statistics| losses(statistics).len();
+        assert!(
+            seen(&listen(&mut kernel, &mut snapshots, |snapshots, _| {
+                !snapshots.is_empty()
+            })) > 0
+        );
+        sensor.ip("route replace default dev spare");
+        let moved = listen(&mut kernel, &mut snapshots, |_, statistics| {
+            let names: Vec<_> = statistics
+                .interfaces
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect();
+            names == ["spare"]
+        });
+        assert_eq!(moved.interfaces[0].missing, None);
+        // Without any, the last one is kept.
+        sensor.ip("route delete default");
+        sensor.ip("link add other type dummy");
+        sensor.ip("link set other up");
+        sensor.ip("-6 route add default dev other");
+        listen(&mut kernel, &mut snapshots, |_, statistics| {
+            statistics.interfaces.iter().any(|one| one.name == "other")
+        });
+    });
+}
+
+#[test]
 fn packets_without_a_link_header_meter_as_in_user_space() {
     let test = "kernel::live::packets_without_a_link_header_meter_as_in_user_space";
     let Some(stage) = Stage::apart(test) else {
@@ -219,7 +263,7 @@ fn what_stays_unanswered_is_looked_at_again_once_and_suspects_more_often() {
         }));
 
         kernel.suspect(suspect, false);
-        kernel.forget(suspect.address);
+        kernel.forget(&[suspect.address]);
         snapshots.clear();
         let mut script = Script::at(0);
         script.send(

@@ -24,6 +24,8 @@ const LOADS: usize = 5;
 
 /// Room beyond what a table will hold: the LRU evicts before it is full, because each CPU keeps free entries in hand.
 const SLACK: usize = 4096;
+/// No test suspects more.
+const SUSPECTS: u32 = 4096;
 
 /// Of each frame this much is run: the headers, and less than the page the kernel allows.
 const RUN_LEN: usize = 512;
@@ -79,6 +81,7 @@ impl Program {
             .map_max_entries(map::FLOWS, entries)
             .map_max_entries(map::HOSTS, entries)
             .map_max_entries(map::PAIRS, entries)
+            .map_max_entries(map::SUSPECTS, SUSPECTS)
             .override_global(constant::LIMITS, &Entry(limits), true)
             .override_global(constant::REPLAY, &1u32, true)
             .load(object)

@@ -162,6 +162,19 @@ pub(crate) fn incident(id: &str, offender: &str, revision: u32) -> Entry {
     }
 }
 
+/// The end of an incident, as it is told: nothing was decided any more, so there is no vector.
+pub(crate) fn ended(id: &str, offender: &str, number: u32) -> Entry {
+    let mut entry = incident(id, offender, number);
+    if let Entry::Incident {
+        revision, features, ..
+    } = &mut entry
+    {
+        revision.stage = Stage::Ended;
+        features.clear();
+    }
+    entry
+}
+
 /// Looks again and again until it is so; fails after half a minute.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);

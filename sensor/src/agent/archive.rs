@@ -108,10 +108,12 @@ impl Archive for Store {
             AuditCheck::Whole { entries, .. } => Chain {
                 entries,
                 broken: None,
+                why: None,
             },
-            AuditCheck::Broken { seq, .. } => Chain {
+            AuditCheck::Broken { seq, why } => Chain {
                 entries: seq.saturating_sub(1),
                 broken: Some(seq),
+                why: Some(why.to_owned()),
             },
         })
     }

@@ -39,7 +39,10 @@ pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), Captur
             // Only pcap waits for a default route.
             return Err(CaptureError::NoInterface);
         }
-        let kernel = Kernel::open(&interfaces, config)?;
+        let mut kernel = Kernel::open(&interfaces, config)?;
+        if config.capture.interfaces.is_empty() {
+            kernel.follow_routes(&config.capture)?;
+        }
         Ok(Box::new(kernel))
     };
     match config.capture.mode {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sd_notify::NotifyState;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::parts::Parts;
@@ -30,6 +31,7 @@ pub(super) struct Clockwork<'a> {
     lost: u64,
     losing: u64,
     next_count: u64,
+    counting: Option<JoinHandle<()>>,
 }
 
 /// Causes that mean we fell short, and what to do. The others are frames that no meter could count.
@@ -54,6 +56,7 @@ impl<'a> Clockwork<'a> {
             lost: 0,
             losing: 0,
             next_count: 0,
+            counting: None,
         }
     }
 
@@ -73,10 +76,12 @@ impl<'a> Clockwork<'a> {
 
     /// Asked elsewhere, because the answer waits for the disk.
     fn count_outbox(&mut self, now: Moment) {
-        if now.micros >= self.next_count {
+        // A disk that hangs is asked once.
+        let counted = self.counting.as_ref().is_none_or(JoinHandle::is_finished);
+        if counted && now.micros >= self.next_count {
             self.next_count = now.micros + COUNT_EVERY;
             let vital = self.parts.vital.clone();
-            drop(tokio::task::spawn_blocking(move || vital.count_queued()));
+            self.counting = Some(spawn_blocking(move || vital.count_queued()));
         }
     }
 

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::assembly::{engine, firewall, observer, open_tap, sweep_up, teller};
 use super::ending::{Ending, watched};
@@ -36,6 +36,8 @@ pub(super) const RUNNING: &str = "running";
 
 /// The daemon's parts.
 pub(super) struct Parts {
+    /// With what everything began that cannot change while running.
+    pub(super) started: Config,
     pub(super) desk: Desk,
     pub(super) messages: SyncSender<Message>,
     pub(super) conditions: Conditions,
@@ -55,6 +57,8 @@ impl Parts {
     /// Starts everything: first what remembers, then what enforces, then what watches, and last what answers.
     pub(super) fn assemble(config: Config, model: Named, runtime: &Handle) -> Result<Self> {
         let _context = runtime.enter();
+        // First, as it tells whether another sensor is at work, whose records and rules are not to be touched.
+        let socket = runtime.block_on(control::Socket::bind(&config.control))?;
         let (store, recovered) = Store::open(&config, clock::wall);
         let teller = teller(&config);
         let conditions = Conditions::new(teller.clone(), store.clone());
@@ -68,11 +72,6 @@ impl Parts {
             conditions.happen(Name::UncleanStop, ("", words), now.wall);
         }
         let commands = recovered.settings.get(report::SEEN_COMMANDS).cloned();
-        let running = "yes".to_owned();
-        store.record(Entry::Setting {
-            key: RUNNING,
-            value: running,
-        });
 
         let sources = Sources::new(&config);
         let around = surroundings::now(&sources)
@@ -122,6 +121,7 @@ impl Parts {
 
         let (contact, contacted) = watch::channel(Contact::default());
         let told = teller.clone();
+        let started = config.clone();
         let vital = Vital::new(vitals::Sources {
             teller,
             began: now,
@@ -141,6 +141,7 @@ impl Parts {
             queued: AtomicU64::new(0),
         });
         let parts = Self {
+            started,
             desk,
             messages,
             conditions,
@@ -160,9 +161,10 @@ impl Parts {
         })?;
         parts.thread("watch", move || Ok(watch.run()?))?;
         parts.watch_firewall(monitor)?;
-        parts.answer(stopped.clone(), runtime)?;
+        parts.answer(socket, stopped.clone(), runtime)?;
         parts.report((told, commands), contact, stopped);
         parts.follow_surroundings(sources, around, runtime)?;
+        parts.note_running("yes");
         Ok(parts)
     }
 
@@ -171,8 +173,8 @@ impl Parts {
         self.ended.told().await
     }
 
-    /// Ends everything, in order.
-    pub(super) fn stop(self, runtime: &Handle) {
+    /// Ends everything, in order; `told` says whether somebody wanted it to.
+    pub(super) fn stop(self, runtime: &Handle, told: bool) {
         let _ = self.stop.send(true);
         // The warden lets go of the engine's notices when it ends, and the watch ends when nobody sends any.
         let _ = self.messages.send(Message::Stop);
@@ -191,12 +193,17 @@ impl Parts {
             })
             .await;
         });
-        let stopped = "no".to_owned();
+        if told {
+            self.note_running("no");
+        }
+        self.store.close();
+    }
+
+    fn note_running(&self, value: &str) {
         self.store.record(Entry::Setting {
             key: RUNNING,
-            value: stopped,
+            value: value.to_owned(),
         });
-        self.store.close();
     }
 
     fn thread(
@@ -243,7 +250,12 @@ impl Parts {
     }
 
     /// The control socket and the metrics.
-    fn answer(&self, stopped: watch::Receiver<bool>, runtime: &Handle) -> Result<()> {
+    fn answer(
+        &self,
+        socket: control::Socket,
+        stopped: watch::Receiver<bool>,
+        runtime: &Handle,
+    ) -> Result<()> {
         let config = self.vital.config();
         let shared = control::Shared::new(
             self.desk.clone(),
@@ -251,7 +263,6 @@ impl Parts {
             Arc::new(self.vital.clone()),
             &config.control,
         );
-        let socket = runtime.block_on(control::Socket::bind(&config.control))?;
         self.spawn(control::serve(socket, shared, stopped.clone()));
         if let Some(&address) = config.metrics.listen.get() {
             let listener = runtime.block_on(TcpListener::bind(address));
@@ -295,7 +306,7 @@ impl Parts {
     ) -> Result<()> {
         let _context = runtime.enter();
         let mut watch = surroundings::Watch::new(sources, around)?;
-        let desk = self.desk.clone();
+        let messages = self.messages.clone();
         let mut stopped = self.stop.subscribe();
         self.spawn(async move {
             loop {
@@ -304,10 +315,11 @@ impl Parts {
                     around = watch.changed() => around,
                 };
                 tracing::info!("the machine's addresses, routes or logins have changed");
-                if desk.tell(Message::Surroundings(around)).is_err() {
-                    tracing::error!(
-                        "the warden could not be told of the machine's new surroundings"
-                    );
+                // Who has logged in must not stay unprotected because the warden is busy: it is waited for.
+                let messages = messages.clone();
+                let tell = move || messages.send(Message::Surroundings(around));
+                if !matches!(spawn_blocking(tell).await, Ok(Ok(()))) {
+                    return;
                 }
             }
         });

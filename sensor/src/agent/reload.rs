@@ -6,7 +6,7 @@ use std::path::Path;
 use super::parts::Parts;
 use crate::clock::Moment;
 use crate::condition::Name;
-use crate::config::Config;
+use crate::config::{Capture, Config};
 use crate::control::ModelStatus;
 use crate::features::SCHEMA;
 use crate::model::Named;
@@ -18,8 +18,8 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
     let loaded = Config::load(file)
         .map_err(|error| sentence(&error))
         .and_then(|config| {
-            let path = config.model.path.get().map(|path| &**path);
-            let model = Named::load(path, &SCHEMA).map_err(|error| sentence(&error))?;
+            let model =
+                Named::load(None, &config.model, &SCHEMA).map_err(|error| sentence(&error))?;
             Ok((config, model))
         });
     let (config, model) = match loaded {
@@ -35,13 +35,13 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
         Err(error) => return refuse(parts, &format!("{error:#}"), now),
     };
     parts.conditions.clear(Name::ReloadRefused, "", now.wall);
-    let (before, other_model) = parts.vital.replace(config.clone(), named.clone());
+    let other_model = parts.vital.replace(config.clone(), named.clone());
     parts.tell(Message::Reload(Box::new(config.clone()), firewall));
     if other_model {
         parts.tell(Message::Notice(Notice::Adopt(model.model)));
         parts.tell(Message::Model(named.name, named.sha256));
     }
-    let fixed = fixed(&before, &config);
+    let fixed = fixed(&parts.started, &config);
     let rest = match fixed.as_slice() {
         [] => String::new(),
         sections => format!("; changes of {} need a restart", sections.join(", ")),
@@ -53,17 +53,39 @@ fn refuse(parts: &Parts, why: &str, now: Moment) {
     let words = format!(
         "the configuration was not taken, the one before stays in force: {why}; correct it and reload"
     );
+    let standing = parts.conditions.standing();
+    if standing
+        .iter()
+        .any(|one| one.name == Name::ReloadRefused.as_str())
+    {
+        // The condition is told once, but each attempt has its answer in the log.
+        tracing::warn!("{words}");
+    }
     parts
         .conditions
         .raise(Name::ReloadRefused, ("", &words), now.wall);
 }
 
-/// Sections that differ and cannot change while running.
+/// What differs from the start and cannot change while running.
 fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
+    let (policy, wanted) = (&before.policy, &after.policy);
+    // It counts at once.
+    let capture = Capture {
+        silence: before.capture.silence,
+        ..after.capture.clone()
+    };
     let sections = [
         ("[sensor]", before.sensor != after.sensor),
-        ("[capture]", before.capture != after.capture),
+        ("[capture]", before.capture != capture),
         ("[meter]", before.meter != after.meter),
+        (
+            "policy.trusted_tunnels",
+            policy.trusted_tunnels != wanted.trusted_tunnels,
+        ),
+        (
+            "policy.session_grace",
+            policy.session_grace != wanted.session_grace,
+        ),
         ("[evidence]", before.evidence != after.evidence),
         ("[incident]", before.incident != after.incident),
         ("[store]", before.store != after.store),

@@ -63,11 +63,11 @@ impl Vital {
         lock(&self.0.config).clone()
     }
 
-    /// Another configuration and model are in force; returns the configuration before, and whether the model is another.
-    pub(super) fn replace(&self, config: Config, model: ModelStatus) -> (Config, bool) {
-        let before = std::mem::replace(&mut *lock(&self.0.config), config);
-        let other = std::mem::replace(&mut *lock(&self.0.model), model.clone());
-        (before, other.sha256 != model.sha256)
+    /// Another configuration and model are in force; returns whether the model is another.
+    pub(super) fn replace(&self, config: Config, model: ModelStatus) -> bool {
+        *lock(&self.0.config) = config;
+        let before = std::mem::replace(&mut *lock(&self.0.model), model.clone());
+        before.sha256 != model.sha256
     }
 
     /// Asks the store how many messages wait for the broker. It waits for the disk.

@@ -23,6 +23,7 @@ use crate::config;
 use crate::dataplane::DataPlane;
 use crate::decode::Outer;
 use crate::meter::Caps;
+use crate::printable::sentence;
 use crate::surroundings::network::{Changes, Network};
 use clock::{Clock, Moment};
 use headers::Headers;
@@ -161,7 +162,13 @@ impl Live {
         drop(waits);
         let due = self.retry.is_some_and(|retry| retry <= Instant::now());
         if self.changes.drain() || due {
-            self.review(&Network::read()?);
+            match Network::read() {
+                Ok(network) => self.review(&network),
+                Err(error) => {
+                    tracing::warn!("{}; it is tried again", sentence(&error));
+                    self.retry = Some(Instant::now() + RETRY);
+                }
+            }
         }
         Ok(())
     }
@@ -227,8 +234,8 @@ impl Tap for Live {
         self.plane.meter().suspect(host, suspected);
     }
 
-    fn forget(&mut self, address: Address) {
-        self.plane.meter().forget(address);
+    fn forget(&mut self, addresses: &[Address]) {
+        self.plane.meter().forget(addresses);
     }
 
     fn tunnel(&self, sender: &HostKey) -> Option<Outer> {

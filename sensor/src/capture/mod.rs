@@ -135,8 +135,8 @@ pub trait Tap: Send {
     /// Takes more snapshots of a host under suspicion, or no longer.
     fn suspect(&mut self, host: HostKey, suspected: bool);
 
-    /// Forgets what an address did, on every interface.
-    fn forget(&mut self, address: Address);
+    /// Forgets what these addresses did, on every interface.
+    fn forget(&mut self, addresses: &[Address]);
 
     /// The tunnel that last carried a packet of this inner sender.
     fn tunnel(&self, sender: &HostKey) -> Option<Outer>;

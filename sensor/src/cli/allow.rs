@@ -135,7 +135,7 @@ fn verdict(found: &Found) -> String {
         lines.push(format!(
             "{} is blocked now; `garita explain {}` says why.",
             listing::target(block.target),
-            found.target.addr()
+            block.target.addr()
         ));
     }
     lines.join("\n")

@@ -59,9 +59,11 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             }
             match chain.broken {
                 Some(broken) => bail!(
-                    "audit entry {broken} does not follow from the one before it: one of them was changed, \
-                     removed or added afterwards; the {} before are whole",
-                    chain.entries
+                    "the audit is not whole at entry {broken}: {}; somebody has changed the record afterwards",
+                    chain
+                        .why
+                        .as_deref()
+                        .unwrap_or("it does not follow from the one before")
                 ),
                 None if json => Ok(()),
                 None => listing::text(&format!(

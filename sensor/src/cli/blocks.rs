@@ -106,15 +106,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
                 confirm: *confirm,
                 force: *force,
             })?;
-            listing::text(&message)?;
-            match confirm {
-                Some(span) => listing::text(&format!(
-                    "It undoes itself in {} unless you run: garita blocks confirm {}",
-                    moment::rough(*span),
-                    listing::target(*target)
-                )),
-                None => Ok(()),
-            }
+            listing::text(&message)
         }
         Command::Remove { target, reason } => remove(&client, *target, reason),
         Command::Confirm { target } => {

@@ -2,12 +2,14 @@
 //! It changes nothing.
 
 use std::io::{self, Write};
+use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
 use sensor::capture::{kernel, live};
 use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
+use sensor::control;
 use sensor::features::SCHEMA;
 use sensor::firewall;
 use sensor::model::Named;
@@ -35,6 +37,8 @@ pub fn run(file: Option<&Path>) -> Result<()> {
         findings.push(("meter", meter(config.capture.mode)));
         findings.push(("firewall", firewall(config)));
         findings.push(("store", store(config)));
+        findings.push(("control", control(config)));
+        findings.push(("metrics", metrics(config)));
         findings.push(("report", report(config)));
     }
     let mut table = Table::new(["", "CHECKED", "FOUND"]);
@@ -88,6 +92,10 @@ fn capture(config: &Config) -> Finding {
     }
     match missing.as_slice() {
         [] => Finding::Sound(names.join(", ")),
+        some if config.capture.mode == CaptureMode::Ebpf => Finding::Broken(format!(
+            "{}; only pcap waits for it: set capture.mode to auto or pcap",
+            some.join("; ")
+        )),
         some => Finding::Doubtful(format!("{}; it is waited for", some.join("; "))),
     }
 }
@@ -127,6 +135,12 @@ fn firewall(config: &Config) -> Finding {
 fn store(config: &Config) -> Finding {
     let path = &*config.store.path;
     let folder = path.parent().unwrap_or(Path::new("/"));
+    if path.is_dir() {
+        let path = path.display();
+        return Finding::Doubtful(format!(
+            "{path} is a folder; set store.path to a file, or nothing will outlive a restart"
+        ));
+    }
     let target = if path.exists() { path } else { folder };
     match access(target, AccessFlags::W_OK) {
         Ok(()) => Finding::Sound(path.display().to_string()),
@@ -134,6 +148,30 @@ fn store(config: &Config) -> Finding {
             "{} cannot be written: {}; nothing will outlive a restart",
             target.display(),
             error.desc()
+        )),
+    }
+}
+
+fn control(config: &Config) -> Finding {
+    let socket = config.control.socket.display().to_string();
+    let checked = control::Socket::check(&config.control);
+    checked
+        .map(|()| socket)
+        .map_err(|error| sentence(&error))
+        .into()
+}
+
+fn metrics(config: &Config) -> Finding {
+    let Some(&address) = config.metrics.listen.get() else {
+        return Finding::Sound("not served: metrics.listen is not set".to_owned());
+    };
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::Sound(format!("http://{address}/metrics")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::Doubtful(format!(
+            "{address} is taken: by the sensor itself if it runs, or else set another metrics.listen"
+        )),
+        Err(error) => Finding::Broken(format!(
+            "metrics.listen: cannot listen on {address}: {error}"
         )),
     }
 }
@@ -163,8 +201,7 @@ fn configuration(
 }
 
 fn model(config: &Config) -> std::result::Result<String, String> {
-    let path = config.model.path.get().map(|path| &**path);
-    let Named { name, model } = Named::load(path, &SCHEMA).map_err(|error| {
+    let Named { name, model } = Named::load(None, &config.model, &SCHEMA).map_err(|error| {
         let sentence = sentence(&error);
         format!("{sentence}; train one with `garita train`, or unset model.path to use the one inside the program")
     })?;

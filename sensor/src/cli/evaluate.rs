@@ -77,9 +77,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     }
     let mut rows = Vec::new();
     if algorithms.is_empty() {
-        let configured = config.model.path.get().map(|path| &**path);
-        let path = arguments.model.as_deref().or(configured);
-        let model = Named::load(path, &SCHEMA)?.model;
+        let model = Named::load(arguments.model.as_deref(), &config.model, &SCHEMA)?.model;
         rows.push(judge_all(&captures, &model.into(), &setup)?);
     } else {
         let further = train::read_labels(&arguments.learn_from)?;

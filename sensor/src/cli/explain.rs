@@ -54,6 +54,11 @@ fn verdict(known: &Explanation) -> String {
     let address = known.address;
     let standing = &known.standing;
     let blocks = &standing.blocks;
+    let forced = blocks.iter().any(|block| block.forced);
+    if let (Some(exempt), Some(block), false) = (&standing.exempt, blocks.first(), forced) {
+        let target = listing::target(block.target);
+        return format!("{address} is not blocked, though {target} is, which holds it: {exempt}.");
+    }
     if blocks
         .iter()
         .any(|block| block.state == BlockState::Enforced)
@@ -129,7 +134,8 @@ fn in_force(known: &Explanation) -> Vec<String> {
         text
     };
     let mut parts: Vec<String> = known.standing.blocks.iter().map(one).collect();
-    if !parts.is_empty() && known.standing.allowances.is_empty() {
+    let forced = known.standing.blocks.iter().any(|block| block.forced);
+    if !parts.is_empty() && known.standing.allowances.is_empty() && !forced {
         parts.push(format!(
             "To let it in and keep it from being blocked again: garita allow add {} --ttl 7days",
             known.address
@@ -143,9 +149,9 @@ fn safe(known: &Explanation) -> Vec<String> {
     let standing = &known.standing;
     let mut parts = Vec::new();
     if let Some(exempt) = &standing.exempt
-        && !standing.blocks.is_empty()
+        && standing.blocks.iter().any(|block| block.forced)
     {
-        parts.push(format!("It is exempt from blocks: {exempt}."));
+        parts.push(format!("It is exempt from other blocks: {exempt}."));
     }
     for allowance in &standing.allowances {
         let net = listing::target(allowance.net);

@@ -231,9 +231,15 @@ fn story(case: &Case) -> Result<String> {
             model.name, model.sha256
         );
     }
-    if !garita.explanation.is_empty() {
-        text.push_str("\nWhat spoke most for it:\n");
-        for part in &garita.explanation {
+    let (against, of): (Vec<_>, Vec<_>) = garita
+        .explanation
+        .iter()
+        .partition(|part| part.contribution < 0.0);
+    for (heading, parts) in [("for", of), ("against", against)] {
+        if !parts.is_empty() {
+            let _ = writeln!(text, "\nWhat spoke most {heading} it:");
+        }
+        for part in parts {
             let _ = writeln!(text, "- {}", part.text);
         }
     }

@@ -3,11 +3,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sensor::action::Lifetime;
+use sensor::action::{LONGEST, Lifetime};
 use sensor::timestamp::Timestamp;
-
-/// The longest duration that is taken: nobody means more than ten years without meaning permanently.
-const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Now, by the wall clock.
 pub fn now() -> Timestamp {

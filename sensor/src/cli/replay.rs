@@ -56,11 +56,9 @@ pub struct Outcome {
 
 /// Replays the captures and prints what follows.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
-    let configured = config.model.path.get().map(|path| &**path);
-    let path = arguments.model.as_deref().or(configured);
-    let model = Named::load(path, &SCHEMA)?;
+    let model = Named::load(arguments.model.as_deref(), &config.model, &SCHEMA)?;
     let other = (arguments.compare.as_deref())
-        .map(|path| Named::load(Some(path), &SCHEMA))
+        .map(|path| Named::load(Some(path), &config.model, &SCHEMA))
         .transpose()?;
     // A name mistyped is better said before the work than after half of it.
     if arguments.captures.len() > 1 {

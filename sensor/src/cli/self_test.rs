@@ -140,8 +140,7 @@ struct Findings {
 
 /// Plays every case and prints a line each, and how many of how many passed.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
-    let path = config.model.path.get().map(|path| &**path);
-    let model = Named::load(path, &SCHEMA)?;
+    let model = Named::load(None, &config.model, &SCHEMA)?;
     let mut cases = Vec::with_capacity(CASES.len());
     for case in &CASES {
         cases.push(judge(case, &incidents(case, config, &model)?));

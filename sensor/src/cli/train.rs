@@ -17,7 +17,7 @@ use sensor::features::SCHEMA;
 use sensor::learn::labels::Labels;
 use sensor::learn::report::{self, Report, Section};
 use sensor::learn::{Dataset, Metrics, Settings, Smote, Trained, Trainer, evidence_rule};
-use sensor::model::{Algorithm, Score};
+use sensor::model::{Algorithm, Score, signature};
 use sensor::replay::Setup;
 use time::OffsetDateTime;
 
@@ -48,6 +48,9 @@ pub struct Arguments {
     /// Seed of every random choice
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
+    /// Sign the model with this ed25519 private key, into a file beside it
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
     /// Make up rows of rare attacks
     #[arg(long)]
     smote: bool,
@@ -58,6 +61,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     // An hour of work is not to end at a mistyped folder.
     let folder = parent(&arguments.output);
     ensure!(folder.is_dir(), "there is no folder {}", folder.display());
+    let key = arguments.sign.as_deref().map(private_key).transpose()?;
     let settings = Settings {
         algorithm: arguments.algorithm,
         smote: arguments.smote.then(Smote::default),
@@ -78,6 +82,12 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     let bytes = trained.model.save()?;
     write_whole(&arguments.output, &bytes)
         .with_context(|| format!("cannot write {}", arguments.output.display()))?;
+    if let Some(key) = key {
+        let path = signature::beside(&arguments.output);
+        let signature = signature::sign(&bytes, &key).unwrap_or_default();
+        write_whole(&path, signature.as_bytes())
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
     let section = out_of_fold(&data, &trained);
     let text = summary(&arguments.output, &trained, &section);
     if let Some(folder) = &arguments.report {
@@ -91,6 +101,17 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
         report.write(folder)?;
     }
     Ok(io::stdout().lock().write_all(text.as_bytes())?)
+}
+
+/// Reads the key that is to sign, and makes sure that it can.
+fn private_key(path: &Path) -> Result<String> {
+    let name = path.display();
+    let pem = fs::read_to_string(path).with_context(|| format!("cannot read the key {name}"))?;
+    ensure!(
+        signature::sign(&[], &pem).is_some(),
+        "{name} is no ed25519 private key as `openssl genpkey -algorithm ed25519` writes it"
+    );
+    Ok(pem)
 }
 
 /// Labels files, in the order given.

@@ -82,11 +82,19 @@ impl Config {
         Self::layered(&text, &place.display().to_string(), variables)
     }
 
-    /// The defaults under the environment alone, as far as that is sound: for whom no file may stand in the way.
-    pub fn without_file() -> Self {
-        variables()
-            .and_then(|variables| Self::layered("", "", variables))
-            .unwrap_or_default()
+    /// What can be told of where the sensor answers, from a file that is not sound: for whom it must not stand in the way.
+    pub fn salvaged(file: Option<&Path>) -> Self {
+        let text = read(file.unwrap_or(Path::new(DEFAULT_FILE))).unwrap_or_default();
+        let layers = config::Config::builder()
+            .add_source(File::from_str(&text, FileFormat::Toml))
+            .build();
+        let socket = layers.and_then(|layers| layers.get_string("control.socket"));
+        let told = socket.map_or(String::new(), |socket| {
+            format!("[control]\nsocket = {socket:?}")
+        });
+        let variables = variables().unwrap_or_default();
+        let layered = |text| Self::layered(text, "", variables.clone());
+        layered(&told).or_else(|_| layered("")).unwrap_or_default()
     }
 
     /// The defaults under a file's text, which errors call `place`, under environment variables.

@@ -51,7 +51,7 @@ pub struct Report {
     /// How long a message is kept.
     pub outbox_max_age: Span<60, { 365 * DAY }>,
     /// The public keys whose commands are carried out.
-    pub command_keys: List<CommandKey>,
+    pub command_keys: List<PublicKey>,
     /// The longest time for which a command may be valid.
     pub command_max_age: Span<10, DAY>,
     /// How far the coordinator's clock may be ahead of ours.
@@ -196,12 +196,12 @@ impl Setting for UserName {
 
 /// A public key whose signature makes a command count, and the name it goes by.
 #[derive(Clone, PartialEq, Eq)]
-pub struct CommandKey {
+pub struct PublicKey {
     kid: String,
     key: VerifyingKey,
 }
 
-impl CommandKey {
+impl PublicKey {
     /// The name by which commands and the audit trail refer to it.
     pub fn kid(&self) -> &str {
         &self.kid
@@ -213,13 +213,13 @@ impl CommandKey {
     }
 }
 
-impl fmt::Debug for CommandKey {
+impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CommandKey({})", self.write())
+        write!(f, "PublicKey({})", self.write())
     }
 }
 
-impl Setting for CommandKey {
+impl Setting for PublicKey {
     fn read(text: &str) -> Option<Self> {
         let (kid, key) = text.split_once(':')?;
         let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
@@ -248,7 +248,7 @@ impl Setting for CommandKey {
 serde_as_text! {
     [] BrokerUrl;
     [] UserName;
-    [] CommandKey;
+    [] PublicKey;
 }
 
 #[cfg(test)]
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn a_key_is_a_name_and_a_point_of_the_curve_that_is_not_weak() {
         let text = "ops-1:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
-        let key = CommandKey::read(text).unwrap();
+        let key = PublicKey::read(text).unwrap();
         assert_eq!((key.kid(), key.write().as_str()), ("ops-1", text));
         let weak = format!("ops-1:{}", STANDARD.encode([0; 32]));
         for text in [
@@ -296,7 +296,7 @@ mod tests {
             "OPS:11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
             &weak,
         ] {
-            assert!(CommandKey::read(text).is_none(), "{text}");
+            assert!(PublicKey::read(text).is_none(), "{text}");
         }
     }
 }

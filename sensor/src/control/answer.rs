@@ -103,6 +103,8 @@ pub struct Chain {
     pub entries: u64,
     /// The first that does not follow from the one before.
     pub broken: Option<u64>,
+    /// What is wrong with it, where anything is.
+    pub why: Option<String>,
 }
 
 /// A snapshot that a person has labelled by answering a review.

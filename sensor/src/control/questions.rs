@@ -146,19 +146,14 @@ async fn search(
     blocks.truncate(MAX_BLOCKS);
     let mut allowances = shared.desk.allowances().await?;
     allowances.retain(|allowance| overlaps(&allowance.net));
-    let (exempt, home) = if target.prefix_len() == target.max_prefix_len() {
-        let standing = shared.desk.standing(target.addr()).await?;
-        (standing.exempt, standing.home)
-    } else {
-        (None, false)
-    };
+    let standing = shared.desk.standing(target).await?;
     Ok(Json(Found {
         target,
         blocks,
         more,
         allowances,
-        exempt,
-        home,
+        exempt: standing.exempt,
+        home: standing.home,
     }))
 }
 

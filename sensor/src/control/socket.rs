@@ -7,7 +7,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::unistd::{Gid, Group, chown, getegid};
+use nix::sys::socket::UnixAddr;
+use nix::unistd::{AccessFlags, Gid, Group, access, chown, getegid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
@@ -102,6 +103,30 @@ impl Socket {
                 // The first error is the one to tell.
                 let _ = fs::remove_file(&beside);
                 Err(refused("set the rights of")(source))
+            }
+        }
+    }
+
+    /// Whether [`Socket::bind`] could, as far as that can be told without doing it.
+    pub fn check(settings: &config::Control) -> Result<(), SocketError> {
+        let path = &*settings.socket;
+        if let Some(group) = settings.admin_group.get() {
+            gid(group.as_str())?;
+        }
+        let refused = |source| SocketError::Refused {
+            act: "make",
+            path: path.to_owned(),
+            source,
+        };
+        UnixAddr::new(path).map_err(|error| refused(error.into()))?;
+        match fs::symlink_metadata(path) {
+            Ok(file) if !file.file_type().is_socket() => Err(SocketError::InTheWay {
+                path: path.to_owned(),
+            }),
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let folder = path.parent().unwrap_or(Path::new("/"));
+                access(folder, AccessFlags::W_OK).map_err(|error| refused(error.into()))
             }
         }
     }

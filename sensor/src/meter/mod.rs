@@ -130,10 +130,16 @@ impl Meter {
         }
     }
 
-    /// Forgets what an address did, on every interface: its windows and pairs start anew.
-    pub fn forget(&mut self, address: Address) {
-        self.tables.hosts.retain(|host| host.address != address);
-        self.tables.pairs.retain(|pair| pair.initiator != address);
+    /// Forgets what these addresses did, on every interface: their windows and pairs start anew.
+    pub fn forget(&mut self, addresses: &[Address]) {
+        let forgotten: HashSet<&Address> = addresses.iter().collect();
+        let tables = &mut self.tables;
+        tables
+            .hosts
+            .retain(|host| !forgotten.contains(&host.address));
+        tables
+            .pairs
+            .retain(|pair| !forgotten.contains(&pair.initiator));
     }
 
     /// Packets accounted for.

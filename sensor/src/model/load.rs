@@ -1,12 +1,14 @@
 //! Which model scores: the one inside the program, or a file that takes its place.
 //! The only file of the model that reads another.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::signature::{beside, is_signed};
 use super::{Error, MAX_BYTES, Model, Schema};
+use crate::config;
 
 /// The model inside the program, as a file.
 const SHIPPED: &[u8] = include_bytes!("../../../config/model.garita");
@@ -35,6 +37,21 @@ pub enum LoadError {
         #[source]
         source: io::Error,
     },
+    /// The configuration asks for a signature, and there is none.
+    #[error("model {} is refused: model.keys asks for its signature, and {} cannot be read", path.display(), beside(path).display())]
+    Unsigned {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// What stands beside the file is no signature of it by anybody trusted.
+    #[error("model {} is refused: {} is not its signature by any of model.keys", path.display(), beside(path).display())]
+    Distrusted {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file was read, and is not used.
     #[error("model {name} is refused")]
     Refused {
@@ -47,18 +64,39 @@ pub enum LoadError {
 }
 
 impl Named {
-    /// The model in a file, or the one inside the program where none is named.
+    /// The model that somebody names, or else the configured one, or else the one inside the program.
     ///
     /// # Errors
-    /// When the file cannot be read, or the model fails a check.
-    pub fn load(path: Option<&Path>, schema: &Schema<'_>) -> Result<Self, LoadError> {
-        let Some(path) = path else {
-            return Self::check(SHIPPED, (SHIPPED_NAME, SHIPPED_NAME.to_owned()), schema);
-        };
+    /// When the file cannot be read, the configured one is not signed as it should be, or the model fails a check.
+    pub fn load(
+        named: Option<&Path>,
+        settings: &config::Model,
+        schema: &Schema<'_>,
+    ) -> Result<Self, LoadError> {
+        match (named, settings.path.get()) {
+            (Some(path), _) => Self::from_file(path, &[], schema),
+            (None, Some(path)) => Self::from_file(path, &settings.keys, schema),
+            (None, None) => Self::check(SHIPPED, (SHIPPED_NAME, SHIPPED_NAME.to_owned()), schema),
+        }
+    }
+
+    fn from_file(
+        path: &Path,
+        keys: &[config::PublicKey],
+        schema: &Schema<'_>,
+    ) -> Result<Self, LoadError> {
         let bytes = read(path).map_err(|source| LoadError::Read {
             path: path.to_owned(),
             source,
         })?;
+        if !keys.is_empty() {
+            let path = path.to_owned();
+            match fs::read_to_string(beside(&path)) {
+                Err(source) => return Err(LoadError::Unsigned { path, source }),
+                Ok(text) if is_signed(&bytes, &text, keys) => {}
+                Ok(_) => return Err(LoadError::Distrusted { path }),
+            }
+        }
         let name = path.file_name().unwrap_or(path.as_os_str());
         let names = (
             &*path.to_string_lossy(),

@@ -13,6 +13,7 @@ mod packed;
 mod scaler;
 mod score;
 mod scorer;
+pub mod signature;
 
 use std::fmt;
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv6Net};
 
-use super::Block;
+use super::{Block, Offence};
 
 /// A budget is counted over this long, microseconds.
 const MINUTE: u64 = 60_000_000;
@@ -26,9 +26,16 @@ pub(super) struct Ledger {
 struct Offender {
     offences: u32,
     blocked_at: u64,
-    last: Block,
+    /// The last block of this run.
+    last: Option<Block>,
     /// When the last block that counted as an offence ends.
     served: u64,
+}
+
+impl Offender {
+    fn in_force(&self, now: u64) -> Option<&Block> {
+        self.last.as_ref().filter(|last| now < last.expires)
+    }
 }
 
 impl Ledger {
@@ -60,8 +67,7 @@ impl Ledger {
 
     /// The block of `address` that has not expired.
     pub(super) fn in_force(&self, address: IpAddr, now: u64) -> Option<&Block> {
-        let offender = self.offenders.get(&address)?;
-        (now < offender.last.expires).then_some(&offender.last)
+        self.offenders.get(&address)?.in_force(now)
     }
 
     /// Offences of `address` that still count.
@@ -76,36 +82,56 @@ impl Ledger {
 
     /// Records a block that begins now; a block with an offence number counts as that offence.
     pub(super) fn record(&mut self, address: IpAddr, now: u64, block: &Block) {
-        let before = self.offenders.remove(&address);
-        if let Some(before) = &before {
+        let (offences, served) = match (block.offence, self.offenders.get(&address)) {
+            (0, Some(before)) => (before.offences, before.served),
+            (0, None) => (0, 0),
+            (offence, _) => (offence, block.expires),
+        };
+        let last = Some(block.clone());
+        self.enter(
+            address,
+            Offender {
+                offences,
+                blocked_at: now,
+                last,
+                served,
+            },
+        );
+    }
+
+    /// Records what an address did before this run.
+    pub(super) fn recall(&mut self, address: IpAddr, offence: &Offence) {
+        self.enter(
+            address,
+            Offender {
+                offences: offence.count,
+                blocked_at: offence.served,
+                last: None,
+                served: offence.served,
+            },
+        );
+    }
+
+    fn enter(&mut self, address: IpAddr, offender: Offender) {
+        if let Some(before) = self.offenders.remove(&address) {
             self.order.remove(&(before.blocked_at, address));
         } else if self.offenders.len() >= self.cap
             && let Some((_, oldest)) = self.order.pop_first()
         {
             self.offenders.remove(&oldest);
         }
-        let (offences, served) = match (block.offence, before) {
-            (0, Some(before)) => (before.offences, before.served),
-            (0, None) => (0, 0),
-            (offence, _) => (offence, block.expires),
-        };
-        self.order.insert((now, address));
-        self.offenders.insert(
-            address,
-            Offender {
-                offences,
-                blocked_at: now,
-                last: block.clone(),
-                served,
-            },
-        );
+        self.order.insert((offender.blocked_at, address));
+        self.offenders.insert(address, offender);
     }
 
     /// Ends the block of everybody in `target` that is in force; the offence stays.
     pub(super) fn release(&mut self, target: IpNet, now: u64) {
         let alone = target.prefix_len() == target.max_prefix_len();
-        let released =
-            |offender: &mut Offender| offender.last.expires = offender.last.expires.min(now);
+        let released = |offender: &mut Offender| {
+            if let Some(last) = &mut offender.last {
+                last.expires = last.expires.min(now);
+            }
+        };
         if alone {
             self.offenders.get_mut(&target.addr()).map(released);
         } else {
@@ -119,7 +145,8 @@ impl Ledger {
     pub(super) fn offenders_in(&self, net: Ipv6Net, now: u64) -> usize {
         let blocked = |(address, offender): &(&IpAddr, &Offender)| {
             let inside = matches!(address, IpAddr::V6(address) if net.contains(address));
-            inside && offender.last.offence > 0 && now < offender.last.expires
+            let block = offender.in_force(now);
+            inside && block.is_some_and(|block| block.offence > 0)
         };
         self.offenders.iter().filter(blocked).count()
     }

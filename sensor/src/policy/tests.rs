@@ -61,6 +61,21 @@ fn an_old_offence_is_forgotten() {
 }
 
 #[test]
+fn an_offence_of_an_earlier_run_counts_and_is_no_block_in_force() {
+    let mut policy = policy("block_ttl = \"100s\"\noffence_memory = \"1h\"\n");
+    let offender = suspect("203.0.113.7", Proof::Proven);
+    // Its end lies ahead: the block was lifted by hand, or the clock was wrong when it was written.
+    let offence = Offence {
+        count: 2,
+        served: 1_000_000 * SECOND,
+    };
+    policy.recall(offender.address, &offence);
+    let spoofer = suspect("203.0.113.7", Proof::Unproven);
+    assert_eq!(seconds(&mut policy, &spoofer, SECOND).1, 0);
+    assert_eq!(seconds(&mut policy, &offender, 2 * SECOND).1, 3);
+}
+
+#[test]
 fn a_block_in_force_is_repeated_unchanged() {
     let mut policy = policy("");
     let offender = suspect("203.0.113.7", Proof::Proven);

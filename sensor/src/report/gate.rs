@@ -14,7 +14,7 @@ use super::seen::{NotEntered, Seen};
 use super::topics::{ALL, Topics};
 use crate::action::Action;
 use crate::address::canonical;
-use crate::config::{self, CommandKey, Home};
+use crate::config::{self, Home, PublicKey};
 use crate::printable::printable;
 use crate::timestamp::Timestamp;
 
@@ -133,7 +133,7 @@ impl Gate {
             })
     }
 
-    fn signer(&self, letter: &Letter) -> Result<&CommandKey, Denial> {
+    fn signer(&self, letter: &Letter) -> Result<&PublicKey, Denial> {
         if letter.payload.len() > MAX_PAYLOAD {
             return Err(Denial::TooLarge(MAX_PAYLOAD));
         }

@@ -29,12 +29,18 @@ impl Resync {
         if wanted.from > wanted.until {
             return;
         }
-        let before = self.span.unwrap_or(wanted);
+        let mut whole = wanted;
+        if let Some(rest) = self.span {
+            whole.from = whole.from.min(rest.from);
+            whole.until = whole.until.max(rest.until);
+        }
+        // What was read and not sent is read again.
+        if let (Some(first), Some(last)) = (self.batch.front(), self.batch.back()) {
+            whole.from = whole.from.min(first.seq);
+            whole.until = whole.until.max(last.seq);
+        }
         self.batch.clear();
-        self.span = Some(Wanted {
-            from: before.from.min(wanted.from),
-            until: before.until.max(wanted.until),
-        });
+        self.span = Some(whole);
     }
 
     /// Whether anything is left.

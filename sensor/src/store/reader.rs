@@ -104,13 +104,15 @@ impl Reader {
     /// Reviews that a person has answered, beside the revision that was asked about: labels for training.
     pub fn labelled(&self, page: Page) -> Result<Vec<Labelled>, StoreError> {
         let answered = format!(
-            "SELECT {REVIEW} FROM review WHERE state IN ('approved', 'dismissed') ORDER BY asked, id LIMIT ?1 OFFSET ?2"
+            "SELECT {REVIEW} FROM review WHERE state IN ('approved', 'dismissed')
+             AND EXISTS (SELECT 1 FROM revision WHERE incident = review.id AND stage <> 'ended')
+             ORDER BY asked, id LIMIT ?1 OFFSET ?2"
         );
         let bound = params![page.limit, page.skip];
         let reviews = self.all("reviews", (&answered, bound), recovery::review)?;
         let sql = format!(
             "SELECT {INCIDENT} FROM incident JOIN revision ON revision.incident = incident.id
-             WHERE incident.id = ?1 AND (decision = 'review' OR revision.revision = incident.revision)
+             WHERE incident.id = ?1 AND stage <> 'ended'
              ORDER BY decision = 'review' DESC, revision.revision DESC LIMIT 1"
         );
         let mut labelled = Vec::new();

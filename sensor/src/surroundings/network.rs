@@ -248,13 +248,13 @@ impl Changes {
         open().map(Self).map_err(NetworkError::Open)
     }
 
-    /// Takes what waits, and says whether there was any. What changed is not looked at: whoever asks reads the tables.
+    /// Takes what waits, and says whether any of it matters: of routes, default ones. Whoever asks reads the tables.
     pub fn drain(&self) -> bool {
         let mut buffer = vec![0; ANSWER];
         let mut any = false;
         loop {
             match self.0.recv(&mut buffer.as_mut_slice(), 0) {
-                Ok(_) => any = true,
+                Ok(len) => any |= buffer.get(..len).is_none_or(matters),
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock => return any,
@@ -276,6 +276,25 @@ impl AsRawFd for Changes {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
+}
+
+/// Whether a datagram tells of more than routes to somewhere: a router of the whole Internet hears of those all day.
+fn matters(mut rest: &[u8]) -> bool {
+    while let Some((message, after)) = split(rest) {
+        rest = after;
+        let message = NetlinkMessage::<RouteNetlinkMessage>::deserialize(message);
+        let payload = message.map(|message| message.payload);
+        let Ok(NetlinkPayload::InnerMessage(
+            RouteNetlinkMessage::NewRoute(route) | RouteNetlinkMessage::DelRoute(route),
+        )) = payload
+        else {
+            return true;
+        };
+        if route.header.destination_prefix_length == 0 {
+            return true;
+        }
+    }
+    false
 }
 
 /// Asks one question and hands each answer to `take`; says whether nothing changed meanwhile.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::roster::{NEVER, is_host};
+use super::allowances::is_too_wide;
+use super::roster::{Held, NEVER, is_host};
 use super::{Notice, Warden, after, shown};
-use crate::action::{Action, Actor, Done, Lifetime, Refusal};
+use crate::action::{Action, Actor, Done, LONGEST, Lifetime, Refusal};
 use crate::address::canonical;
 use crate::clock::Moment;
 use crate::config;
@@ -33,6 +34,11 @@ impl Warden {
     }
 
     fn carry_out(&mut self, actor: &Actor, action: Action, now: Moment) -> Result<Done, Refusal> {
+        if action.span() > LONGEST {
+            let sentence =
+                "nothing lasts longer than ten years; leave the time open with permanent";
+            return Err(Refusal::Invalid(sentence.to_owned()));
+        }
         match action {
             Action::Block {
                 target,
@@ -96,6 +102,9 @@ impl Warden {
             Lifetime::For(ttl) => Some(ttl),
             Lifetime::Permanent => None,
         };
+        if let Some(span) = order.confirm {
+            confirmable(known, (left, span))?;
+        }
         let begun = known.map_or(now.wall, |known| known.block.begun);
         let review = order.review.as_ref();
         let block = Block {
@@ -142,7 +151,7 @@ impl Warden {
         }
     }
 
-    fn confirm(&mut self, target: IpNet, _: Moment) -> Result<Done, Refusal> {
+    fn confirm(&mut self, target: IpNet, now: Moment) -> Result<Done, Refusal> {
         let waits = self
             .roster
             .get(&target)
@@ -162,7 +171,14 @@ impl Warden {
         held.block.confirm_by = None;
         self.keep(Entry::Block(held.block.clone()));
         self.roster.enter(held);
-        Ok(Done::new(format!("the block of {} stands", shown(target))))
+        // Until now the kernel held it only as long as it might have to be undone.
+        match self.apply(target, now) {
+            Outcome::Failed(why) => Err(Refusal::Failed(format!(
+                "the block of {} stands, but is not enforced: {why}",
+                shown(target)
+            ))),
+            _ => Ok(Done::new(format!("the block of {} stands", shown(target)))),
+        }
     }
 
     fn release(
@@ -174,10 +190,8 @@ impl Warden {
         let shown = shown(target);
         let Some(held) = self.roster.strike(&target) else {
             let around = self.roster.around(target.addr());
-            let around: Vec<String> = around
-                .iter()
-                .map(|block| block.target.to_string())
-                .collect();
+            let around = around.iter().filter(|block| block.target.contains(&target));
+            let around: Vec<String> = around.map(|block| block.target.to_string()).collect();
             return Err(Refusal::NotFound(match around.as_slice() {
                 [] => format!("{shown} is not blocked"),
                 nets => format!("{shown} is blocked only as part of {}", nets.join(", ")),
@@ -193,7 +207,13 @@ impl Warden {
         (net, ttl, reason): (IpNet, Option<Duration>, String),
         now: Moment,
     ) -> Result<Done, Refusal> {
-        if self.allowances.len() >= self.policy.max_allowances.size() {
+        if is_too_wide(&net) {
+            let sentence =
+                "that is most of the Internet; `garita enforce off` lets everybody in, and says so";
+            return Err(Refusal::Invalid(sentence.to_owned()));
+        }
+        let full = self.allowances.len() >= self.policy.max_allowances.size();
+        if full && !self.allowances.holds(&net) {
             let sentence =
                 "there are policy.max_allowances networks allowed already; remove some first";
             return Err(Refusal::Conflict(sentence.to_owned()));
@@ -226,8 +246,16 @@ impl Warden {
             1 => "; its block is lifted".to_owned(),
             many => format!("; {many} blocks in it are lifted"),
         };
+        let mut forced = self.roster.iter().filter(|held| held.block.forced);
+        let around = forced.find(|held| held.block.target.contains(&net));
+        let kept_out = around.map_or(String::new(), |held| {
+            let target = shown(held.block.target);
+            format!(
+                "; the forced block of {target} keeps it out until `garita blocks remove {target}`"
+            )
+        });
         Ok(Done::new(format!(
-            "{} is allowed {until}{released}",
+            "{} is allowed {until}{released}{kept_out}",
             shown(net)
         )))
     }
@@ -284,8 +312,12 @@ impl Warden {
     ) -> Result<Done, Refusal> {
         let review = self.review(review)?;
         let reason = reason_of(reason, "its review was dismissed");
-        let ttl = self.policy.dismiss_ttl.get();
-        let done = self.allow(actor, (IpNet::from(review.address), Some(ttl), reason), now)?;
+        let (net, ttl) = (IpNet::from(review.address), self.policy.dismiss_ttl.get());
+        let done = if self.allowances.cover(&net, after(now, Some(ttl))) {
+            Done::new(format!("{} is allowed already", shown(net)))
+        } else {
+            self.allow(actor, (net, Some(ttl), reason), now)?
+        };
         self.answer_review(&review.id, (ReviewState::Dismissed, &actor.name), now);
         Ok(done)
     }
@@ -305,6 +337,22 @@ impl Warden {
             })
         })
     }
+}
+
+/// Whether a block of so long can undo itself after `span`: what stood before it would be undone with it.
+fn confirmable(
+    known: Option<&Held>,
+    (left, span): (Option<Duration>, Duration),
+) -> Result<(), Refusal> {
+    if known.is_some_and(|known| known.unconfirmed == NEVER) {
+        let sentence = "it is blocked already, and that block would be undone too; leave out --confirm, or remove it first";
+        return Err(Refusal::Conflict(sentence.to_owned()));
+    }
+    if left.is_some_and(|left| left <= span) {
+        let sentence = "its time is over before it would have to be confirmed; leave out --confirm";
+        return Err(Refusal::Invalid(sentence.to_owned()));
+    }
+    Ok(())
 }
 
 /// A block as somebody orders it.

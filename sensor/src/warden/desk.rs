@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
@@ -35,7 +36,7 @@ pub enum Message {
     /// What waits for a person.
     Reviews(Reply<Vec<Review>>),
     /// What stands about one address.
-    Standing(IpAddr, Reply<Standing>),
+    Standing(IpNet, Reply<Standing>),
     /// Whether blocks are enforced.
     Enforcement(Reply<Enforcement>),
     /// Something for the engine, to be passed on.
@@ -150,10 +151,11 @@ impl Desk {
         self.ask(Message::Reviews).await
     }
 
-    /// What stands about an address.
-    pub async fn standing(&self, address: IpAddr) -> Result<Standing, Away> {
-        let mut standing = self.ask(|reply| Message::Standing(address, reply)).await?;
-        let suspicion = self.ask_engine(|reply| Notice::Suspicion(address, reply));
+    /// What stands about an address, or about all of a prefix; only the first address of one is suspected.
+    pub async fn standing(&self, target: impl Into<IpNet>) -> Result<Standing, Away> {
+        let target = target.into();
+        let mut standing = self.ask(|reply| Message::Standing(target, reply)).await?;
+        let suspicion = self.ask_engine(|reply| Notice::Suspicion(target.addr(), reply));
         standing.suspicion = suspicion.await.flatten();
         Ok(standing)
     }

@@ -1,6 +1,9 @@
 //! What is done about a block: entered, recorded, enforced, lifted, and tried again where the kernel refused.
 //! Nobody is asked here; the guard has been.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use ipnet::IpNet;
 
 use super::roster::{Held, NEVER, host, is_host};
@@ -14,6 +17,21 @@ use crate::store::Entry;
 
 /// Blocks the kernel refused that are tried again in one round.
 const RETRIES: usize = 256;
+
+/// What the kernel has not taken yet besides blocks; those are marked on the roster.
+#[derive(Debug, Default)]
+pub(super) struct Arrears {
+    /// Hosts to be released. They were enforced once, so there are no more than blocks.
+    released: BTreeSet<IpAddr>,
+    /// Whether the prefixes, the allowed networks, or all of the table are not what they should be.
+    rules: bool,
+}
+
+impl Arrears {
+    fn is_empty(&self) -> bool {
+        self.released.is_empty() && !self.rules
+    }
+}
 
 impl Warden {
     /// Enters a block, records it, and has the firewall enforce it. The caller has asked the guard.
@@ -53,7 +71,7 @@ impl Warden {
     }
 
     /// Has the firewall take one block of the roster, and notes what came of it.
-    fn apply(&mut self, target: IpNet, now: Moment) -> Outcome {
+    pub(super) fn apply(&mut self, target: IpNet, now: Moment) -> Outcome {
         if !self.enforces() {
             self.mark(target, BlockState::Observed);
             return Outcome::Observed;
@@ -97,7 +115,6 @@ impl Warden {
 
     /// A block's end, or its deadline for being confirmed, has come.
     pub(super) fn end(&mut self, held: Held, now: Moment) {
-        let target = held.block.target;
         if held.expires > now.micros {
             self.lift(held, (SENSOR, "it was not confirmed in time"), now);
             return;
@@ -106,9 +123,6 @@ impl Warden {
         if held.block.forced {
             self.rewrite_allowed(now);
         }
-        self.tools
-            .conditions
-            .clear(Name::BlockIneffective, &target.addr().to_string(), now.wall);
         self.tell_block(
             (BlockChange::Released, held.block),
             (SENSOR, "its time is over"),
@@ -125,17 +139,13 @@ impl Warden {
             by: by.to_owned(),
             reason: reason.to_owned(),
         });
-        if self.enforces() {
-            let done = match is_host(&target) {
-                true => self.tools.firewall.release(&[target.addr()]),
-                false => self
-                    .tools
-                    .firewall
-                    .block_prefixes(&self.roster.prefixes(now.micros)),
-            };
-            if let Err(error) = done {
-                self.complain(&error, now);
-            }
+        if !is_host(&target) {
+            self.rewrite_prefixes(now);
+        } else if self.enforces()
+            && let Err(error) = self.tools.firewall.release(&[target.addr()])
+        {
+            self.complain(&error, now);
+            self.arrears.released.insert(target.addr());
         }
         if held.block.forced {
             self.rewrite_allowed(now);
@@ -170,9 +180,12 @@ impl Warden {
         let done = self.install(now);
         let state = match &done {
             Ok(()) => {
-                self.tools
-                    .conditions
-                    .clear(Name::EnforcementFailed, "", now.wall);
+                self.arrears.rules = false;
+                if self.arrears.is_empty() {
+                    self.tools
+                        .conditions
+                        .clear(Name::EnforcementFailed, "", now.wall);
+                }
                 BlockState::Enforced
             }
             Err(error) => {
@@ -191,7 +204,9 @@ impl Warden {
             allowed: self.allowed(),
         };
         for element in self.tools.firewall.install(&wanted)? {
-            self.adopt(element, now);
+            if !self.arrears.released.contains(&element.target.addr()) {
+                self.adopt(element, now);
+            }
         }
         Ok(())
     }
@@ -224,44 +239,76 @@ impl Warden {
 
     /// Tries again what the kernel refused.
     pub(super) fn retry(&mut self, now: Moment) {
-        if !self.enforces() {
+        let failed = match self.enforces() {
+            true => self.roster.failed(RETRIES),
+            false => Vec::new(),
+        };
+        if failed.is_empty() && self.arrears.is_empty() {
             return;
         }
-        let failed = self.roster.failed(RETRIES);
-        if failed.is_empty() {
-            return;
-        }
-        let refused = failed
-            .iter()
-            .any(|target| matches!(self.apply(*target, now), Outcome::Failed(_)));
+        let refused = self.catch_up(now).is_err()
+            || failed
+                .iter()
+                .any(|target| matches!(self.apply(*target, now), Outcome::Failed(_)));
         // A table that is gone refuses everything; making it anew mends that.
         if refused && self.take_up(now).is_err() {
             return;
         }
-        if self.roster.failed(1).is_empty() {
+        if self.roster.failed(1).is_empty() && self.arrears.is_empty() {
             self.tools
                 .conditions
                 .clear(Name::EnforcementFailed, "", now.wall);
         }
     }
 
+    /// Brings the kernel in line with everything that is not a block.
+    fn catch_up(&mut self, now: Moment) -> Result<(), FirewallError> {
+        if self.arrears.is_empty() {
+            return Ok(());
+        }
+        if self.enforces() {
+            let released = self.arrears.released.iter().copied();
+            let gone = released.filter(|address| self.roster.get(&(*address).into()).is_none());
+            let gone: Vec<IpAddr> = gone.collect();
+            let (prefixes, allowed) = (self.roster.prefixes(now.micros), self.allowed());
+            let firewall = &mut self.tools.firewall;
+            firewall.release(&gone)?;
+            firewall.block_prefixes(&prefixes)?;
+            firewall.allow(&allowed)?;
+        } else {
+            self.tools.firewall.remove()?;
+        }
+        self.arrears = Arrears::default();
+        Ok(())
+    }
+
     pub(super) fn rewrite_prefixes(&mut self, now: Moment) {
-        if self.enforces()
-            && let Err(error) = self
-                .tools
-                .firewall
-                .block_prefixes(&self.roster.prefixes(now.micros))
-        {
-            self.complain(&error, now);
+        if self.enforces() {
+            let prefixes = self.roster.prefixes(now.micros);
+            let done = self.tools.firewall.block_prefixes(&prefixes);
+            self.note_rules(&done, now);
         }
     }
 
     pub(super) fn rewrite_allowed(&mut self, now: Moment) {
         if self.enforces() {
             let allowed = self.allowed();
-            if let Err(error) = self.tools.firewall.allow(&allowed) {
-                self.complain(&error, now);
-            }
+            let done = self.tools.firewall.allow(&allowed);
+            self.note_rules(&done, now);
+        }
+    }
+
+    /// Takes the table out; nothing is dropped any more.
+    pub(super) fn take_out(&mut self, now: Moment) -> Result<(), FirewallError> {
+        let done = self.tools.firewall.remove();
+        self.note_rules(&done, now);
+        done
+    }
+
+    fn note_rules(&mut self, done: &Result<(), FirewallError>, now: Moment) {
+        if let Err(error) = done {
+            self.complain(error, now);
+            self.arrears.rules = true;
         }
     }
 

@@ -28,10 +28,12 @@ impl Warden {
             let lapses = monotonic(Some(review.lapses), now);
             self.reviews.enter(review, lapses);
         }
+        // The clock may have been set back meanwhile: nobody has longer to serve than the longest block.
+        let longest = after(now, Some(self.policy.max_block_ttl.get()));
         for offences in recovered.offences {
             let offence = Offence {
                 count: offences.count,
-                served: relative(offences.served, now),
+                served: relative(offences.served, now).min(longest),
             };
             self.notify(Notice::Recall(offences.address, offence));
         }
@@ -64,6 +66,9 @@ impl Warden {
         };
         let over = matches!(switch, Switch::OffUntil(until) if until <= now.wall);
         self.switch = if over { Switch::On } else { switch };
+        if over {
+            self.note_end_of_switch();
+        }
         self.switch_on = match self.switch {
             Switch::OffUntil(until) => monotonic(Some(until), now),
             Switch::On | Switch::Off => NEVER,

@@ -32,17 +32,18 @@ pub(super) struct Roster {
 }
 
 impl Held {
+    /// When it ends unless it is confirmed, monotonic microseconds, or [`NEVER`].
     fn due(&self) -> u64 {
         self.expires.min(self.unconfirmed)
     }
 
-    /// How long it has left at `now`, as the firewall wants it.
+    /// How long it has left at `now`, as the firewall wants it: what undoes itself does so without us too.
     pub(super) fn element(&self, now: u64) -> Element {
+        let due = self.due();
         Element {
             target: self.block.target,
-            left: (self.expires != NEVER).then(|| {
-                std::time::Duration::from_micros(self.expires.saturating_sub(now).max(1_000))
-            }),
+            left: (due != NEVER)
+                .then(|| std::time::Duration::from_micros(due.saturating_sub(now).max(1_000))),
         }
     }
 }

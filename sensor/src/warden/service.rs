@@ -2,11 +2,13 @@
 //! It never waits for the disk, the broker or a person, so whoever tells it something is not kept waiting.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::{Enforcement, Message, Standing, Warden};
+use crate::address::canonical;
 use crate::clock::{Heartbeat, Moment};
 use crate::config::FirewallMode;
 use crate::policy::{Origin, Outcome};
@@ -73,7 +75,7 @@ impl Service {
             Message::Blocks(reply) => drop(reply.send(self.warden.blocks())),
             Message::Allowances(reply) => drop(reply.send(self.warden.allowances(now))),
             Message::Reviews(reply) => drop(reply.send(self.warden.reviews.all())),
-            Message::Standing(address, reply) => drop(reply.send(self.warden.standing(address))),
+            Message::Standing(target, reply) => drop(reply.send(self.warden.standing(target))),
             Message::Notice(notice) => self.warden.notify(notice),
             Message::Enforcement(reply) => drop(reply.send(self.warden.enforcement())),
             Message::Audit {
@@ -119,17 +121,17 @@ impl Warden {
         configured.chain(self.allowances.iter().cloned()).collect()
     }
 
-    fn standing(&self, address: IpAddr) -> Standing {
-        let address = address.to_canonical();
+    fn standing(&self, target: IpNet) -> Standing {
+        let target = canonical(target);
+        let address = target.addr();
         let allowances = self.allowances.iter();
-        let allowances = allowances.filter(|allowance| allowance.net.contains(&address));
+        let allowances = allowances.filter(|allowance| allowance.net.contains(&target));
+        let mut blocks = self.roster.around(address);
+        blocks.retain(|block| block.target.contains(&target));
         Standing {
-            blocks: self.roster.around(address),
+            blocks,
             allowances: allowances.cloned().collect(),
-            exempt: self
-                .guard
-                .exemption(address.into())
-                .map(|why| why.to_string()),
+            exempt: self.guard.exemption(target).map(|why| why.to_string()),
             home: self.guard.is_home(address),
             reviews: self.reviews.about(address),
             suspicion: None,

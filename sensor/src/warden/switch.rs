@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::recovery::SWITCH;
 use super::roster::NEVER;
-use super::{Switch, Warden, after};
+use super::{SENSOR, Switch, Warden, after};
 use crate::action::{Done, Refusal};
 use crate::clock::Moment;
 use crate::condition::Name;
@@ -67,10 +67,16 @@ impl Warden {
             }
             Switch::Off | Switch::OffUntil(_) => self.say_off(now),
         };
-        let removed = self.tools.firewall.remove();
+        let removed = self.take_out(now);
         self.roster.mark_all(&BlockState::Observed);
         removed.map_err(|error| Refusal::Failed(sentence(&error)))?;
         Ok(Done::new(words))
+    }
+
+    /// Enforcement is on again because its time is over.
+    pub(super) fn note_end_of_switch(&self) {
+        let words = "the time it was switched off for is over";
+        self.audit((SENSOR, "enforce on"), "", words);
     }
 
     /// Says that enforcement is off, where the configuration wants it on.

@@ -7,18 +7,22 @@ use super::{Warden, after, shown};
 use crate::clock::Moment;
 use crate::condition::Name;
 use crate::incident::{Incident, Revision, Stage};
-use crate::policy::{Cause, Origin};
+use crate::policy::{Cause, Exemption, Origin};
 use crate::printable::printable;
 use crate::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
 use crate::store::{Entry, Message, Topic};
 
 impl Warden {
+    /// Puts an incident before a person, unless one has let its offender in for a time, as who dismisses a review does.
     pub(super) fn ask_for_review(
         &mut self,
         incident: &Incident,
         (cause, address): (&Cause, IpAddr),
         now: Moment,
     ) {
+        if matches!(cause, Cause::Exempt(Exemption::Allowed(_))) && self.allowances.bears(address) {
+            return;
+        }
         if *cause == Cause::Budget {
             self.budget_exhausted = now.micros;
             let words = "the blocks of this minute are used up (policy.max_blocks_per_minute, \

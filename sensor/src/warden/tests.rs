@@ -1,5 +1,7 @@
 //! What the warden does with orders, reviews and time, over a store of its own. The kernel is left alone: it observes.
 
+mod verdicts;
+
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use crate::action::{Action, Actor, Done, Lifetime, Refusal};
 use crate::class::Class;
 use crate::firewall::Observe;
 use crate::incident::tests::{observer, verdict};
-use crate::policy::{Cause, Origin, Role};
+use crate::policy::{Cause, Exemption, Origin, Role};
 use crate::timestamp::Timestamp;
 
 const SECOND: u64 = 1_000_000;
@@ -309,44 +311,32 @@ fn what_was_decided_comes_back_with_the_time_it_has_left() {
 }
 
 #[test]
-fn a_review_is_answered_once_or_lapses() {
-    let mut fixture = fixture("[policy]\nreview_ttl = \"100s\"\n");
-    for (last, class) in [(7, Class::Scan), (8, Class::Scan), (9, Class::Flood)] {
-        let mut seen = verdict(class);
-        seen.subject = crate::verdict::Subject::Offender(IpAddr::from([203, 0, 113, last]));
-        seen.decision = Decision::Review(Cause::PerhapsSpoofed);
-        fixture.warden.conclude(seen, at(1_000));
-    }
-    let reviews = fixture.warden.reviews.all();
-    assert_eq!(reviews.len(), 3);
-    let id = |address: [u8; 4]| {
-        let of = reviews
-            .iter()
-            .find(|review| review.address == IpAddr::from(address));
-        of.unwrap().id.clone()
+fn nothing_lasts_longer_than_ten_years_and_no_confirmation_undoes_an_earlier_block() {
+    let mut fixture = fixture("");
+    let refusal = fixture.act(block("203.0.113.7", 1 << 60), 1_000);
+    assert!(matches!(refusal, Err(Refusal::Invalid(_))), "{refusal:?}");
+    fixture.act(block("203.0.113.7", 600), 1_000).unwrap();
+    let confirmed = |seconds| Action::Block {
+        target: net("203.0.113.7"),
+        ttl: Lifetime::For(Duration::from_secs(seconds)),
+        reason: String::new(),
+        confirm: Some(Duration::from_secs(60)),
+        force: false,
     };
-    let approve = Action::Approve {
-        review: id([203, 0, 113, 7])[..8].to_owned(),
-        ttl: Lifetime::Default,
+    let refusal = fixture.act(confirmed(600), 1_001);
+    assert!(matches!(refusal, Err(Refusal::Conflict(_))), "{refusal:?}");
+    let release = Action::Release {
+        target: net("203.0.113.7"),
+        reason: String::new(),
     };
-    fixture.act(approve.clone(), 1_001).unwrap();
-    assert!(matches!(
-        fixture.act(approve, 1_002),
-        Err(Refusal::NotFound(_))
-    ));
-    let dismiss = Action::Dismiss {
-        review: id([203, 0, 113, 8]),
-        reason: "our scanner".to_owned(),
-    };
-    fixture.act(dismiss, 1_003).unwrap();
-    assert_eq!(fixture.targets(), ["203.0.113.7"]);
-    assert!(fixture.act(block("203.0.113.8", 60), 1_004).is_err());
-    fixture.warden.tick(at(1_100));
-    assert!(fixture.warden.reviews.all().is_empty());
-    let store = fixture.store.clone();
-    store.close();
-    let path = fixture.config.store.path.to_path_buf();
-    assert!(path.exists());
+    fixture.act(release, 1_002).unwrap();
+    let refusal = fixture.act(confirmed(30), 1_003);
+    assert!(matches!(refusal, Err(Refusal::Invalid(_))), "{refusal:?}");
+    fixture.act(confirmed(600), 1_004).unwrap();
+    // Nobody is left to undo it if the sensor dies, but the kernel.
+    let held = fixture.warden.roster.iter().next().unwrap();
+    let element = held.element(1_004 * SECOND);
+    assert_eq!(element.left, Some(Duration::from_secs(60)));
 }
 
 #[test]

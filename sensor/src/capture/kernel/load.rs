@@ -26,13 +26,13 @@ const LOADS: usize = 5;
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
 
 /// Makes the maps and reads the object; the programs are verified when an interface first needs one.
-pub(super) fn load(sizes: &config::Meter, flood_guard: u32) -> Result<Ebpf, KernelError> {
+pub(super) fn load(sizes: &config::Meter, suspects: u32) -> Result<Ebpf, KernelError> {
     if OBJECT.is_empty() {
         return Err(KernelError::Absent);
     }
     let limits = Limits {
         seed: *SEED,
-        flood_guard,
+        flood_guard: sizes.flood_guard.get(),
         reserved: 0,
     };
     let flows = sizes.max_flows.get() + sizes.max_unanswered_flows.get();
@@ -43,6 +43,7 @@ pub(super) fn load(sizes: &config::Meter, flood_guard: u32) -> Result<Ebpf, Kern
         .map_max_entries(map::FLOWS, flows)
         .map_max_entries(map::HOSTS, hosts)
         .map_max_entries(map::PAIRS, pairs)
+        .map_max_entries(map::SUSPECTS, suspects)
         .override_global(constant::LIMITS, &Entry(limits), true)
         .load(OBJECT)
         .map_err(|error| {
@@ -50,6 +51,7 @@ pub(super) fn load(sizes: &config::Meter, flood_guard: u32) -> Result<Ebpf, Kern
                 map::FLOWS => flows,
                 map::HOSTS => hosts,
                 map::PAIRS => pairs,
+                map::SUSPECTS => suspects,
                 _ => 1,
             })
         })
@@ -64,7 +66,7 @@ pub fn probe() -> Result<(), KernelError> {
         max_pairs: Count::clamped(0),
         ..config::Meter::default()
     };
-    let mut ebpf = load(&sizes, sizes.flood_guard.get())?;
+    let mut ebpf = load(&sizes, 1)?;
     for name in [METER, RAW_METER] {
         program(&mut ebpf, name)?;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use aya::maps::{HashMap, IterableMap, MapData, RingBuf};
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
-use ebpf::program::{self, Count, map};
+use ebpf::program::{self, Count, Counters, map};
 use ebpf::snapshot::Snapshot;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -18,9 +18,11 @@ use super::attach::{Hook, Port, Wiring};
 use super::sweep::{HOST_STEP, Opened, STEP, Sweep, Tables};
 use super::table::Table;
 use super::{Entry, KernelError, load, snapshot};
-use crate::capture::{CaptureError, Statistics, Tap};
-use crate::config::Config;
+use crate::capture::{CaptureError, Statistics, Tap, live};
+use crate::config::{self, Config};
 use crate::decode::Outer;
+use crate::printable::sentence;
+use crate::surroundings::network::Changes;
 
 /// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
 const DRAIN: usize = 4096;
@@ -31,6 +33,9 @@ const LOOK: u64 = 1_000_000;
 pub struct Kernel {
     /// Before the programs, so that it is dropped before them.
     ports: Vec<Port>,
+    routes: Option<Routes>,
+    /// What was counted on interfaces that are no longer watched.
+    former: Counters,
     wiring: Wiring,
     ring: RingBuf<MapData>,
     tables: Tables,
@@ -42,6 +47,14 @@ pub struct Kernel {
     kernel_memory: u64,
     /// Items of the ring that were no snapshot: never, unless program and sensor disagree.
     garbled: u64,
+}
+
+/// The default routes, for whom no interface is named.
+struct Routes {
+    changes: Changes,
+    settings: config::Capture,
+    /// Whether an interface they lead to is not watched yet.
+    behind: bool,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -63,11 +76,13 @@ impl Kernel {
     /// The same by this `hook`.
     pub fn attach(interfaces: &[String], config: &Config, hook: Hook) -> Result<Self, KernelError> {
         let sizes = &config.meter;
-        let mut ebpf = load::load(sizes, sizes.flood_guard.get())?;
+        let mut ebpf = load::load(sizes, config.evidence.max_addresses.get())?;
         let now = boot_time();
         let flows = sizes.max_flows.get() + sizes.max_unanswered_flows.get();
         let mut kernel = Self {
             ports: Vec::new(),
+            routes: None,
+            former: [0; Count::ALL.len()],
             ring: load::take(&mut ebpf, map::SNAPSHOTS)?,
             tables: Tables {
                 flows: Table::open(&mut ebpf, map::FLOWS, STEP)?,
@@ -94,6 +109,17 @@ impl Kernel {
             kernel.ports.push(Port::open(name, &mut kernel.wiring)?);
         }
         Ok(kernel)
+    }
+
+    /// Watches the interfaces of the default routes from now on, whichever those will be.
+    pub fn follow_routes(&mut self, settings: &config::Capture) -> Result<(), CaptureError> {
+        self.routes = Some(Routes {
+            changes: Changes::watch()?,
+            settings: settings.clone(),
+            // Read once more: they may have changed before they were watched.
+            behind: true,
+        });
+        Ok(())
     }
 
     /// Waits until there is a snapshot, something is due, or `patience` is over.
@@ -130,10 +156,60 @@ impl Kernel {
         for port in &mut self.ports {
             port.look(time, &mut self.wiring);
         }
+        let Some(mut routes) = self.routes.take() else {
+            return;
+        };
+        if routes.changes.drain() || routes.behind {
+            routes.behind = match live::interfaces(&routes.settings) {
+                Ok(wanted) => !self.watch(&wanted),
+                Err(error) => {
+                    tracing::warn!("{}; it is tried again", sentence(&error));
+                    true
+                }
+            };
+        }
+        self.routes = Some(routes);
+    }
+
+    /// Watches these interfaces and no others; says whether it does. Where there are none, the default route being gone,
+    /// those it had are still the best guess.
+    fn watch(&mut self, wanted: &[String]) -> bool {
+        if wanted.is_empty() {
+            return true;
+        }
+        let former = &mut self.former;
+        self.ports.retain(|port| {
+            let keep = wanted.iter().any(|name| name == port.name());
+            if !keep {
+                for (sum, count) in former.iter_mut().zip(Count::ALL) {
+                    *sum += port.counted(count);
+                }
+                tracing::info!("no default route leads to {} any more", port.name());
+            }
+            keep
+        });
+        let mut complete = true;
+        for name in wanted {
+            if self.ports.iter().any(|port| port.name() == name) {
+                continue;
+            }
+            match Port::open(name, &mut self.wiring) {
+                Ok(port) => {
+                    tracing::info!("a default route leads to {name}, which is watched now");
+                    self.ports.push(port);
+                }
+                Err(error) => {
+                    tracing::debug!("{name} is not watched: {}", sentence(&error));
+                    complete = false;
+                }
+            }
+        }
+        complete
     }
 
     fn counted(&self, count: Count) -> u64 {
-        self.ports.iter().map(|port| port.counted(count)).sum()
+        let now = self.ports.iter().map(|port| port.counted(count));
+        self.former[count.index()] + now.sum::<u64>()
     }
 }
 
@@ -165,21 +241,23 @@ impl Tap for Kernel {
         } else {
             self.suspects.remove(&Entry(host))
         };
-        // Full, or it was not there: either costs snapshots, and nothing else.
+        // It is as large as the engine's own; one that is refused all the same costs snapshots, and nothing else.
         if let Err(error) = changed {
             tracing::debug!("the kernel's list of suspects stays as it was: {error}");
         }
     }
 
-    fn forget(&mut self, address: Address) {
-        for link in self.ports.iter().flat_map(Port::indices) {
-            self.tables.hosts.delete(&HostKey {
-                address,
-                link: *link,
-                reserved: 0,
-            });
+    fn forget(&mut self, addresses: &[Address]) {
+        for &address in addresses {
+            for &link in self.ports.iter().flat_map(Port::indices) {
+                self.tables.hosts.delete(&HostKey {
+                    address,
+                    link,
+                    reserved: 0,
+                });
+            }
+            self.sweep.forget(address, boot_time());
         }
-        self.sweep.forget(address, boot_time());
     }
 
     /// None: the kernel program does not look into tunnels.

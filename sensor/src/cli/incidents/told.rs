@@ -85,6 +85,8 @@ pub struct Evidence {
 pub struct Explanation {
     /// In words.
     pub text: String,
+    /// How far it moved the decision, negative away from an attack.
+    pub contribution: f64,
 }
 
 /// `garita.block`

@@ -1,0 +1,103 @@
+//! What the warden does with verdicts: reviews, and blocks that find no room.
+
+use super::*;
+
+#[test]
+fn a_review_is_answered_once_or_lapses() {
+    let mut fixture = fixture("[policy]\nreview_ttl = \"100s\"\n");
+    for (last, class) in [(7, Class::Scan), (8, Class::Scan), (9, Class::Flood)] {
+        let mut seen = verdict(class);
+        seen.subject = crate::verdict::Subject::Offender(IpAddr::from([203, 0, 113, last]));
+        seen.decision = Decision::Review(Cause::PerhapsSpoofed);
+        fixture.warden.conclude(seen, at(1_000));
+    }
+    let reviews = fixture.warden.reviews.all();
+    assert_eq!(reviews.len(), 3);
+    let id = |address: [u8; 4]| {
+        let of = reviews
+            .iter()
+            .find(|review| review.address == IpAddr::from(address));
+        of.unwrap().id.clone()
+    };
+    let approve = Action::Approve {
+        review: id([203, 0, 113, 7])[..8].to_owned(),
+        ttl: Lifetime::Default,
+    };
+    fixture.act(approve.clone(), 1_001).unwrap();
+    assert!(matches!(
+        fixture.act(approve, 1_002),
+        Err(Refusal::NotFound(_))
+    ));
+    let dismiss = Action::Dismiss {
+        review: id([203, 0, 113, 8]),
+        reason: "our scanner".to_owned(),
+    };
+    fixture.act(dismiss, 1_003).unwrap();
+    assert_eq!(fixture.targets(), ["203.0.113.7"]);
+    assert!(fixture.act(block("203.0.113.8", 60), 1_004).is_err());
+    fixture.warden.tick(at(1_100));
+    assert!(fixture.warden.reviews.all().is_empty());
+    let store = fixture.store.clone();
+    store.close();
+    let path = fixture.config.store.path.to_path_buf();
+    assert!(path.exists());
+}
+
+#[test]
+fn who_was_dismissed_is_not_asked_about_again_and_who_is_allowed_for_good_is() {
+    let mut fixture = fixture("");
+    let seen = |second: u64| {
+        let mut seen = verdict(Class::Scan);
+        seen.time = second * SECOND;
+        seen.decision = Decision::Review(Cause::PerhapsSpoofed);
+        seen
+    };
+    fixture.warden.conclude(seen(1_000), at(1_000));
+    let dismiss = |review: String| Action::Dismiss {
+        review,
+        reason: String::new(),
+    };
+    let id = fixture.warden.reviews.all()[0].id.clone();
+    fixture.act(dismiss(id), 1_001).unwrap();
+    let again = |fixture: &mut Fixture, second| {
+        let mut seen = seen(second);
+        let address = seen.subject.address();
+        seen.decision = Decision::Review(Cause::Exempt(Exemption::Allowed(address.into())));
+        fixture.warden.conclude(seen, at(second));
+        fixture.warden.reviews.all().len()
+    };
+    assert_eq!(again(&mut fixture, 1_100), 0);
+    let allow = Action::Allow {
+        net: net("203.0.113.7"),
+        ttl: Lifetime::Permanent,
+        reason: String::new(),
+    };
+    fixture.act(allow, 1_200).unwrap();
+    assert_eq!(again(&mut fixture, 9_000), 1);
+    // A dismissal does not shorten what was allowed for longer.
+    let id = fixture.warden.reviews.all()[0].id.clone();
+    fixture.act(dismiss(id), 9_001).unwrap();
+    assert_eq!(fixture.warden.allowances.next_deadline(), None);
+}
+
+#[test]
+fn a_full_list_leaves_nobody_unheard() {
+    let mut fixture = fixture("[policy]\nmax_blocks = 64\n");
+    for last in 0..64 {
+        let target = format!("198.51.100.{last}");
+        fixture.act(block(&target, 600), 1_000).unwrap();
+    }
+    let mut seen = verdict(Class::Scan);
+    let target = net("203.0.113.7");
+    seen.decision = Decision::Block(policy::Block {
+        target,
+        reason: "scan".to_owned(),
+        expires: 1_600 * SECOND,
+        ttl: Duration::from_secs(600),
+        offence: 1,
+        origin: Origin::Detection,
+    });
+    let outcome = fixture.warden.conclude(seen, at(1_000));
+    assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");
+    assert_eq!(fixture.released(), ["203.0.113.7"]);
+}
