@@ -153,12 +153,16 @@ fn store(config: &Config) -> Finding {
 }
 
 fn control(config: &Config) -> Finding {
-    let socket = config.control.socket.display().to_string();
-    let checked = control::Socket::check(&config.control);
-    checked
-        .map(|()| socket)
-        .map_err(|error| sentence(&error))
-        .into()
+    let socket = &*config.control.socket;
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    match control::Socket::check(&config.control) {
+        Ok(()) => Finding::Sound(socket.display().to_string()),
+        Err(_) if !folder.exists() => Finding::Doubtful(format!(
+            "there is no folder {}; systemd makes /run/garita when it starts the sensor, make any other yourself",
+            folder.display()
+        )),
+        Err(error) => Finding::Broken(sentence(&error)),
+    }
 }
 
 fn metrics(config: &Config) -> Finding {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use super::rows::LastRevision;
 use crate::incident::Revision;
 use crate::record::{Allowance, Block, Review};
 use crate::timestamp::Timestamp;
@@ -19,6 +20,13 @@ pub enum Entry {
         revision: Box<Revision>,
         /// The feature vector of the deciding snapshot.
         features: Vec<f32>,
+        /// What subscribers are told; nothing where nobody subscribes.
+        message: Option<Message>,
+    },
+    /// The end of an incident that an earlier run left open, and the message that tells of it.
+    Abandoned {
+        /// Its last revision.
+        last: LastRevision,
         /// What subscribers are told; nothing where nobody subscribes.
         message: Option<Message>,
     },
@@ -196,7 +204,7 @@ impl Entry {
     /// What it is about.
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::Incident { .. } => Kind::Incident,
+            Self::Incident { .. } | Self::Abandoned { .. } => Kind::Incident,
             Self::Block(_) | Self::Released { .. } => Kind::Block,
             Self::Allowance(_) | Self::Disallowed { .. } => Kind::Allowance,
             Self::Review(_) => Kind::Review,
@@ -219,6 +227,10 @@ impl Entry {
             } => {
                 INCIDENT_BYTES + size_of_val(features.as_slice()) + told.as_ref().map_or(0, message)
             }
+            Self::Abandoned {
+                last,
+                message: told,
+            } => last.document.len() + told.as_ref().map_or(0, message),
             Self::Block(block) => {
                 block.by.len() + block.reason.len() + block.incident.as_ref().map_or(0, String::len)
             }

@@ -29,8 +29,8 @@ pub use error::StoreError;
 pub use health::{Health, State};
 pub use reader::Reader;
 pub use rows::{
-    AuditCheck, AuditHead, Dropped, IncidentQuery, Labelled, Offences, OutboxExtent, Page,
-    PastBlock, Posted, Recovered, Released, StoredIncident,
+    AuditCheck, AuditHead, Dropped, IncidentQuery, Labelled, LastRevision, Offences, OutboxExtent,
+    Page, PastBlock, Posted, Recovered, Released, StoredIncident,
 };
 
 use queue::Queue;
@@ -84,7 +84,9 @@ impl Store {
         if !self.handle.reports {
             match &mut entry {
                 Entry::Publish(_) => return,
-                Entry::Incident { message, .. } => *message = None,
+                Entry::Incident { message, .. } | Entry::Abandoned { message, .. } => {
+                    *message = None
+                }
                 _ => {}
             }
         }

@@ -5,11 +5,13 @@ use rusqlite::{Connection, Result, Row, ToSql};
 
 use super::column::{Text, Word};
 use super::error::is_of_the_entry;
-use super::rows::{Offences, Recovered};
+use super::rows::{LastRevision, Offences, Recovered};
 use super::{audit, write};
 use crate::record::{Allowance, Answered, Block, Review, ReviewState};
 use crate::timestamp::Timestamp;
 
+/// Open incidents that are taken up at once; what is beyond is taken up at the next start.
+const MAX_OPEN: u32 = 65_536;
 /// The columns of a block, in the order in which `block` reads them.
 pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced";
 /// The columns of an allowance.
@@ -53,6 +55,18 @@ impl Recovered {
                 recovered.reviews.push(review);
             },
         ));
+        let unended = "SELECT id, incident.revision + 1, severity, decided,
+                 json_set(document, '$.garita.revision', incident.revision + 1)
+             FROM incident JOIN revision ON revision.incident = id AND revision.revision = incident.revision
+             WHERE stage <> 'ended' ORDER BY updated LIMIT ?1";
+        note(collect(
+            db,
+            (unended, &[&MAX_OPEN]),
+            last_revision,
+            |last| {
+                recovered.open.push(last);
+            },
+        ));
         let settings = "SELECT key, value FROM setting";
         note(collect(
             db,
@@ -84,6 +98,16 @@ impl Recovered {
             .iter()
             .try_for_each(|(key, value)| write::setting(db, key, value))
     }
+}
+
+fn last_revision(row: &Row<'_>) -> Result<LastRevision> {
+    Ok(LastRevision {
+        id: row.get(0)?,
+        number: row.get(1)?,
+        severity: row.get(2)?,
+        at: row.get(3)?,
+        document: row.get(4)?,
+    })
 }
 
 /// Reads row by row, so that those before a damaged page count. A row that makes no sense is passed over.

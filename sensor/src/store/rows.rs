@@ -19,10 +19,27 @@ pub struct Recovered {
     pub allowances: Vec<Allowance>,
     /// Reviews that still wait, lapsed or not.
     pub reviews: Vec<Review>,
+    /// Incidents that nobody has ended.
+    pub open: Vec<LastRevision>,
     /// The settings.
     pub settings: std::collections::HashMap<String, String>,
     /// Where the audit trail ends.
     pub audit_head: Option<AuditHead>,
+}
+
+/// The revision that ends an incident which an earlier run left open: the one it told last, under the next number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRevision {
+    /// The incident's id.
+    pub id: String,
+    /// The number.
+    pub number: u32,
+    /// 1 (low) to 4 (critical).
+    pub severity: u8,
+    /// When what it tells was decided.
+    pub at: Timestamp,
+    /// The document, JSON.
+    pub document: String,
 }
 
 /// The offences of one address.

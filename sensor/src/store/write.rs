@@ -6,7 +6,7 @@ use rusqlite::{Connection, Result, named_params, params};
 use super::column::{Text, Word, conversion, ends, packed};
 use super::entry::{Entry, host};
 use super::queue::Waiting;
-use super::rows::Offences;
+use super::rows::{LastRevision, Offences};
 use super::{audit, outbox};
 use crate::features::SCHEMA;
 use crate::incident::{Revision, Stage};
@@ -22,6 +22,12 @@ pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {
             message,
         } => {
             incident(db, revision, features)?;
+            message
+                .iter()
+                .try_for_each(|message| outbox::post(db, message))
+        }
+        Entry::Abandoned { last, message } => {
+            abandoned(db, last)?;
             message
                 .iter()
                 .try_for_each(|message| outbox::post(db, message))
@@ -98,6 +104,19 @@ fn incident(db: &Connection, revision: &Revision, features: &[f32]) -> Result<()
         packed(features),
         SCHEMA.hash(),
     ])?;
+    Ok(())
+}
+
+/// Ends an incident by a copy of its last revision. One that was purged meanwhile stays so.
+fn abandoned(db: &Connection, last: &LastRevision) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO revision
+         SELECT incident, ?2, 'ended', decision, severity, decided, ?3, x'', feature_list
+         FROM revision WHERE incident = ?1 AND revision = ?2 - 1",
+    )?
+    .execute(params![last.id, last.number, last.document])?;
+    db.prepare_cached("UPDATE incident SET revision = max(revision, ?2) WHERE id = ?1")?
+        .execute(params![last.id, last.number])?;
     Ok(())
 }
 

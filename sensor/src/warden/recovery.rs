@@ -8,7 +8,7 @@ use super::{Notice, Switch, Warden, after};
 use crate::clock::Moment;
 use crate::policy::Offence;
 use crate::record::Block;
-use crate::store::Recovered;
+use crate::store::{Entry, LastRevision, Message, Recovered, Topic};
 use crate::timestamp::Timestamp;
 
 /// The setting that says whether enforcement was switched off.
@@ -40,6 +40,25 @@ impl Warden {
         for block in recovered.blocks {
             self.restore(block, now);
         }
+        for last in recovered.open {
+            self.end_abandoned(last);
+        }
+    }
+
+    /// An incident of a run that was killed ends here: what goes on of it is a new one.
+    fn end_abandoned(&self, last: LastRevision) {
+        let message = Message {
+            topic: Topic::Incident,
+            severity: last.severity,
+            id: format!("{}-{}", last.id, last.number),
+            kind: "garita.incident.ended".to_owned(),
+            at: last.at,
+            body: last.document.clone(),
+        };
+        self.keep(Entry::Abandoned {
+            last,
+            message: Some(message),
+        });
     }
 
     /// A block comes back with what it has left, at most what it had in all: the clock may have been set meanwhile.

@@ -101,3 +101,45 @@ fn a_full_list_leaves_nobody_unheard() {
     assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");
     assert_eq!(fixture.released(), ["203.0.113.7"]);
 }
+
+#[test]
+fn an_incident_that_a_killed_run_left_open_is_ended_by_the_next() {
+    let reporting = "[report]\nurl = \"mqtt://192.0.2.9\"\n";
+    let mut fixture = fixture(reporting);
+    fixture.warden.conclude(verdict(Class::Scan), at(1_000));
+    let mut again = fixture.restart(reporting, 1_100);
+    let told = |fixture: &Fixture| {
+        let reader = fixture.store.reader().unwrap();
+        let [incident] = &reader
+            .incidents(&Default::default(), Default::default())
+            .unwrap()[..]
+        else {
+            panic!("there is one");
+        };
+        let posted = reader.outbox(0, 100).unwrap();
+        let incidents = posted
+            .iter()
+            .filter(|posted| posted.message.id.starts_with(&incident.id));
+        let kinds: Vec<String> = incidents
+            .map(|posted| posted.message.kind.clone())
+            .collect();
+        (reader.incident(&incident.id).unwrap(), kinds)
+    };
+    again.store.clone().close();
+    let (revisions, kinds) = told(&again);
+    assert_eq!(kinds, ["garita.incident.begun", "garita.incident.ended"]);
+    let [begun, ended] = &revisions[..] else {
+        panic!("{revisions:?}");
+    };
+    assert_eq!(
+        (begun.stage.as_str(), ended.stage.as_str()),
+        ("begun", "ended")
+    );
+    let document: serde_json::Value = serde_json::from_str(&ended.document).unwrap();
+    assert_eq!(document["garita"]["revision"], 2);
+    assert_eq!(document["event"]["id"], begun.id.as_str());
+    // Once is enough.
+    again = again.restart(reporting, 1_200);
+    again.store.clone().close();
+    assert_eq!(told(&again).0.len(), 2);
+}
