@@ -155,8 +155,9 @@ fn the_default_route_is_followed() {
     };
     let sensor = &stage.sensor;
     sensor.address("wan", "192.0.2.1/24");
-    sensor.ip("link add spare type dummy");
+    sensor.ip("link add spare type veth peer name other");
     sensor.ip("link set spare up");
+    sensor.ip("link set other up");
     sensor.ip("route add default via 192.0.2.2");
     sensor.run(|| {
         let settings = Config::default().capture;
@@ -182,9 +183,7 @@ fn the_default_route_is_followed() {
         assert_eq!(moved.interfaces[0].missing, None);
         // Without any, the last one is kept.
         sensor.ip("route delete default");
-        sensor.ip("link add other type dummy");
-        sensor.ip("link set other up");
-        sensor.ip("-6 route add default dev other");
+        sensor.ip("route add default dev other");
         listen(&mut kernel, &mut snapshots, |_, statistics| {
             statistics.interfaces.iter().any(|one| one.name == "other")
         });
