@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::address::shown;
 use crate::policy::{Exemption, Origin};
 
 /// The longest span that is taken: nobody means more than ten years without meaning permanently.
@@ -107,6 +108,26 @@ pub enum Action {
 }
 
 impl Action {
+    /// The action in the words of the command line, and what it is about.
+    pub(crate) fn words(&self) -> (&'static str, String) {
+        match self {
+            Self::Block {
+                target,
+                force: false,
+                ..
+            } => ("blocks add", shown(*target)),
+            Self::Block { target, .. } => ("blocks add --force", shown(*target)),
+            Self::Confirm { target } => ("blocks confirm", shown(*target)),
+            Self::Release { target, .. } => ("blocks remove", shown(*target)),
+            Self::Allow { net, .. } => ("allow add", shown(*net)),
+            Self::Disallow { net } => ("allow remove", shown(*net)),
+            Self::Approve { review, .. } => ("review approve", review.clone()),
+            Self::Dismiss { review, .. } => ("review dismiss", review.clone()),
+            Self::Enforce { on: true, .. } => ("enforce on", String::new()),
+            Self::Enforce { on: false, .. } => ("enforce off", String::new()),
+        }
+    }
+
     /// The longest span it names.
     pub(crate) fn span(&self) -> Duration {
         let ttl = |ttl: &Lifetime| match ttl {

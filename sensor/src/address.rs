@@ -15,3 +15,16 @@ pub fn canonical(net: IpNet) -> IpNet {
     }
     .trunc()
 }
+
+/// Whether a network is a single address.
+pub fn is_host(net: &IpNet) -> bool {
+    net.prefix_len() == net.max_prefix_len()
+}
+
+/// A network as people write it: a single address without its prefix length.
+pub fn shown(net: IpNet) -> String {
+    match is_host(&net) {
+        true => net.addr().to_string(),
+        false => net.to_string(),
+    }
+}

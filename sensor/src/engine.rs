@@ -15,6 +15,7 @@ use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::address::is_host;
 use crate::class::Class;
 use crate::config;
 use crate::evidence::{Evidence, Grounds, Testimony};
@@ -355,7 +356,7 @@ impl Engine {
 
     /// Has the meter forget an address, or the offenders known in a prefix.
     fn forget(&mut self, target: IpNet) {
-        if target.prefix_len() == target.max_prefix_len() {
+        if is_host(&target) {
             self.forgotten.push(target.addr());
         } else {
             self.forgotten.extend(self.policy.offenders(target));

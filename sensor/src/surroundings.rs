@@ -18,6 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::address::is_host;
 use crate::config::Config;
 use crate::policy::{Role, Surroundings};
 use broker::Broker;
@@ -270,8 +271,7 @@ fn home(network: &Network) -> Vec<IpNet> {
             IpAddr::V4(address) => address.is_link_local(),
             IpAddr::V6(address) => address.is_unicast_link_local(),
         };
-        let alone =
-            connected.prefix_len() == connected.max_prefix_len() && connected.addr() == address.own;
+        let alone = is_host(connected) && connected.addr() == address.own;
         let outside = network.exits.contains(&address.link);
         !(outside || alone || link_local || connected.addr().is_loopback())
     });

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::address::is_host;
 use crate::clock::Moment;
 use crate::condition::{Conditions, Name};
 use crate::config;
@@ -35,7 +36,7 @@ use allowances::Allowances;
 pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Switch};
 use enforcement::Arrears;
 use reviews::Reviews;
-use roster::{NEVER, Roster, is_host};
+use roster::{NEVER, Roster};
 pub use service::{Counts, Service};
 
 /// Who ends what ends by itself, in the records.
@@ -382,14 +383,6 @@ fn state_outcome(state: &BlockState) -> Outcome {
         BlockState::Failed => {
             Outcome::Failed("the kernel refused it; it is tried again".to_owned())
         }
-    }
-}
-
-/// A host without its prefix length, as people write it.
-fn shown(target: IpNet) -> String {
-    match is_host(&target) {
-        true => target.addr().to_string(),
-        false => target.to_string(),
     }
 }
 

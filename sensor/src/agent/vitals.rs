@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+use super::parts::lock;
 use crate::clock::Moment;
 use crate::condition::Conditions;
 use crate::config::{Config, Setting};
@@ -190,9 +191,4 @@ impl Agent for Vital {
     fn headers(&self, address: IpAddr) -> Option<Vec<u8>> {
         self.0.runtime.block_on(self.0.desk.headers(address))
     }
-}
-
-/// What a thread left behind that failed is as good as any.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use anyhow::Result;
+use sensor::address::is_host;
 use sensor::config::Config;
 use sensor::control::{Explanation, PastBlock};
 use sensor::record::{Block, BlockState};
@@ -96,9 +97,7 @@ fn verdict(known: &Explanation) -> String {
 fn in_force(known: &Explanation) -> Vec<String> {
     let one = |block: &Block| {
         let target = listing::target(block.target);
-        let place = if block.target.addr() == known.address
-            && block.target.prefix_len() == block.target.max_prefix_len()
-        {
+        let place = if block.target.addr() == known.address && is_host(&block.target) {
             format!("Block of {target}")
         } else {
             format!("Block of {target}, which holds it")

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use console::Term;
 use ipnet::IpNet;
 use sensor::address::canonical;
+pub use sensor::address::shown as target;
 use sensor::printable::printable;
 use serde::Serialize;
 
@@ -74,15 +75,6 @@ pub fn net(text: &str) -> Result<IpNet, String> {
     let read = read.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     read.map(canonical)
         .ok_or_else(|| "allowed is an address or a prefix such as 192.0.2.0/24".to_owned())
-}
-
-/// The prefix, or the address where it holds only one.
-pub fn target(net: IpNet) -> String {
-    if net.prefix_len() == net.max_prefix_len() {
-        net.addr().to_string()
-    } else {
-        net.to_string()
-    }
 }
 
 /// Text of a record, or a dash where there is none.

@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sensor::address::shown;
 use sensor::class::Class;
 use sensor::incident::{BlockSummary, Incident, Timestamp};
 use sensor::model::Named;
@@ -158,10 +159,7 @@ fn why(incident: &Incident) -> String {
 /// The prefix, or the address where it holds only one.
 fn target(block: &BlockSummary) -> String {
     let net: Option<IpNet> = block.target.parse().ok();
-    match net.filter(|net| net.prefix_len() == net.max_prefix_len()) {
-        Some(host) => host.addr().to_string(),
-        None => block.target.clone(),
-    }
+    net.map_or_else(|| block.target.clone(), shown)
 }
 
 fn ttl(block: &BlockSummary) -> String {

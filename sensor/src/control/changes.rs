@@ -65,7 +65,7 @@ fn admit(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Pro
     };
     // One entry a request, so that nobody fills the audit by batches.
     if let Some(first) = actions.first() {
-        let (action, mut object) = words(first);
+        let (action, mut object) = first.words();
         if actions.len() > 1 {
             object = format!("{object} and {} more", actions.len() - 1);
         }
@@ -84,19 +84,4 @@ fn admit(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Pro
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body)
         .map_err(|error| Problem::senseless(format!("the request makes no sense: {error}")))
-}
-
-/// An action in the words of the command line, and what it is about.
-fn words(action: &Action) -> (&'static str, String) {
-    match action {
-        Action::Block { target, .. } => ("blocks add", target.to_string()),
-        Action::Confirm { target } => ("blocks confirm", target.to_string()),
-        Action::Release { target, .. } => ("blocks remove", target.to_string()),
-        Action::Allow { net, .. } => ("allow add", net.to_string()),
-        Action::Disallow { net } => ("allow remove", net.to_string()),
-        Action::Approve { review, .. } => ("review approve", review.clone()),
-        Action::Dismiss { review, .. } => ("review dismiss", review.clone()),
-        Action::Enforce { on: true, .. } => ("enforce on", String::new()),
-        Action::Enforce { on: false, .. } => ("enforce off", String::new()),
-    }
 }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::address::is_host;
 use crate::class::Class;
 
 /// Prefixes held at once. The firewall takes fewer, so nobody is let go early.
@@ -158,10 +159,6 @@ impl Custody {
             Matter::Paused(_) => &mut self.paused,
         }
     }
-}
-
-fn is_host(net: &IpNet) -> bool {
-    net.prefix_len() == net.max_prefix_len()
 }
 
 #[cfg(test)]

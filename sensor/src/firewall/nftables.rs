@@ -14,6 +14,7 @@ use super::listing::{Standing, keys};
 use super::netlink::Changes;
 use super::ruleset::{Chain, Family, Rule, Set};
 use super::{Counter, Element, Firewall, FirewallError, Holdings, Host, Monitor};
+use crate::address::is_host;
 use crate::policy::Outcome;
 
 /// Hosts in one transaction: the kernel makes it whole in some ten milliseconds, and others wait meanwhile.
@@ -75,7 +76,7 @@ impl Firewall for Nftables {
             lay(&mut changes, &standing);
         }
         replace(&mut changes, Set::AllowedNet, networks(&wanted.allowed));
-        let is_prefix = |element: &&Element| !is_host(element.target);
+        let is_prefix = |element: &&Element| !is_host(&element.target);
         let nets = wanted
             .prefixes
             .iter()
@@ -83,7 +84,7 @@ impl Firewall for Nftables {
         replace(&mut changes, Set::BlockedNet, nets.copied());
         let wanted_hosts = wanted.hosts.iter().map(Host::key);
         if rebuild {
-            let kept = foreign.iter().filter(|element| is_host(element.target));
+            let kept = foreign.iter().filter(|element| is_host(&element.target));
             let kept = kept.map(|element| Key::host(element.target.addr(), element.left));
             for (family, keys) in hosts(kept.chain(wanted_hosts)) {
                 changes.add(Set::Blocked(family), &keys);
@@ -231,10 +232,6 @@ fn withdraw(changes: &mut Changes, set: Set, keys: &[Key]) {
 
 fn networks(nets: &[IpNet]) -> impl Iterator<Item = Element> {
     nets.iter().map(|&target| Element { target, left: None })
-}
-
-fn is_host(net: IpNet) -> bool {
-    net.prefix_len() == net.max_prefix_len()
 }
 
 /// What stands beside what is wanted: nobody here has ordered it.

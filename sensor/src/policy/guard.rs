@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::address::canonical;
+use crate::address::{canonical, is_host};
 use crate::config;
 
 /// The widest IPv4 prefix that can be blocked: wider ones hold more bystanders than attackers.
@@ -177,7 +177,7 @@ impl Guard {
     }
 
     fn role(&self, target: &IpNet) -> Option<Role> {
-        if target.prefix_len() == target.max_prefix_len() {
+        if is_host(target) {
             return self.protected.get(&target.addr()).copied();
         }
         let mut inside = self

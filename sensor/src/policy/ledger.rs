@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv6Net};
 
 use super::{Block, Offence};
+use crate::address::is_host;
 
 /// A budget is counted over this long, microseconds.
 const MINUTE: u64 = 60_000_000;
@@ -126,7 +127,7 @@ impl Ledger {
 
     /// Ends the block of everybody in `target` that is in force; the offence stays.
     pub(super) fn release(&mut self, target: IpNet, now: u64) {
-        let alone = target.prefix_len() == target.max_prefix_len();
+        let alone = is_host(&target);
         let released = |offender: &mut Offender| {
             if let Some(last) = &mut offender.last {
                 last.expires = last.expires.min(now);

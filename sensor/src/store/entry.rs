@@ -7,6 +7,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use super::rows::LastRevision;
+use crate::address::is_host;
 use crate::incident::Revision;
 use crate::record::{Allowance, Block, Review};
 use crate::timestamp::Timestamp;
@@ -257,5 +258,5 @@ const INCIDENT_BYTES: usize = 2_500;
 
 /// A single address where the network is one.
 pub(super) fn host(net: IpNet) -> Option<IpAddr> {
-    (net.prefix_len() == net.max_prefix_len()).then(|| net.addr())
+    is_host(&net).then(|| net.addr())
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::allowances::is_too_wide;
-use super::roster::{Held, NEVER, is_host};
-use super::{Notice, Warden, after, shown};
+use super::roster::{Held, NEVER};
+use super::{Notice, Warden, after};
 use crate::action::{Action, Actor, Done, LONGEST, Lifetime, Refusal};
-use crate::address::canonical;
+use crate::address::{canonical, is_host, shown};
 use crate::clock::Moment;
 use crate::config;
 use crate::policy::{Exemption, Origin, Outcome};
@@ -23,7 +23,7 @@ const REASON_CHARACTERS: usize = 300;
 impl Warden {
     /// Carries out an action, or says why not; either way it is audited.
     pub fn act(&mut self, actor: &Actor, action: Action, now: Moment) -> Result<Done, Refusal> {
-        let (words, object) = named(&action);
+        let (words, object) = action.words();
         let outcome = self.carry_out(actor, action, now);
         let said = match &outcome {
             Ok(done) => done.message.clone(),
@@ -363,26 +363,6 @@ struct Order {
     confirm: Option<Duration>,
     force: bool,
     review: Option<Review>,
-}
-
-/// An action in the words of the command line, and what it is about.
-fn named(action: &Action) -> (&'static str, String) {
-    match action {
-        Action::Block {
-            target,
-            force: false,
-            ..
-        } => ("blocks add", shown(*target)),
-        Action::Block { target, .. } => ("blocks add --force", shown(*target)),
-        Action::Confirm { target } => ("blocks confirm", shown(*target)),
-        Action::Release { target, .. } => ("blocks remove", shown(*target)),
-        Action::Allow { net, .. } => ("allow add", shown(*net)),
-        Action::Disallow { net } => ("allow remove", shown(*net)),
-        Action::Approve { review, .. } => ("review approve", review.clone()),
-        Action::Dismiss { review, .. } => ("review dismiss", review.clone()),
-        Action::Enforce { on: true, .. } => ("enforce on", String::new()),
-        Action::Enforce { on: false, .. } => ("enforce off", String::new()),
-    }
 }
 
 fn reason_of(said: &str, otherwise: &str) -> String {

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::roster::{Held, NEVER, host, is_host};
-use super::{Notice, SENSOR, Warden, after, shown};
+use super::roster::{Held, NEVER, host};
+use super::{Notice, SENSOR, Warden, after};
+use crate::address::{is_host, shown};
 use crate::clock::Moment;
 use crate::condition::Name;
 use crate::firewall::{Element, FirewallError, Holdings};

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use crate::address::is_host;
 use crate::firewall::{Element, Host};
 use crate::record::{Block, BlockState};
 
@@ -164,9 +165,4 @@ pub(super) fn host(element: &Element) -> Host {
         address: element.target.addr(),
         left: element.left,
     }
-}
-
-/// Whether a network is a single address.
-pub(super) fn is_host(net: &IpNet) -> bool {
-    net.prefix_len() == net.max_prefix_len()
 }

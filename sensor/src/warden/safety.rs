@@ -3,7 +3,8 @@
 
 use ipnet::IpNet;
 
-use super::{Notice, SENSOR, Warden, shown};
+use super::{Notice, SENSOR, Warden};
+use crate::address::shown;
 use crate::clock::Moment;
 use crate::policy::Guard;
 

@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::{Warden, after, shown};
+use super::{Warden, after};
+use crate::address::shown;
 use crate::clock::Moment;
 use crate::condition::Name;
 use crate::incident::{Incident, Revision, Stage};

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::*;
 use crate::action::{Action, Actor, Done, Lifetime, Refusal};
+use crate::address::shown;
 use crate::class::Class;
 use crate::firewall::Observe;
 use crate::incident::tests::{observer, verdict};
