@@ -47,7 +47,7 @@ fn reading_is_for_the_group_and_changes_are_for_the_administrators() {
     assert_eq!(audited.len(), 1);
     let audited = &audited[0];
     let entry = (&*audited.by, &*audited.action, &*audited.object);
-    assert_eq!(entry, ("uid 61234", "blocks add", "203.0.113.7/32"));
+    assert_eq!(entry, ("uid 61234", "blocks add", "203.0.113.7"));
     assert_eq!(stage.print(&list), "Nothing is blocked.\n");
 
     let both = format!("{READERS},{admins}");

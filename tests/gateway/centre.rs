@@ -1,6 +1,7 @@
 //! What happens at the gate reaches the operations centre, over a broker that dies, from a sensor that is killed; and what
 //! the centre orders reaches the kernel. The coordinator checks every message against its schema.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -61,10 +62,16 @@ fn every_incident_reaches_the_centre_and_its_orders_the_kernel(test: &str, meter
     scan(&mut sensor, &post, attacker(2)[0]);
     sensor.until_recorded(attacker(2)[0]);
     post.stage.gateway.run(|| broker.restart());
-    // A broker that began with nothing knows of no subscription: orders wait until the sensor is back.
-    sensor
-        .process
-        .wait_for("reporting to the broker at 127.0.0.1");
+    // A broker that began with nothing knows of no subscription: orders wait until both sides have theirs, and who hears
+    // the new run say that it is there has one, and so has it.
+    centre.wait(("the new run is online", PATIENCE), |heard| {
+        let online = heard
+            .of("status")
+            .iter()
+            .filter(|status| status["state"] == "online");
+        let runs: HashSet<_> = online.map(|status| status["started"].to_string()).collect();
+        (runs.len() > 1).then_some(())
+    });
 
     let outlaw: IpAddr = "198.51.100.99".parse().expect("an address");
     let order =
