@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ebpf::host::HostKey;
-use ebpf::packet::TUNNELLED;
+use ebpf::packet::{Address, TUNNELLED};
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ pub enum Order {
     /// Enforce the verdict's block, if it has one, then report it.
     Conclude(Box<Verdict>),
     /// Blocks ran out or were lifted: forget what these addresses did.
-    Forget(Vec<IpAddr>),
+    Forget(Vec<Address>),
     /// The address is blocked, and goes on conversing.
     Doubt(IpAddr),
 }
@@ -77,7 +77,7 @@ pub struct Engine {
     victims: Victims,
     orders: VecDeque<Order>,
     /// Addresses to be forgotten, in one go: the meter looks at all of its tables for it.
-    forgotten: Vec<IpAddr>,
+    forgotten: Vec<Address>,
     scored: u64,
     crowded_out: u64,
 }
@@ -357,9 +357,10 @@ impl Engine {
     /// Has the meter forget an address, or the offenders known in a prefix.
     fn forget(&mut self, target: IpNet) {
         if is_host(&target) {
-            self.forgotten.push(target.addr());
+            self.forgotten.push(target.addr().into());
         } else {
-            self.forgotten.extend(self.policy.offenders(target));
+            let known = self.policy.offenders(target);
+            self.forgotten.extend(known.map(Address::from));
         }
     }
 

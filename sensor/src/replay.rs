@@ -3,7 +3,6 @@
 
 use ebpf::account::Limits;
 use ebpf::host::HostKey;
-use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 
@@ -132,10 +131,7 @@ impl Replay {
         while let Some(order) = self.engine.next_order() {
             match order {
                 Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
-                Order::Forget(addresses) => {
-                    let addresses: Vec<_> = addresses.into_iter().map(Address::from).collect();
-                    self.plane.meter().forget(&addresses);
-                }
+                Order::Forget(addresses) => self.plane.meter().forget(&addresses),
                 // Nothing is blocked in a replay, so everybody goes on.
                 Order::Doubt(_) => {}
                 Order::Conclude(mut verdict) => {

@@ -270,7 +270,13 @@ impl Warden {
         if self.enforces()
             && let Err(error) = self.tools.firewall.remove()
         {
-            self.complain(&error, now);
+            let words = format!(
+                "{}; it goes on dropping until `nft delete table inet garita`",
+                sentence(&error)
+            );
+            self.tools
+                .conditions
+                .raise(Name::EnforcementFailed, ("", &words), now.wall);
         }
         self.tools.firewall = firewall;
         self.mode = config.firewall.mode;
@@ -283,7 +289,7 @@ impl Warden {
 
     /// An address converses although it is blocked.
     pub fn doubt(&mut self, address: IpAddr, now: Moment) {
-        if !self.enforces() || self.roster.around(address).is_empty() {
+        if !self.enforces() || self.roster.around(address.into()).is_empty() {
             return;
         }
         let cause = match self.tools.firewall.bypass() {

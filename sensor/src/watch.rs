@@ -4,7 +4,6 @@
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
 use std::time::Duration;
 
-use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
 use crate::capture::{CaptureError, Statistics, Tap};
@@ -128,10 +127,7 @@ impl Watch {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Suspect(host, suspected) => self.tap.suspect(host, suspected),
-            Order::Forget(addresses) => {
-                let addresses: Vec<_> = addresses.into_iter().map(Address::from).collect();
-                self.tap.forget(&addresses);
-            }
+            Order::Forget(addresses) => self.tap.forget(&addresses),
             Order::Doubt(address) => {
                 // If the warden is busy it is told with the next snapshot.
                 let _ = self.lines.warden.try_send(Message::Doubt(address));

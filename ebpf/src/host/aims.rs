@@ -3,8 +3,7 @@
 use crate::packet::Address;
 
 /// What one flow adds to the bitmaps of its initiator.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Aims {
     pub(super) responder: u64,
     pub(super) port: u64,

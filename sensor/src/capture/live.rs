@@ -165,7 +165,9 @@ impl Live {
             match Network::read() {
                 Ok(network) => self.review(&network),
                 Err(error) => {
-                    tracing::warn!("{}; it is tried again", sentence(&error));
+                    if self.retry.is_none() {
+                        tracing::warn!("{}; it is tried again every second", sentence(&error));
+                    }
                     self.retry = Some(Instant::now() + RETRY);
                 }
             }

@@ -10,8 +10,8 @@ use super::{audit, write};
 use crate::record::{Allowance, Answered, Block, Review, ReviewState};
 use crate::timestamp::Timestamp;
 
-/// Open incidents that are taken up at once; what is beyond is taken up at the next start.
-const MAX_OPEN: u32 = 65_536;
+/// Open incidents that are taken up at one start, some 3 kB each; no more are open at once by default.
+const MAX_OPEN: u32 = 4_096;
 /// The columns of a block, in the order in which `block` reads them.
 pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced";
 /// The columns of an allowance.

@@ -103,7 +103,7 @@ impl Warden {
             Lifetime::Permanent => None,
         };
         if let Some(span) = order.confirm {
-            confirmable(known, (left, span))?;
+            confirmable(&shown(target), known, (left, span))?;
         }
         let begun = known.map_or(now.wall, |known| known.block.begun);
         let review = order.review.as_ref();
@@ -189,9 +189,11 @@ impl Warden {
     ) -> Result<Done, Refusal> {
         let shown = shown(target);
         let Some(held) = self.roster.strike(&target) else {
-            let around = self.roster.around(target.addr());
-            let around = around.iter().filter(|block| block.target.contains(&target));
-            let around: Vec<String> = around.map(|block| block.target.to_string()).collect();
+            let around = self.roster.around(target);
+            let around: Vec<String> = around
+                .iter()
+                .map(|block| block.target.to_string())
+                .collect();
             return Err(Refusal::NotFound(match around.as_slice() {
                 [] => format!("{shown} is not blocked"),
                 nets => format!("{shown} is blocked only as part of {}", nets.join(", ")),
@@ -208,9 +210,8 @@ impl Warden {
         now: Moment,
     ) -> Result<Done, Refusal> {
         if is_too_wide(&net) {
-            let sentence =
-                "that is most of the Internet; `garita enforce off` lets everybody in, and says so";
-            return Err(Refusal::Invalid(sentence.to_owned()));
+            let sentence = "is more than one network of yours; `garita enforce off` lets everybody in, and says so";
+            return Err(Refusal::Invalid(format!("{net} {sentence}")));
         }
         let full = self.allowances.len() >= self.policy.max_allowances.size();
         if full && !self.allowances.holds(&net) {
@@ -341,16 +342,20 @@ impl Warden {
 
 /// Whether a block of so long can undo itself after `span`: what stood before it would be undone with it.
 fn confirmable(
+    target: &str,
     known: Option<&Held>,
     (left, span): (Option<Duration>, Duration),
 ) -> Result<(), Refusal> {
     if known.is_some_and(|known| known.unconfirmed == NEVER) {
-        let sentence = "it is blocked already, and that block would be undone too; leave out --confirm, or remove it first";
-        return Err(Refusal::Conflict(sentence.to_owned()));
+        let sentence = "is blocked already, and that block would be undone too; leave out --confirm, or remove it first";
+        return Err(Refusal::Conflict(format!("{target} {sentence}")));
     }
     if left.is_some_and(|left| left <= span) {
-        let sentence = "its time is over before it would have to be confirmed; leave out --confirm";
-        return Err(Refusal::Invalid(sentence.to_owned()));
+        let sentence =
+            "would end before it had to be confirmed; leave out --confirm, or let it last longer";
+        return Err(Refusal::Invalid(format!(
+            "the block of {target} {sentence}"
+        )));
     }
     Ok(())
 }

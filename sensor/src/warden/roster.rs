@@ -1,7 +1,6 @@
 //! The blocks in force, by target and by their end. It keeps them within its caps, and enforces nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 
 use ipnet::IpNet;
 
@@ -90,11 +89,10 @@ impl Roster {
             .filter(|due| *due != NEVER)
     }
 
-    /// The blocks of an address and of the prefixes that hold it, the widest first.
-    pub(super) fn around(&self, address: IpAddr) -> Vec<Block> {
-        let whole = IpNet::from(address);
-        let lengths = 0..=whole.max_prefix_len();
-        let nets = lengths.filter_map(|length| IpNet::new(address, length).ok());
+    /// The blocks of a network and of the prefixes that hold all of it, the widest first.
+    pub(super) fn around(&self, net: IpNet) -> Vec<Block> {
+        let lengths = 0..=net.prefix_len();
+        let nets = lengths.filter_map(|length| IpNet::new(net.addr(), length).ok());
         nets.filter_map(|net| self.held.get(&net.trunc()))
             .map(|held| held.block.clone())
             .collect()

@@ -126,10 +126,8 @@ impl Warden {
         let address = target.addr();
         let allowances = self.allowances.iter();
         let allowances = allowances.filter(|allowance| allowance.net.contains(&target));
-        let mut blocks = self.roster.around(address);
-        blocks.retain(|block| block.target.contains(&target));
         Standing {
-            blocks,
+            blocks: self.roster.around(target),
             allowances: allowances.cloned().collect(),
             exempt: self.guard.exemption(target).map(|why| why.to_string()),
             home: self.guard.is_home(address),

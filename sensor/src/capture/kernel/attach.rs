@@ -99,9 +99,9 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Attaches the program to the interface `name`.
-    pub(super) fn open(name: &str, wiring: &mut Wiring) -> Result<Self, KernelError> {
-        let mut port = Self {
+    /// The interface `name`, to which the next look attaches the program.
+    pub(super) fn new(name: &str) -> Self {
+        Self {
             name: name.to_owned(),
             indices: Vec::new(),
             links: Vec::new(),
@@ -111,7 +111,12 @@ impl Port {
             base: Counters::default(),
             counted: Counters::default(),
             last_packet: 0,
-        };
+        }
+    }
+
+    /// Attaches the program to the interface `name`.
+    pub(super) fn open(name: &str, wiring: &mut Wiring) -> Result<Self, KernelError> {
+        let mut port = Self::new(name);
         let index = if_nametoindex(name).map_err(|_| KernelError::NoInterface {
             name: name.to_owned(),
         })?;
@@ -125,7 +130,7 @@ impl Port {
         match if_nametoindex(self.name.as_str()) {
             Ok(index) if !self.links.is_empty() && self.index() == Some(index) => {}
             Ok(index) => match self.attach(index, wiring) {
-                Ok(()) => tracing::info!("the interface {} is watched again", self.name),
+                Ok(()) => tracing::info!("the interface {} is watched now", self.name),
                 Err(error) => self.miss(error.to_string()),
             },
             Err(_) => self.miss(format!("there is no interface {} now", self.name)),

@@ -53,8 +53,8 @@ pub struct Kernel {
 struct Routes {
     changes: Changes,
     settings: config::Capture,
-    /// Whether an interface they lead to is not watched yet.
-    behind: bool,
+    /// Whether they could not be read when they changed.
+    unread: bool,
 }
 
 impl std::fmt::Debug for Kernel {
@@ -113,12 +113,14 @@ impl Kernel {
 
     /// Watches the interfaces of the default routes from now on, whichever those will be.
     pub fn follow_routes(&mut self, settings: &config::Capture) -> Result<(), CaptureError> {
-        self.routes = Some(Routes {
+        let routes = Routes {
+            // Watched before they are read: what changes in between is seen.
             changes: Changes::watch()?,
             settings: settings.clone(),
-            // Read once more: they may have changed before they were watched.
-            behind: true,
-        });
+            unread: false,
+        };
+        self.watch(&live::interfaces(settings)?);
+        self.routes = Some(routes);
         Ok(())
     }
 
@@ -153,29 +155,29 @@ impl Kernel {
     }
 
     fn look(&mut self, time: u64) {
+        if let Some(routes) = &mut self.routes
+            && (routes.changes.drain() || routes.unread)
+        {
+            let wanted = live::interfaces(&routes.settings);
+            let known = std::mem::replace(&mut routes.unread, wanted.is_err());
+            match wanted {
+                Ok(wanted) => self.watch(&wanted),
+                Err(error) if !known => {
+                    tracing::warn!("{}; it is tried again every second", sentence(&error));
+                }
+                Err(_) => {}
+            }
+        }
         for port in &mut self.ports {
             port.look(time, &mut self.wiring);
         }
-        let Some(mut routes) = self.routes.take() else {
-            return;
-        };
-        if routes.changes.drain() || routes.behind {
-            routes.behind = match live::interfaces(&routes.settings) {
-                Ok(wanted) => !self.watch(&wanted),
-                Err(error) => {
-                    tracing::warn!("{}; it is tried again", sentence(&error));
-                    true
-                }
-            };
-        }
-        self.routes = Some(routes);
     }
 
-    /// Watches these interfaces and no others; says whether it does. Where there are none, the default route being gone,
-    /// those it had are still the best guess.
-    fn watch(&mut self, wanted: &[String]) -> bool {
+    /// Watches these interfaces and no others, each as soon as it is there. Where there are none, the default route being
+    /// gone, those it had are still the best guess.
+    fn watch(&mut self, wanted: &[String]) {
         if wanted.is_empty() {
-            return true;
+            return;
         }
         let former = &mut self.former;
         self.ports.retain(|port| {
@@ -188,23 +190,11 @@ impl Kernel {
             }
             keep
         });
-        let mut complete = true;
         for name in wanted {
-            if self.ports.iter().any(|port| port.name() == name) {
-                continue;
-            }
-            match Port::open(name, &mut self.wiring) {
-                Ok(port) => {
-                    tracing::info!("a default route leads to {name}, which is watched now");
-                    self.ports.push(port);
-                }
-                Err(error) => {
-                    tracing::debug!("{name} is not watched: {}", sentence(&error));
-                    complete = false;
-                }
+            if !self.ports.iter().any(|port| port.name() == name) {
+                self.ports.push(Port::new(name));
             }
         }
-        complete
     }
 
     fn counted(&self, count: Count) -> u64 {
