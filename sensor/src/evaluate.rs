@@ -124,10 +124,6 @@ pub fn judge(
             .drain(..)
             .for_each(|verdict| suspects.convict(&verdict));
     }
-    replay.finish(&mut verdicts);
-    verdicts
-        .drain(..)
-        .for_each(|verdict| suspects.convict(&verdict));
     let (figures, reviewed) = suspects.figures();
     Ok(Judged {
         figures,

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use sensor::capture::Frame;
-use sensor::capture::file::File;
 use sensor::config::Config;
 use sensor::engine::Engine;
 use sensor::features::SCHEMA;
@@ -18,7 +17,7 @@ use sensor::timeline::Timeline;
 use sensor::verdict::Verdict;
 
 use super::progress::Bytes;
-use super::{read, report};
+use super::{merge, report};
 
 /// What the sensor is called in a replay whose configuration does not name it.
 const NAME: &str = "replay";
@@ -26,7 +25,7 @@ const NAME: &str = "replay";
 /// `garita replay`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Captures (pcap or pcapng, gzip'd or not); several are one stream in this order
+    /// Captures (pcap or pcapng, gzip'd or not); several are merged by time
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Score with this model, instead of model.path or the one inside the program
@@ -60,12 +59,6 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     let other = (arguments.compare.as_deref())
         .map(|path| Named::load(Some(path), &config.model, &SCHEMA))
         .transpose()?;
-    // A name mistyped is better said before the work than after half of it.
-    if arguments.captures.len() > 1 {
-        for path in &arguments.captures {
-            File::open(path)?;
-        }
-    }
     let outcome = replay(config, &arguments.captures, &model)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.json {
@@ -86,12 +79,10 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
 fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcome> {
     let mut session = Session::new(config, model);
     let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
-    for path in captures {
-        read::frames(path, &mut progress, |frame| {
-            session.take(frame);
-            Ok(())
-        })?;
-    }
+    merge::frames(captures, &mut progress, |frame| {
+        session.take(frame);
+        Ok(())
+    })?;
     Ok(session.finish())
 }
 
@@ -126,10 +117,8 @@ impl Session {
         }
     }
 
-    /// Lets silence follow, ends every incident, and says what it all came to.
+    /// Ends every incident, and says what it all came to. Nothing is concluded from time that nobody recorded.
     pub fn finish(mut self) -> Outcome {
-        self.replay.finish(&mut self.verdicts);
-        self.record();
         keep_last(&mut self.incidents, self.book.end_all());
         let mut incidents = self.incidents;
         incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
