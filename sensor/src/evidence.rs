@@ -52,13 +52,6 @@ impl Grounds {
         }
         let mut grounds = Self::default();
         let services = distinct(snapshot.initiator.services, Bitmap::<8>::BITS);
-        let habit_services = distinct(snapshot.initiator.habit_services, Bitmap::<8>::BITS);
-        // Who answers a broadcast or a forged question sends datagrams nobody asked him for, as far as we saw.
-        let answers = snapshot.key.protocol == protocol::UDP && snapshot.flow.is(state::REVERSED);
-        if !answers && (services >= SEARCHED_SERVICES || habit_services >= 2.0 * SEARCHED_SERVICES)
-        {
-            grounds.add(Class::Scan);
-        }
         let tcp = snapshot.key.protocol == protocol::TCP;
         let password = service == Service::Authentication || (tcp && auth_ports.contains(&port));
         if password && snapshot.pair.attempts >= GUESSES {

@@ -39,6 +39,7 @@ pub mod features;
 pub mod firewall;
 pub mod incident;
 pub mod learn;
+pub mod memory;
 pub mod meter;
 pub mod model;
 pub mod policy;

@@ -1,5 +1,6 @@
 //! Named, calibrated statistics beside the model: what one number says better than a forest.
-//! Each reads one snapshot, keeps no state, and only the packet rate may lead to a block.
+//! Each reads one snapshot and keeps no state; of these, only the packet rate may lead to a block.
+//! Those that remember stand in [`crate::memory`].
 
 use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
@@ -34,8 +35,14 @@ pub enum Measure {
     ReplyPayload,
     /// Deviation of the lengths of an ICMP echo flow.
     EchoLengths,
-    /// Deviation of the gaps between attempts, of their mean.
-    BeaconGaps,
+    /// Calls at one service whose gaps are a timer's.
+    RegularCalls,
+    /// Strangers asked in vain, less those that answered.
+    FirstContacts,
+    /// Tries alike at a login service.
+    AlikeAttempts,
+    /// Sources that try one login service.
+    GuessingSources,
 }
 
 /// Packets a second from one source that nobody sends for long without an answer.
@@ -63,13 +70,6 @@ const ECHO_PACKETS: u32 = 8;
 /// Deviation of their IP lengths in a tunnel, bytes.
 const ECHO_DEVIATION: f64 = 40.0;
 
-/// Attempts at one service before their regularity means anything.
-const BEACON_ATTEMPTS: u32 = 16;
-/// Mean gap between them, at least, milliseconds: what is faster is a busy client.
-const BEACON_GAP: f64 = 5_000.0;
-/// Deviation of the gaps of a timer, of their mean.
-const BEACON_DEVIATION: f64 = 0.05;
-
 /// Everything the statistics notice in one snapshot.
 pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
     [
@@ -77,7 +77,6 @@ pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
         victim(snapshot),
         dns_tunnel(snapshot),
         echo_tunnel(snapshot),
-        beacon(snapshot),
     ]
     .into_iter()
     .flatten()
@@ -166,22 +165,6 @@ fn echo_tunnel(snapshot: &Snapshot) -> Option<Alarm> {
     let least = spread[0].min(spread[1]);
     (least >= ECHO_DEVIATION)
         .then(|| alarm(Class::Tunnel, Measure::EchoLengths, least, ECHO_DEVIATION))
-}
-
-/// A client that comes back like clockwork.
-fn beacon(snapshot: &Snapshot) -> Option<Alarm> {
-    let pair = &snapshot.pair;
-    if snapshot.key.protocol != protocol::TCP || pair.attempts < BEACON_ATTEMPTS {
-        return None;
-    }
-    let count = f64::from(pair.attempts - 1);
-    let mean = pair.last.saturating_sub(pair.first) as f64 / 1000.0 / count;
-    let deviation = (pair.gap_squares as f64 / count - mean * mean)
-        .max(0.0)
-        .sqrt();
-    let relative = deviation / mean.max(1.0);
-    (mean >= BEACON_GAP && relative <= BEACON_DEVIATION)
-        .then(|| alarm(Class::C2, Measure::BeaconGaps, relative, BEACON_DEVIATION))
 }
 
 fn alarm(class: Class, measure: Measure, value: f64, threshold: f64) -> Alarm {
