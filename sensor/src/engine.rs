@@ -223,7 +223,8 @@ impl Engine {
 
     /// Adds what the model says of a snapshot to the evidence, and decides if that is enough.
     fn weigh(&mut self, snapshot: &Snapshot, host: HostKey) {
-        let grounds = Grounds::of(snapshot, &self.auth_ports);
+        // Whether somebody searches is told by whom it asks, not by what its packets look like.
+        let grounds = Grounds::of(snapshot, &self.auth_ports).without(Class::Scan);
         let known = self.evidence.find(&host);
         if grounds.is_empty() && known.is_none() {
             return;

@@ -2,6 +2,7 @@
 //! It is fed with snapshots, so that both meters give it the same; it never decides, and each table has a cap.
 
 mod bits;
+mod burst;
 mod calls;
 mod contacts;
 mod logins;
@@ -12,7 +13,8 @@ use ebpf::packet::{Address, protocol};
 use ebpf::pair::PairKey;
 use ebpf::snapshot::{Snapshot, reason};
 
-pub use calls::{Calls, JITTER as CALL_JITTER, Regular};
+pub(crate) use calls::JITTER as CALL_JITTER;
+pub use calls::{Calls, Regular};
 pub(crate) use contacts::is_own;
 pub use contacts::{Contacts, Search, Source};
 pub use logins::{Guessing, Logins};
@@ -22,12 +24,7 @@ pub use targets::{SIEGE_SOURCES, Siege, Targets};
 fn service_of(snapshot: &Snapshot) -> PairKey {
     let [(initiator, _), (responder, port)] = snapshot.ends();
     let key = &snapshot.key;
-    PairKey::new(
-        initiator,
-        responder,
-        0,
-        (port, key.protocol, key.icmp_type),
-    )
+    PairKey::new(initiator, responder, 0, (port, key.protocol, key.icmp_type))
 }
 
 /// Whether the meter saw the flow begin, and knows by whom.
@@ -40,6 +37,11 @@ fn ends_here(snapshot: &Snapshot) -> bool {
     let closed = snapshot.reason & reason::CLOSED != 0;
     let idle = snapshot.reason & reason::IDLE != 0 && !snapshot.flow.is(state::CLOSED);
     closed || idle
+}
+
+/// Whether the flow was closed just now: a server refuses by closing, it does not fall silent.
+fn closes(snapshot: &Snapshot) -> bool {
+    snapshot.reason & reason::CLOSED != 0
 }
 
 /// Seconds between two moments in microseconds.

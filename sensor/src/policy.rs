@@ -165,7 +165,12 @@ impl Policy {
         }
     }
 
-    fn block_proven(&mut self, (address, subnet): (IpAddr, bool), class: Class, now: u64) -> Decision {
+    fn block_proven(
+        &mut self,
+        (address, subnet): (IpAddr, bool),
+        class: Class,
+        now: u64,
+    ) -> Decision {
         if let Some(block) = self.ledger.in_force(address, now)
             && block.offence > 0
         {

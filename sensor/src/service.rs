@@ -29,7 +29,9 @@ pub struct Login {
     pub most_back: u64,
     /// Tries alike that are guessing.
     pub tries: u32,
-    /// Whether programs look in all day as regularly as a clock: mail.
+    /// The most packets with payload a client sends before it is refused: a query after the password is one more.
+    pub most_words: u32,
+    /// Whether programs come all day, as regularly as a clock: for mail, to check a database, to deliver a reading.
     pub polled: bool,
 }
 
@@ -41,6 +43,7 @@ const fn text(name: &'static str, least: u64) -> Login {
         most_out: 1_000,
         most_back: 3_200,
         tries: 7,
+        most_words: u32::MAX,
         polled: false,
     }
 }
@@ -53,6 +56,7 @@ const fn keyed(name: &'static str) -> Login {
         most_out: 3_300,
         most_back: 3_200,
         tries: 7,
+        most_words: u32::MAX,
         polled: false,
     }
 }
@@ -65,6 +69,7 @@ const fn sealed(name: &'static str) -> Login {
         most_out: 3_300,
         most_back: 8_000,
         tries: 7,
+        most_words: u32::MAX,
         polled: false,
     }
 }
@@ -73,6 +78,14 @@ const fn polled(login: Login) -> Login {
     Login {
         polled: true,
         ..login
+    }
+}
+
+/// Where a query, which a refused client cannot ask, makes one packet more.
+const fn brief(login: Login, most_words: u32) -> Login {
+    Login {
+        most_words,
+        ..polled(login)
     }
 }
 
@@ -90,9 +103,9 @@ const LOGINS: [(u16, Login); 48] = [
     (25, talkative(text("smtp", 64))),
     (88, talkative(keyed("kerberos"))),
     (110, polled(text("pop3", 16))),
-    (139, keyed("smb")),
+    (139, talkative(keyed("smb"))),
     (143, polled(text("imap", 24))),
-    (389, talkative(text("ldap", 32))),
+    (389, polled(talkative(text("ldap", 32)))),
     (445, keyed("smb")),
     (465, talkative(sealed("smtps"))),
     (512, text("rexec", 8)),
@@ -100,38 +113,38 @@ const LOGINS: [(u16, Login); 48] = [
     (514, text("rsh", 8)),
     (554, text("rtsp", 64)),
     (587, text("submission", 64)),
-    (636, talkative(sealed("ldaps"))),
+    (636, polled(talkative(sealed("ldaps")))),
     (990, sealed("ftps")),
     (992, sealed("telnets")),
     (993, polled(sealed("imaps"))),
     (995, polled(sealed("pop3s"))),
-    (1433, keyed("mssql")),
-    (1521, keyed("oracle")),
-    (1883, text("mqtt", 16)),
+    (1433, polled(keyed("mssql"))),
+    (1521, polled(keyed("oracle"))),
+    (1883, brief(text("mqtt", 16), 1)),
     (2222, keyed("ssh")),
     (2323, text("telnet", 8)),
-    (2375, talkative(text("docker", 64))),
-    (2376, talkative(sealed("docker"))),
-    (3306, text("mysql", 32)),
+    (2375, polled(talkative(text("docker", 64)))),
+    (2376, polled(talkative(sealed("docker")))),
+    (3306, brief(text("mysql", 32), 3)),
     (3389, sealed("rdp")),
     (5060, text("sip", 200)),
     (5061, sealed("sips")),
-    (5432, text("postgresql", 32)),
+    (5432, brief(text("postgresql", 32), 3)),
     (5555, text("adb", 24)),
-    (5672, text("amqp", 32)),
+    (5672, polled(text("amqp", 32))),
     (5900, text("vnc", 16)),
     (5901, text("vnc", 16)),
-    (5984, talkative(text("couchdb", 64))),
-    (5985, talkative(text("winrm", 64))),
-    (5986, talkative(sealed("winrm"))),
-    (6379, text("redis", 16)),
-    (7547, text("tr-069", 64)),
+    (5984, polled(talkative(text("couchdb", 64)))),
+    (5985, polled(text("winrm", 64))),
+    (5986, polled(sealed("winrm"))),
+    (6379, brief(text("redis", 16), 2)),
+    (7547, polled(text("tr-069", 64))),
     (8291, text("winbox", 32)),
     (8728, text("routeros", 16)),
-    (8883, sealed("mqtts")),
-    (9200, talkative(text("elasticsearch", 64))),
-    (11211, text("memcached", 8)),
-    (27017, text("mongodb", 32)),
+    (8883, polled(sealed("mqtts"))),
+    (9200, polled(talkative(text("elasticsearch", 64)))),
+    (11211, polled(talkative(text("memcached", 8)))),
+    (27017, polled(talkative(text("mongodb", 32)))),
 ];
 
 /// A web page, or whatever else the configuration says asks for a password.
@@ -141,6 +154,7 @@ const CONFIGURED: Login = Login {
     most_out: 3_300,
     most_back: 8_000,
     tries: 12,
+    most_words: u32::MAX,
     polled: false,
 };
 

@@ -2,6 +2,7 @@
 //! Each reads one snapshot and keeps no state; of these, only the packet rate may lead to a block.
 //! Those that remember stand in [`crate::memory`].
 
+use ebpf::flow::state;
 use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::{Snapshot, reason};
@@ -47,6 +48,8 @@ pub enum Measure {
 
 /// Packets a second from one source that nobody sends for long without an answer.
 const FLOOD_RATE: f64 = 1_000.0;
+/// The same in one conversation over UDP: a video, a tunnel or a log may take as many for hours.
+const STREAM_RATE: f64 = 5_000.0;
 /// Answers to a hundred packets below which a flood is one-sided.
 const FLOOD_ANSWERS: f64 = 10.0;
 
@@ -57,10 +60,14 @@ const VICTIM_UNANSWERED: f64 = 0.5;
 /// Or packets a flow, at most: a spoofed handshake never gets to its third packet.
 const VICTIM_PACKETS: f64 = 1.5;
 
-/// DNS: queries in a minute before their size means anything, and their mean payload in a tunnel, bytes. Clients that
-/// send cookies (RFC 7873) reach 67 in the lab.
+/// DNS: queries in a minute before their size means anything, and their mean payload in a tunnel, bytes; names that are
+/// long by nature are not counted. Clients that send cookies (RFC 7873) reach 67 in the lab.
 const TUNNEL_QUERIES: u32 = 8;
-const TUNNEL_QUERY_PAYLOAD: f64 = 68.0;
+const TUNNEL_QUERY_PAYLOAD: f64 = 60.0;
+/// What queries must carry together in the meter's minute, which spans 30 to 60 s, bytes: who looks up names says less.
+const TUNNEL_LOAD: u32 = 3_000;
+/// Or as many queries within a second or two, of this mean payload, bytes: nobody needs so many long names at once.
+const TUNNEL_HURRIED_PAYLOAD: f64 = 68.0;
 /// DNS: replies in a minute before their size means anything, and their mean payload in a tunnel, bytes.
 const TUNNEL_REPLIES: u32 = 50;
 const TUNNEL_REPLY_PAYLOAD: f64 = 350.0;
@@ -86,15 +93,21 @@ pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
 fn packet_rate(snapshot: &Snapshot) -> Option<Alarm> {
     let initiator = &snapshot.initiator;
     let [_, (responder, _)] = snapshot.charged();
-    if responder.is_group() {
+    // What a receiver acknowledges comes as fast as it wants it (RFC 5681).
+    let tcp = snapshot.key.protocol == protocol::TCP;
+    if responder.is_group() || tcp && snapshot.flow.is(state::PROVEN) {
         return None;
     }
+    let (forward, _) = snapshot.flow.halves();
+    let stream = snapshot.key.protocol == protocol::UDP
+        && 2 * u64::from(forward.packets) > u64::from(initiator.minute.packets_out);
+    let most = if stream { STREAM_RATE } else { FLOOD_RATE };
     // The second window spans up to two buckets of a second.
     let rate = f64::from(initiator.second.packets_out) / 2.0;
     let answers = 100.0 * f64::from(initiator.minute.packets_in)
         / f64::from(initiator.minute.packets_out.max(1));
-    (rate >= FLOOD_RATE && answers <= FLOOD_ANSWERS)
-        .then(|| alarm(Class::Flood, Measure::PacketRate, rate, FLOOD_RATE))
+    (rate >= most && answers <= FLOOD_ANSWERS)
+        .then(|| alarm(Class::Flood, Measure::PacketRate, rate, most))
 }
 
 /// A responder flooded from everywhere.
@@ -127,7 +140,11 @@ fn dns_tunnel(snapshot: &Snapshot) -> Option<Alarm> {
     }
     let query = f64::from(minute.dns_query_payload) / f64::from(minute.dns_queries.max(1));
     let reply = f64::from(minute.dns_reply_payload) / f64::from(minute.dns_replies.max(1));
-    if minute.dns_queries >= TUNNEL_QUERIES && query >= TUNNEL_QUERY_PAYLOAD {
+    let loaded = minute.dns_query_payload >= TUNNEL_LOAD;
+    let hurried =
+        query >= TUNNEL_HURRIED_PAYLOAD && snapshot.initiator.second.packets_out >= TUNNEL_QUERIES;
+    if minute.dns_queries >= TUNNEL_QUERIES && query >= TUNNEL_QUERY_PAYLOAD && (loaded || hurried)
+    {
         return Some(alarm(
             Class::Tunnel,
             Measure::QueryPayload,

@@ -87,7 +87,11 @@ impl Timeline {
         };
         let step = wall.nanoseconds().saturating_sub(self.last);
         self.last = wall.nanoseconds();
-        self.backwards = if step < 0 { self.backwards.saturating_add(1) } else { 0 };
+        self.backwards = if step < 0 {
+            self.backwards.saturating_add(1)
+        } else {
+            0
+        };
         let at = stretch.micros_at(wall);
         let step_back = self.now.saturating_sub(at);
         if step_back <= BESIDE_MICROS {

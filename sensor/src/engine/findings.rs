@@ -143,7 +143,7 @@ impl From<&Alarm> for Contribution {
 
 fn flow(snapshot: &Snapshot) -> Flow {
     let [initiator, responder] = snapshot
-        .ends()
+        .charged()
         .map(|(end, port)| SocketAddr::new(IpAddr::from(end), port));
     Flow {
         initiator,

@@ -128,7 +128,9 @@ impl Engine {
         facts.opened = search.failed;
         facts.refused = search.refused.min(search.failed);
         facts.unanswered = search.failed.saturating_sub(search.refused);
-        (facts.hosts, facts.ports) = (search.hosts, search.ports);
+        // Estimates of sets are never told larger than what was counted.
+        facts.hosts = search.hosts.min(search.failed);
+        facts.ports = search.ports.min(search.failed);
         verdict.contributions = vec![Contribution::from(&Alarm {
             class: Class::Scan,
             measure: Measure::FirstContacts,
@@ -141,8 +143,7 @@ impl Engine {
     fn conclude_guessing(&mut self, snapshot: &Snapshot, guessing: &Guessing) {
         let [(initiator, _), _] = snapshot.ends();
         let address = IpAddr::from(initiator);
-        let accepted =
-            snapshot.key.protocol == protocol::TCP && snapshot.flow.is(state::PROVEN);
+        let accepted = snapshot.key.protocol == protocol::TCP && snapshot.flow.is(state::PROVEN);
         let suspect = Suspect {
             address,
             class: Class::BruteForce,
@@ -153,7 +154,10 @@ impl Engine {
                 super::earlier_proof(snapshot)
             },
             subnet: false,
-            shared: self.recollection.contacts.is_shared(&initiator, snapshot.time),
+            shared: self
+                .recollection
+                .contacts
+                .is_shared(&initiator, snapshot.time),
             tunnelled: super::is_tunnelled(snapshot),
         };
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
@@ -180,7 +184,10 @@ impl Engine {
     fn conclude_siege(&mut self, snapshot: &Snapshot, siege: Siege) {
         let [_, (responder, _)] = snapshot.ends();
         let address = IpAddr::from(responder);
-        if self.custody.is_paused(address, Class::BruteForce, snapshot.time) {
+        if self
+            .custody
+            .is_paused(address, Class::BruteForce, snapshot.time)
+        {
             return;
         }
         let count = siege.sources.len();

@@ -20,7 +20,7 @@ const SHORTEST: f64 = 5.0;
 /// Median absolute deviation of the gaps of a timer and of one with jitter, of the middle gap. Jitter of ± 30 % comes to
 /// 0.15; people and programs that wait for something come to 0.5 and more.
 const TIMER: f64 = 0.05;
-pub const JITTER: f64 = 0.2;
+pub(crate) const JITTER: f64 = 0.2;
 /// The shortest and the longest gap, of the middle one: jitter has bounds.
 const BOUNDS: std::ops::RangeInclusive<f64> = 0.35..=1.9;
 /// Deviation of the payload of the calls, of its mean.
@@ -183,7 +183,10 @@ impl Record {
         if middle < 10.0 * SHORTEST || !gaps.iter().all(|&gap| within(gap)) {
             return None;
         }
-        let mut off: Vec<f64> = gaps.iter().map(|&gap| (f64::from(gap) - middle).abs()).collect();
+        let mut off: Vec<f64> = gaps
+            .iter()
+            .map(|&gap| (f64::from(gap) - middle).abs())
+            .collect();
         off.sort_unstable_by(f64::total_cmp);
         Some((middle / 10.0, off.get(count / 2)? / middle))
     }
@@ -192,7 +195,9 @@ impl Record {
         let (gap, spread) = self.rhythm()?;
         let calls = if spread <= TIMER { TIMER_CALLS } else { CALLS };
         let mean = self.out + self.back;
-        let sized = [self.out, self.back].iter().all(|bytes| (LEAST..=MOST).contains(bytes));
+        let sized = [self.out, self.back]
+            .iter()
+            .all(|bytes| (LEAST..=MOST).contains(bytes));
         let alike = self.squares.sqrt() <= SIZES * mean;
         (self.calls >= calls && spread <= JITTER && sized && alike).then_some(Regular {
             calls: self.calls,

@@ -7,9 +7,10 @@ use ebpf::packet::{ARRIVAL_TTL, Address, protocol};
 use ebpf::snapshot::{Snapshot, reason};
 
 use super::bits::{Bits, hash};
+use super::burst::{UDP_ANSWERED, answered_share, burst};
 use super::{ends_here, has_opener, is_icmp, seconds, service_of, subnet};
 use crate::meter::table::Table;
-use crate::service::{self, Service};
+use crate::service;
 
 /// Conversations with known services halve in this time, seconds, and so many are others' at the same address.
 const VISIT_LIFE: f64 = 60.0;
@@ -30,23 +31,16 @@ const AGAIN: f64 = 0.5;
 /// Strangers in vain, less those that answered, at which many ports of few hosts are a scan.
 const PORTS: f64 = 10.0;
 /// The same for one service on many hosts, where that service is often searched for, or asks for a password.
-const SOUGHT: f64 = 16.0;
+pub(super) const SOUGHT: f64 = 16.0;
 /// For other services: a cluster's health checks begin with as many pods.
 const HOSTS: f64 = 32.0;
 /// For other services asked patiently, as a program's own connections are: monitoring begins with all of its targets.
 const PATIENT: f64 = 128.0;
 
 /// Ports per host from which on a search is for ports.
-const PORTS_PER_HOST: f64 = 3.0;
+pub(super) const PORTS_PER_HOST: f64 = 3.0;
 /// The same for datagrams to ports no service is known at: peers of calls and downloads have a few each.
-const PEER_PORTS: f64 = 8.0;
-/// Share of the openings in a minute that are answered, above which datagrams without an answer are nobody's fault.
-const UDP_ANSWERED: f64 = 0.5;
-
-/// A burst whose answers are not due yet: distinct services in a minute of few hosts, and answered at most a quarter.
-const BURST_PORTS: f64 = 16.0;
-/// Distinct hosts in a minute whose answer is overdue by a second or two.
-const BURST_HOSTS: f64 = 32.0;
+pub(super) const PEER_PORTS: f64 = 8.0;
 
 /// Ports a traceroute counts up from (its manual, "-p"), and how far.
 const TRACEROUTE: std::ops::Range<u16> = 33_434..33_534;
@@ -109,7 +103,8 @@ struct Walk {
     failed: u32,
     refused: u32,
     own: u32,
-    /// Strangers at services that are often searched for.
+    /// Strangers that count in any search, and of these, at services that are often searched for.
+    strict: u32,
     sought: u32,
     /// Conversations with services it knows that ended lately, faded.
     visits: f64,
@@ -147,8 +142,8 @@ impl Contacts {
             address: initiator,
             subnet: false,
         };
-        let walk = self.0.find(&own).map(|found| self.0.value(found));
-        let burst = burst(snapshot, (own, walk));
+        let shared = self.is_shared(&initiator, snapshot.time);
+        let burst = burst(snapshot, (own, shared), sought);
         let Some(outcome) = outcome(snapshot) else {
             return burst;
         };
@@ -160,8 +155,8 @@ impl Contacts {
             };
             self.step(source, snapshot, (outcome, sought))
         });
-        let excused = snapshot.key.protocol == protocol::UDP
-            && answered_share(snapshot) > UDP_ANSWERED;
+        let excused =
+            snapshot.key.protocol == protocol::UDP && answered_share(snapshot) > UDP_ANSWERED;
         burst.or(found.or(subnet).filter(|_| !excused))
     }
 
@@ -180,7 +175,10 @@ impl Contacts {
 
     /// What `address` did, and its /64, is forgotten.
     pub fn forget(&mut self, address: &Address) {
-        let sources = [Some((*address, false)), subnet(address).map(|net| (net, true))];
+        let sources = [
+            Some((*address, false)),
+            subnet(address).map(|net| (net, true)),
+        ];
         for (address, subnet) in sources.into_iter().flatten() {
             if let Some(found) = self.0.find(&Source { address, subnet }) {
                 self.0.remove(found);
@@ -214,9 +212,9 @@ impl Contacts {
         if !walk.take(snapshot, (outcome, sought)) {
             return None;
         }
-        let threshold = walk.threshold(snapshot)?;
+        let (score, threshold) = walk.verdict(snapshot)?;
         let crowd = !source.subnet || walk.addresses.distinct() >= SUBNET_ADDRESSES;
-        (crowd && walk.weight() >= threshold).then(|| walk.search(source, threshold))
+        crowd.then(|| walk.search(source, (score, threshold)))
     }
 }
 
@@ -265,9 +263,14 @@ impl Walk {
             self.first = asked;
         }
         let [(initiator, _), _] = snapshot.ends();
-        self.hosts.insert(hash(&[service.responder.high, service.responder.low]));
-        self.ports.insert(hash(&[u64::from(service.port), u64::from(service.protocol)]));
-        self.addresses.insert(hash(&[initiator.high, initiator.low]));
+        self.hosts
+            .insert(hash(&[service.responder.high, service.responder.low]));
+        self.ports.insert(hash(&[
+            u64::from(service.port),
+            u64::from(service.protocol),
+        ]));
+        self.addresses
+            .insert(hash(&[initiator.high, initiator.low]));
         self.failed = self.failed.saturating_add(1);
         self.refused += u32::from(outcome == Outcome::Refused);
         self.own += u32::from(is_own(snapshot));
@@ -275,6 +278,7 @@ impl Walk {
         if is_loose(snapshot) && !sought {
             self.loose += STEP;
         } else {
+            self.strict += 1;
             self.score += STEP;
         }
         true
@@ -289,7 +293,8 @@ impl Walk {
         }
         if self.score + self.loose < STEP / 4.0 {
             (self.hosts, self.ports, self.addresses) = Default::default();
-            (self.failed, self.refused, self.own, self.sought) = (0, 0, 0, 0);
+            (self.failed, self.refused, self.own) = (0, 0, 0);
+            (self.strict, self.sought) = (0, 0);
         }
         self.last = self.last.max(time);
     }
@@ -298,35 +303,34 @@ impl Walk {
         f64::from(self.ports.distinct()) / f64::from(self.hosts.distinct().max(1))
     }
 
-    /// The score that counts: of peers and patient connections only where it is a search for ports, or long enough.
-    fn weight(&self) -> f64 {
-        if self.ports_per_host() >= PEER_PORTS || self.ports_per_host() <= 1.0 / PEER_PORTS {
-            self.score + self.loose
-        } else {
-            self.score
-        }
-    }
-
-    /// The score at which this walk is a scan.
-    fn threshold(&self, snapshot: &Snapshot) -> Option<f64> {
-        if self.ports_per_host() >= PORTS_PER_HOST {
-            return Some(PORTS);
-        }
-        let datagrams = snapshot.key.protocol == protocol::UDP;
-        if self.loose > self.score {
-            return (!datagrams).then_some(PATIENT);
-        }
-        Some(if self.sought * 2 >= self.failed {
+    /// The score and its threshold, where this walk is a scan.
+    fn verdict(&self, snapshot: &Snapshot) -> Option<(f64, f64)> {
+        let spread = self.ports_per_host();
+        let all = self.score + self.loose;
+        let strict = if 2 * self.sought >= self.strict {
             SOUGHT
         } else {
             HOSTS
-        })
+        };
+        let ports = if spread >= PEER_PORTS {
+            all
+        } else {
+            self.score
+        };
+        let patient = spread <= 1.0 / PEER_PORTS && snapshot.key.protocol != protocol::UDP;
+        let counts = [
+            (spread >= PORTS_PER_HOST).then_some((ports, PORTS)),
+            Some((self.score, strict)),
+            patient.then_some((all, PATIENT)),
+        ];
+        let reached = |&(score, threshold): &(f64, f64)| score >= threshold;
+        counts.into_iter().flatten().find(reached)
     }
 
-    fn search(&self, source: Source, threshold: f64) -> Search {
+    fn search(&self, source: Source, (score, threshold): (f64, f64)) -> Search {
         Search {
             source,
-            score: self.weight(),
+            score,
             threshold,
             failed: self.failed,
             refused: self.refused,
@@ -364,7 +368,8 @@ fn is_excused(snapshot: &Snapshot) -> bool {
     let one_sided = {
         let (forward, _) = flow.halves();
         let sums = &snapshot.initiator;
-        let goes_on = forward.payload > 0 || forward.fin > 0 || forward.packets > u32::from(forward.syn);
+        let goes_on =
+            forward.payload > 0 || forward.fin > 0 || forward.packets > u32::from(forward.syn);
         snapshot.key.protocol == protocol::TCP
             && flow.is_silent()
             && goes_on
@@ -374,77 +379,31 @@ fn is_excused(snapshot: &Snapshot) -> bool {
     flow.is(state::EXPIRED) || (datagram && TRACEROUTE.contains(&port)) || one_sided
 }
 
-/// How the flow's question ended, once that is known. Each flow tells it a few times; only the first counts.
+/// How the flow's question ended, said once for each flow that failed.
 fn outcome(snapshot: &Snapshot) -> Option<Outcome> {
     let flow = &snapshot.flow;
-    if flow.is(state::REFUSED | state::UNREACHABLE) {
-        return Some(Outcome::Refused);
+    let told = |reasons| snapshot.reason & reasons != 0;
+    if flow.is(state::REFUSED) {
+        return told(reason::CLOSED).then_some(Outcome::Refused);
     }
     if flow.is(state::ANSWERED) {
         return Some(Outcome::Answered);
     }
-    (snapshot.reason & (reason::SILENT | reason::IDLE) != 0).then_some(Outcome::Silent)
+    told(reason::SILENT).then_some(if flow.is(state::UNREACHABLE) {
+        Outcome::Refused
+    } else {
+        Outcome::Silent
+    })
 }
 
-/// Whether a flow that failed may be one of a program that means well: to a peer's datagram port, or a connection that
+/// Whether a flow that failed may be one of a program that means well: a datagram to a peer, or a connection that
 /// its system tried again, to a port no service of the network itself has.
 fn is_loose(snapshot: &Snapshot) -> bool {
     let [_, (_, port)] = snapshot.ends();
     let (forward, _) = snapshot.flow.halves();
     match snapshot.key.protocol {
-        protocol::UDP => port >= 1024,
+        protocol::UDP => true,
         protocol::TCP => port >= 1024 && forward.syn > 1,
         _ => false,
     }
-}
-
-/// Many questions at once, before their answers are due: what the meter's minute says of them.
-fn burst(snapshot: &Snapshot, (source, walk): (Source, Option<&Walk>)) -> Option<Search> {
-    if snapshot.key.protocol == protocol::UDP && answered_share(snapshot) > UDP_ANSWERED {
-        return None;
-    }
-    let [_, (_, port)] = snapshot.ends();
-    let sums = &snapshot.initiator;
-    let minute = &sums.minute;
-    let set = |ones| crate::features::distinct(ones, ebpf::host::Bitmap::<8>::BITS);
-    let (hosts, ports, services) = (set(sums.peers), set(sums.ports), set(sums.services));
-    let accepted = f64::from(minute.answered.saturating_sub(minute.refused));
-    let unanswered = f64::from(minute.opened.saturating_sub(minute.answered));
-    let overdue = (unanswered - f64::from(sums.second.opened)).max(0.0);
-    let failed = (services - accepted).max(0.0);
-    let many_ports = services >= BURST_PORTS
-        && ports >= PORTS_PER_HOST * hosts
-        && 4.0 * accepted <= services
-        && (snapshot.key.protocol != protocol::UDP || ports >= PEER_PORTS * hosts);
-    let alike = Service::of(port, snapshot.key.protocol) != Service::Other || port < 1024;
-    let many_hosts = hosts >= BURST_HOSTS
-        && ports * PEER_PORTS <= hosts
-        && overdue >= BURST_HOSTS
-        && 4.0 * accepted <= hosts
-        && alike;
-    let threshold = match (many_ports, many_hosts) {
-        (true, _) => BURST_PORTS,
-        (false, true) => BURST_HOSTS,
-        _ => return None,
-    };
-    let span = u64::from(minute.gap_sum);
-    let shared = walk.is_some_and(|walk| walk.visits >= VISITS);
-    Some(Search {
-        source,
-        score: failed,
-        threshold,
-        failed: failed as u32,
-        refused: minute.refused,
-        hosts: hosts as u32,
-        ports: ports as u32,
-        first: snapshot.time.saturating_sub(span),
-        own_arrival: is_own(snapshot),
-        shared,
-        proven: sums.proven,
-    })
-}
-
-fn answered_share(snapshot: &Snapshot) -> f64 {
-    let minute = &snapshot.initiator.minute;
-    f64::from(minute.answered) / f64::from(minute.opened.max(1))
 }

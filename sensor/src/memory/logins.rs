@@ -6,7 +6,7 @@ use ebpf::packet::{Address, protocol};
 use ebpf::pair::PairKey;
 use ebpf::snapshot::{Snapshot, reason};
 
-use super::{ends_here, has_opener, initiator_port, seconds, service_of};
+use super::{closes, has_opener, initiator_port, seconds, service_of};
 use crate::meter::table::Table;
 use crate::service::Login;
 
@@ -21,9 +21,9 @@ const ALIKE_BYTES: f64 = 112.0;
 /// A session this long is no try, seconds: servers give a guesser two minutes at most (sshd's LoginGraceTime).
 const LONG: f64 = 150.0;
 
-/// Deviation of a timer's gaps, of their mean, and the mean from which on a client looks for mail, seconds.
+/// Deviation of a timer's gaps, of their mean, and the mean from which on a program comes as it was told to, seconds.
 const TIMER: f64 = 0.05;
-const POLL: f64 = 20.0;
+const POLL: f64 = 1.0;
 
 /// Datagrams: questions in one flow, and the mean time between them, seconds. A telephone registers each minute.
 const QUESTIONS: u32 = 16;
@@ -93,7 +93,7 @@ impl Logins {
         if snapshot.key.protocol == protocol::UDP {
             return questions(snapshot);
         }
-        if !ends_here(snapshot) {
+        if !closes(snapshot) {
             return None;
         }
         let session = session(&snapshot.flow, login);
@@ -135,9 +135,8 @@ impl Tries {
         if begun.saturating_sub(self.last) > PAUSE {
             *self = Self::default();
         }
-        let near = |mean: f64, value: f64| {
-            (value - mean).abs() <= (ALIKE_SHARE * mean).max(ALIKE_BYTES)
-        };
+        let near =
+            |mean: f64, value: f64| (value - mean).abs() <= (ALIKE_SHARE * mean).max(ALIKE_BYTES);
         if self.alike > 0 && !(near(self.out, out) && near(self.back, back)) {
             self.other += 1;
             // Tools look at the banner first, or give up one try in a few. As many of another kind are another matter.
@@ -167,7 +166,9 @@ impl Tries {
         }
         let count = f64::from(self.alike - 1);
         let gap = seconds(self.first, self.last) / count;
-        let deviation = (self.gap_squares / count - (self.gaps / count).powi(2)).max(0.0).sqrt();
+        let deviation = (self.gap_squares / count - (self.gaps / count).powi(2))
+            .max(0.0)
+            .sqrt();
         let polls = login.polled && gap >= POLL && deviation <= TIMER * gap;
         (gap <= PACE && !polls).then_some(Guessing {
             attempts: self.alike,
@@ -186,7 +187,10 @@ pub(super) fn session(flow: &FlowStats, login: &Login) -> Session {
         return Session::Nothing;
     }
     let long = flow.duration() as f64 / 1e6 > LONG;
-    if long || forward.payload > login.most_out || backward.payload > login.most_back {
+    let wordy = forward.payload_packets > login.most_words
+        || forward.payload > login.most_out
+        || backward.payload > login.most_back;
+    if long || wordy {
         Session::Entry
     } else {
         Session::Refusal

@@ -7,7 +7,7 @@ use ebpf::packet::{Address, protocol};
 use ebpf::snapshot::Snapshot;
 
 use super::logins::{Session, session};
-use super::{ends_here, has_opener, seconds, service_of};
+use super::{closes, has_opener, seconds, service_of};
 use crate::meter::table::Table;
 use crate::service::Login;
 
@@ -81,7 +81,7 @@ impl Default for Targets {
 impl Targets {
     /// Hears a snapshot of a flow at `login`.
     pub fn hear(&mut self, snapshot: &Snapshot, login: &Login) -> Option<Siege> {
-        if snapshot.key.protocol != protocol::TCP || !has_opener(snapshot) || !ends_here(snapshot) {
+        if snapshot.key.protocol != protocol::TCP || !has_opener(snapshot) || !closes(snapshot) {
             return None;
         }
         let session = session(&snapshot.flow, login);
@@ -102,7 +102,9 @@ impl Targets {
         };
         let target = self.0.value_mut(record);
         target.take(snapshot, session, pair.initiator);
-        (session == Session::Refusal).then(|| target.siege(snapshot.time)).flatten()
+        (session == Session::Refusal)
+            .then(|| target.siege(snapshot.time))
+            .flatten()
     }
 }
 
@@ -127,7 +129,9 @@ impl Target {
         let known = self.visitors.iter().position(|one| one.address == source);
         let oldest = || {
             let order = self.visitors.iter().enumerate();
-            order.min_by_key(|(_, one)| one.last).map_or(0, |(at, _)| at)
+            order
+                .min_by_key(|(_, one)| one.last)
+                .map_or(0, |(at, _)| at)
         };
         let at = known.unwrap_or_else(oldest);
         let visitor = &mut self.visitors[at];
@@ -153,7 +157,10 @@ impl Target {
             return None;
         }
         Some(Siege {
-            sources: sources.iter().map(|one| IpAddr::from(one.address)).collect(),
+            sources: sources
+                .iter()
+                .map(|one| IpAddr::from(one.address))
+                .collect(),
             attempts,
             first: sources.iter().map(|one| one.first).min().unwrap_or(time),
             bytes: self.bytes,
