@@ -21,8 +21,8 @@ use crate::clock::Moment;
 use crate::config::Config;
 use crate::features::SCHEMA;
 use crate::model::Named;
-use crate::printable::printable;
 use crate::telemetry;
+use contract::printable::printable;
 
 use parts::Parts;
 

@@ -8,13 +8,13 @@ use ebpf::snapshot::Snapshot;
 
 use crate::capture::file::File;
 use crate::capture::{CaptureError, Frame, Source, Timestamp};
-use crate::class::Class;
 use crate::dataplane::DataPlane;
 use crate::evidence::Grounds;
 use crate::features::{self, Features, features};
 use crate::learn::labels::{CaptureLabels, Labels};
 use crate::learn::{Capture, Dataset, Sample, Watch, parallel};
 use crate::replay::Setup;
+use contract::class::Class;
 
 /// One snapshot of a labelled capture.
 #[derive(Clone, Debug)]

@@ -15,8 +15,6 @@ use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::address::is_host;
-use crate::class::Class;
 use crate::config;
 use crate::evidence::{Evidence, Grounds, Testimony};
 use crate::features::{Features, features};
@@ -25,6 +23,8 @@ use crate::model::{Model, Score};
 use crate::policy::{Decision, Guard, Offence, Policy, Proof, Suspect};
 use crate::statistics::{Alarm, alarms};
 use crate::verdict::{Contribution, Subject, Verdict};
+use contract::address::is_host;
+use contract::class::Class;
 
 use custody::Custody;
 use victims::Victims;

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::capture::file::File;
 use crate::capture::{CaptureError, Source};
-use crate::class::Class;
 use crate::config;
 use crate::corpus::{self, Row};
 use crate::dataplane::Metered;
@@ -20,6 +19,7 @@ use crate::model::{Calibration, Model, Score};
 use crate::policy::{Decision, Guard, Policy, Surroundings};
 use crate::replay::{Replay, Setup};
 use crate::verdict::Verdict;
+use contract::class::Class;
 
 /// The figures, in the form `garita evaluate --json` prints.
 #[derive(Clone, Debug, Serialize)]

@@ -6,10 +6,10 @@ use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::Snapshot;
 
-use crate::class::Class;
 use crate::features::distinct;
 use crate::model::{Calibration, Score};
 use crate::service::Service;
+use contract::class::Class;
 
 /// Flows in a minute below which nobody is accused: one page load opens as many.
 const ACTIVE_FLOWS: u32 = 4;

@@ -21,10 +21,8 @@
 //! Data moves one way. What decides is apart from what does IO; time is an argument; nothing grows without a cap.
 
 pub mod action;
-pub mod address;
 pub mod agent;
 pub mod capture;
-pub mod class;
 pub mod clock;
 pub mod condition;
 pub mod config;
@@ -42,8 +40,6 @@ pub mod learn;
 pub mod meter;
 pub mod model;
 pub mod policy;
-pub mod printable;
-pub mod record;
 pub mod replay;
 pub mod report;
 pub mod service;
@@ -52,7 +48,6 @@ pub mod store;
 pub mod surroundings;
 pub mod telemetry;
 pub mod timeline;
-pub mod timestamp;
 pub mod verdict;
 pub mod warden;
 pub mod watch;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use contract::printable::sentence;
 use sensor::config::{self, Config};
-use sensor::printable::sentence;
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;

@@ -11,10 +11,11 @@ use std::time::Duration;
 use ipnet::{IpNet, Ipv6Net};
 use sha2::{Digest, Sha256};
 
-use crate::class::Class;
 use crate::config;
+use contract::class::Class;
+use contract::record::Origin;
 
-pub use decision::{Block, Cause, Decision, Origin, Outcome};
+pub use decision::{Block, Cause, Decision, Outcome};
 pub use guard::{Exemption, Guard, Role, Surroundings};
 use ledger::{Budget, Ledger};
 

@@ -5,8 +5,8 @@ use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::{Snapshot, reason};
 
-use crate::class::Class;
 use crate::features::distinct;
+use contract::class::Class;
 
 /// What a statistic noticed.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -18,10 +18,10 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::address::is_host;
 use crate::config::Config;
 use crate::policy::{Role, Surroundings};
 use broker::Broker;
+use contract::address::is_host;
 use files::Files;
 use lingering::Lingering;
 use network::{Changes, Network, NetworkError};

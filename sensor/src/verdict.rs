@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
 
-use crate::class::Class;
 use crate::decode::Outer;
 use crate::policy::{Decision, Outcome};
+use contract::class::Class;
+use contract::flow::Flow;
 
 /// The engine's conclusion. Times are monotonic microseconds.
 #[derive(Debug, Clone)]
@@ -84,19 +85,6 @@ impl Subject {
             Self::Offender(address) | Self::Victim { address, .. } => *address,
         }
     }
-}
-
-/// The two ends of a flow. ICMP has no ports: theirs are ignored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Flow {
-    /// Who opened it.
-    pub initiator: SocketAddr,
-    /// Who answered, or should have.
-    pub responder: SocketAddr,
-    /// IANA protocol number.
-    pub protocol: u8,
-    /// ICMP type of the query; 0 for other protocols.
-    pub icmp_type: u8,
 }
 
 /// What has accumulated against an address.

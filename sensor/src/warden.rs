@@ -19,18 +19,19 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::address::is_host;
 use crate::clock::Moment;
-use crate::condition::{Conditions, Name};
+use crate::condition::Conditions;
 use crate::config;
 use crate::engine::Suspicion;
 use crate::firewall::{Firewall, FirewallError, Meddling};
 use crate::incident::Book;
 use crate::policy::{self, Decision, Guard, Offence, Outcome, Surroundings};
-use crate::printable::sentence;
-use crate::record::{Block, BlockState, ReviewState};
 use crate::store::{Entry, Recovered, Store};
 use crate::verdict::Verdict;
+use contract::address::is_host;
+use contract::condition::Name;
+use contract::printable::sentence;
+use contract::record::{Block, BlockState, ReviewState};
 
 use allowances::Allowances;
 pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Switch};

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use sensor::record::AuditEntry;
-use sensor::timestamp::Timestamp;
+use contract::record::AuditEntry;
+use contract::timestamp::Timestamp;
 use serde_json::Value;
 
 use super::stage::{Memory, Stage};

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::{fs, thread};
 
-use sensor::class::Class;
+use contract::class::Class;
+use contract::record::{AuditEntry, Condition, Review, ReviewState};
+use contract::timestamp::Timestamp;
 use sensor::config::Config;
 use sensor::control::{
     Agent, Archive, ArchiveError, CaptureStatus, Case, Chain, IncidentFilter, InterfaceStatus,
@@ -17,8 +19,6 @@ use sensor::control::{
     TableStatus, Vitals,
 };
 use sensor::features;
-use sensor::record::{AuditEntry, Condition, Review, ReviewState};
-use sensor::timestamp::Timestamp;
 use sensor::warden::Switch;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -23,9 +23,9 @@ use crate::config;
 use crate::dataplane::DataPlane;
 use crate::decode::Outer;
 use crate::meter::Caps;
-use crate::printable::sentence;
 use crate::surroundings::network::{Changes, Network};
 use clock::{Clock, Moment};
+use contract::printable::sentence;
 use headers::Headers;
 use port::Port;
 

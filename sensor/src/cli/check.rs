@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::Result;
+use contract::printable::{printable, sentence};
 use nix::unistd::{AccessFlags, access};
 use sensor::capture::{kernel, live};
 use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
@@ -13,7 +14,6 @@ use sensor::control;
 use sensor::features::SCHEMA;
 use sensor::firewall;
 use sensor::model::Named;
-use sensor::printable::{printable, sentence};
 
 use super::table::Table;
 

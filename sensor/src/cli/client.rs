@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use contract::action::Action;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use sensor::action::{Action, Done};
+use sensor::action::Done;
 use sensor::config::Config;
 use sensor::control::{Answer, ErrorText, Page};
 use serde::Serialize;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Subcommand;
-use sensor::action::Action;
+use contract::action::Action;
 use sensor::config::Config;
 
 use super::client::Client;

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
-use sensor::class::Class;
+use contract::class::Class;
+use contract::timestamp::Timestamp;
 use sensor::config::Config;
 use sensor::control::{Case, MAX_ROWS};
-use sensor::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -5,12 +5,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use contract::incident::{Identity, Incident};
 use sensor::capture::Frame;
 use sensor::capture::file::File;
 use sensor::config::Config;
 use sensor::engine::Engine;
 use sensor::features::SCHEMA;
-use sensor::incident::{Book, Incident, Observer, Revision, Stage, Teller};
+use sensor::incident::{Book, Observer, Revision, Stage};
 use sensor::model::Named;
 use sensor::policy::{Guard, Policy, Surroundings};
 use sensor::replay::{Replay, Setup};
@@ -168,7 +169,7 @@ fn engine(config: &Config, model: &Named) -> Engine {
 fn observer(config: &Config, model: &Named) -> Observer {
     let name = config.sensor.name.get();
     Observer {
-        teller: Teller {
+        identity: Identity {
             name: name.map_or(NAME, |name| name.as_str()).to_owned(),
             version: env!("CARGO_PKG_VERSION"),
         },

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
-use sensor::action::{Action, Lifetime};
+use contract::action::{Action, Lifetime};
+use contract::record::{Review, ReviewState};
 use sensor::config::Config;
 use sensor::control::Labelled;
 use sensor::features::NAMES;
-use sensor::record::{Review, ReviewState};
 
 use super::client::Client;
 use super::table::Table;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use sensor::class::Class;
+use contract::class::Class;
 use sensor::config::Config;
 use sensor::corpus;
 use sensor::features::SCHEMA;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-use crate::address::canonical;
+use contract::address::canonical;
 
 /// A value of the configuration. Files write numbers as numbers and the environment writes everything
 /// as text, so reading goes through text for both.

@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::class::Class;
-use crate::record::{Allowance, Block};
-use crate::timestamp::Timestamp;
 use crate::warden::{Enforcement, Standing};
+use contract::class::Class;
+use contract::record::{Allowance, Block};
+use contract::timestamp::Timestamp;
 
 /// Some of many, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

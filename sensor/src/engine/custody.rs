@@ -6,8 +6,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::address::is_host;
-use crate::class::Class;
+use contract::address::is_host;
+use contract::class::Class;
 
 /// Prefixes held at once. The firewall takes fewer, so nobody is let go early.
 const MAX_NETWORKS: usize = 4_096;

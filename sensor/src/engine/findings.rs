@@ -7,14 +7,15 @@ use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::Snapshot;
 
-use crate::class::Class;
 use crate::evidence;
 use crate::features::{LIST, distinct};
 use crate::model::{self, Content, Score};
 use crate::policy::Decision;
 use crate::service::password_service;
 use crate::statistics::{Alarm, Measure};
-use crate::verdict::{Contribution, Evidence, Facts, Flow, Subject, Verdict};
+use crate::verdict::{Contribution, Evidence, Facts, Subject, Verdict};
+use contract::class::Class;
+use contract::flow::Flow;
 
 /// A verdict about `subject`, with nothing but the snapshot behind it.
 pub(super) fn verdict(

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use contract::incident::{Identity, Rounded};
+use ebpf::packet::protocol;
+
 use super::*;
-use crate::policy::{Block, Exemption, Origin};
+use crate::policy::{Block, Exemption};
 use crate::verdict::{Contribution, Evidence, Facts};
+use contract::record::Origin;
 
 /// When the offender of these tests begins, microseconds.
 pub(super) const START: u64 = 1_700_000_000_000_000;
@@ -79,7 +83,7 @@ pub(crate) fn block(expires: u64, offence: u32) -> Decision {
 
 pub(crate) fn observer() -> Observer {
     Observer {
-        teller: Teller {
+        identity: Identity {
             name: "replay".to_owned(),
             version: "0.1.0",
         },

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::random::Random;
-use crate::class::Class;
+use contract::class::Class;
 
 /// A capture the rows come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::class::Class;
+use contract::class::Class;
 
 /// Width and height, pixels.
 const SIZE: (u32, u32) = (640, 520);

@@ -76,7 +76,7 @@ pub fn folds(data: &Dataset, rows: &[u32], grouping: Grouping, count: usize) -> 
 /// Rows of each class in each capture of a group.
 #[derive(Default)]
 struct Group {
-    captures: BTreeMap<u32, [usize; crate::class::Class::ALL.len()]>,
+    captures: BTreeMap<u32, [usize; contract::class::Class::ALL.len()]>,
 }
 
 impl Group {
@@ -88,7 +88,7 @@ impl Group {
                 .filter(|rows| rows.get(class).is_some_and(|rows| *rows > 0))
                 .count()
         };
-        (1..crate::class::Class::ALL.len())
+        (1..contract::class::Class::ALL.len())
             .map(|class| (holding(class), std::cmp::Reverse(class)))
             .max()
             .filter(|(captures, _)| *captures > 0)
@@ -108,8 +108,8 @@ impl Grouping {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::Class;
     use crate::learn::dataset::Sample;
+    use contract::class::Class;
 
     #[test]
     fn no_source_is_on_both_sides_and_every_row_is_judged_once() {

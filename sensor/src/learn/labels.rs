@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
-use crate::class::Class;
+use contract::class::Class;
 
 /// Why a labels file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -272,7 +272,7 @@ impl Columns {
         }
         let class: Class = text(self.class)
             .parse()
-            .map_err(|unknown: crate::class::UnknownClass| unknown.to_string())?;
+            .map_err(|unknown: contract::class::UnknownClass| unknown.to_string())?;
         let attacker = Party::parse(text(self.attacker))?;
         let victim = Party::parse(text(self.victim))?;
         let nobody = attacker == Party::Nobody || victim == Party::Nobody;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::class::Class;
 use crate::model::{Calibration, Score};
+use contract::class::Class;
 
 /// False positives allowed when recall is compared.
 const ALLOWED_FALSE: f64 = 0.005;

@@ -226,9 +226,9 @@ fn matrix(rows: &[Vec<f32>]) -> Result<Matrix, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::Class;
     use crate::learn::dataset::{Dataset, Sampling};
     use crate::learn::synthetic;
+    use contract::class::Class;
     use smartcore::algorithm::neighbour::KNNAlgorithmName;
     use smartcore::neighbors::KNNWeightFunction;
     use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};

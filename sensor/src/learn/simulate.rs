@@ -196,8 +196,8 @@ pub fn choose_bias(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::Class;
     use crate::learn::dataset::{Capture, Sample};
+    use contract::class::Class;
 
     #[test]
     fn enough_sure_snapshots_in_time_block_and_fewer_or_slower_do_not() {

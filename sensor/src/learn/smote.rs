@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Pool};
 use super::random::Random;
-use crate::class::Class;
 use crate::model::{Scaled, Scaler};
+use contract::class::Class;
 
 /// How many rows are made up.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use super::dataset::{Capture, Dataset, Sample};
 use super::random::Random;
-use crate::class::Class;
 use crate::model::Schema;
+use contract::class::Class;
 
 /// What the rows are called.
 pub(super) const SCHEMA: Schema<'static> = Schema {

@@ -3,7 +3,7 @@
 
 use super::dataset::{Dataset, Pool};
 use super::random::Random;
-use crate::class::Class;
+use contract::class::Class;
 
 /// The rows of one fit.
 pub(super) struct Task<'a> {

@@ -11,8 +11,8 @@ use super::simulate::{Blocked, Rule};
 use super::smote::Smote;
 use super::task::Task;
 use super::{Error, Progress, Watch};
-use crate::class::Class;
 use crate::model::{Algorithm, Model, Schema, Score, Scorer};
+use contract::class::Class;
 
 /// Everything a fit depends on but its rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

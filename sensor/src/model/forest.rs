@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::packed::Bytes;
 use super::scorer::Shares;
 use super::{Error, MAX_FEATURES};
-use crate::class::Class;
+use contract::class::Class;
 
 /// Bytes of one stored node.
 const NODE_BYTES: usize = 8;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Scaled;
 use super::scorer::Shares;
-use crate::class::Class;
+use contract::class::Class;
 
 /// One machine a class; a machine's margin becomes a share by its own logistic curve.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

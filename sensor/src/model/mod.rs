@@ -32,7 +32,7 @@ pub use scaler::{Scaled, Scaler};
 pub use score::{Contribution, Score};
 pub use scorer::Scorer;
 
-use crate::class::Class;
+use contract::class::Class;
 
 /// The most features a model may ask for; rows in scaled models live on the stack.
 pub const MAX_FEATURES: usize = 128;

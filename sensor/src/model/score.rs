@@ -1,7 +1,7 @@
 //! One answer of a model: how much of it each class has, and which features moved it.
 
 use super::scorer::Shares;
-use crate::class::Class;
+use contract::class::Class;
 
 /// Share of each class in one answer; sums to one.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Forest, Linear, MAX_FEATURES, Machines, Neighbours, Scaled, Scaler, Score};
-use crate::class::Class;
+use contract::class::Class;
 
 /// A share or vote for each class position of a model; positions beyond its classes stay zero.
 pub(super) type Shares = [f32; Class::ALL.len()];

@@ -4,9 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use contract::record::Origin;
 use ipnet::IpNet;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::Exemption;
 
@@ -90,42 +89,6 @@ pub struct Block {
     pub offence: u32,
     /// Who ordered it.
     pub origin: Origin,
-}
-
-/// Who ordered a block.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Origin {
-    /// Policy, on evidence.
-    Detection,
-    /// A person at the command line.
-    Operator,
-    /// A signed command of the coordinator.
-    Command,
-    /// Found in the kernel after a crash, without a record.
-    Recovered,
-}
-
-impl Origin {
-    /// Every origin.
-    pub const ALL: [Self; 4] = [
-        Self::Detection,
-        Self::Operator,
-        Self::Command,
-        Self::Recovered,
-    ];
-
-    /// The origin in one word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Detection => "detection",
-            Self::Operator => "operator",
-            Self::Command => "command",
-            Self::Recovered => "recovered",
-        }
-    }
 }
 
 /// What enforcement made of a block.

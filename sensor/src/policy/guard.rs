@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use crate::address::{canonical, is_host};
 use crate::config;
+use contract::address::{canonical, is_host};
 
 /// The widest IPv4 prefix that can be blocked: wider ones hold more bystanders than attackers.
 const MIN_V4_PREFIX: u8 = 16;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::{IpNet, Ipv6Net};
 
 use super::{Block, Offence};
-use crate::address::is_host;
+use contract::address::is_host;
 
 /// A budget is counted over this long, microseconds.
 const MINUTE: u64 = 60_000_000;

@@ -13,9 +13,9 @@ use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, LastWill};
 use rumqttc::{TlsConfiguration, Transport};
 
-use super::topics::Topics;
 use super::trouble::{Place, Trouble};
 use crate::config::{self, FilePath, Maybe, Scheme};
+use contract::topics::Topics;
 
 /// A broker that takes longer to let somebody in does not work.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -22,9 +22,9 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
-pub use entry::{Entry, Kind, Message, Topic, UnknownTopic};
+pub use entry::{Entry, Kind, Message};
 pub use error::StoreError;
 pub use health::{Health, State};
 pub use reader::Reader;

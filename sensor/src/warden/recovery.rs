@@ -7,9 +7,10 @@ use super::roster::{Held, NEVER};
 use super::{Notice, Switch, Warden, after};
 use crate::clock::Moment;
 use crate::policy::Offence;
-use crate::record::Block;
-use crate::store::{Entry, LastRevision, Message, Recovered, Topic};
-use crate::timestamp::Timestamp;
+use crate::store::{Entry, LastRevision, Message, Recovered};
+use contract::record::Block;
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
 
 /// The setting that says whether enforcement was switched off.
 pub(super) const SWITCH: &str = "enforcement";

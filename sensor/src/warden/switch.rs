@@ -8,11 +8,11 @@ use super::roster::NEVER;
 use super::{SENSOR, Switch, Warden, after};
 use crate::action::{Done, Refusal};
 use crate::clock::Moment;
-use crate::condition::Name;
 use crate::config;
-use crate::printable::sentence;
-use crate::record::BlockState;
 use crate::store::Entry;
+use contract::condition::Name;
+use contract::printable::sentence;
+use contract::record::BlockState;
 
 impl Warden {
     pub(super) fn enforce_by(

@@ -8,13 +8,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::*;
-use crate::action::{Action, Actor, Done, Lifetime, Refusal};
-use crate::address::shown;
-use crate::class::Class;
+use crate::action::{Actor, Done, Refusal};
 use crate::firewall::Observe;
 use crate::incident::tests::{observer, verdict};
-use crate::policy::{Cause, Exemption, Origin, Role};
-use crate::timestamp::Timestamp;
+use crate::policy::{Cause, Exemption, Role};
+use contract::action::{Action, Lifetime};
+use contract::address::shown;
+use contract::class::Class;
+use contract::record::Origin;
+use contract::timestamp::Timestamp;
 
 const SECOND: u64 = 1_000_000;
 
@@ -37,7 +39,7 @@ fn begun(settings: &str, folder: tempfile::TempDir, now: Moment) -> Fixture {
     let config = config::Config::layered(&text, "test", Default::default()).unwrap();
     let (store, recovered) = Store::open(&config, || Timestamp::from_micros(0));
     let observer = observer();
-    let conditions = Conditions::new(observer.teller.clone(), store.clone());
+    let conditions = Conditions::new(observer.identity.clone(), store.clone());
     let (engine, notices) = channel();
     let tools = Tools {
         firewall: Box::new(Observe),

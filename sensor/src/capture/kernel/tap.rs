@@ -21,8 +21,8 @@ use super::{Entry, KernelError, load, snapshot};
 use crate::capture::{CaptureError, Statistics, Tap, live};
 use crate::config::{self, Config};
 use crate::decode::Outer;
-use crate::printable::sentence;
 use crate::surroundings::network::Changes;
+use contract::printable::sentence;
 
 /// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
 const DRAIN: usize = 4096;

@@ -237,5 +237,5 @@ fn words(error: &pcap::Error) -> String {
         pcap::Error::PcapError(text) => text.clone(),
         other => other.to_string(),
     };
-    crate::printable::printable(&text).into_owned()
+    contract::printable::printable(&text).into_owned()
 }

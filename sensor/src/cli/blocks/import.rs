@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use sensor::action::{Action, Lifetime};
+use contract::action::{Action, Lifetime};
 use sensor::control::{Answer, MAX_BATCH};
 use sensor::learn;
 

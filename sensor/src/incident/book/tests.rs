@@ -17,7 +17,7 @@ fn told(revisions: &[Revision]) -> Vec<(Stage, &str, u32)> {
         .iter()
         .map(|revision| {
             let garita = &revision.incident.garita;
-            (revision.stage, garita.decision, garita.revision)
+            (revision.stage, &*garita.decision, garita.revision)
         })
         .collect()
 }

@@ -5,24 +5,22 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::command::Command;
-use super::loss::ConditionMessage;
-use super::reply::Reply;
-use super::status::Status;
-use super::telemetry::Telemetry;
+use crate::command::Command;
+use crate::condition::ConditionDocument;
 use crate::incident::Incident;
 use crate::record::BlockEvent;
+use crate::reply::Reply;
+use crate::status::Status;
+use crate::telemetry::Telemetry;
 
 /// The version in topics; a change that a subscriber could stumble over makes another.
 const VERSION: &str = "v1";
 
 /// Each schema's path below the folder of schemas, and its text.
 pub fn schemas() -> Vec<(String, String)> {
-    let mut incident = schema::<Incident>("incident");
-    allow_reduced(&mut incident);
     let schemas = [
-        ("incident", incident),
-        ("condition", schema::<ConditionMessage>("condition")),
+        ("incident", schema::<Incident>("incident")),
+        ("condition", schema::<ConditionDocument>("condition")),
         ("block", schema::<BlockEvent>("block")),
         ("telemetry", schema::<Telemetry>("telemetry")),
         ("status", schema::<Status>("status")),
@@ -52,17 +50,4 @@ fn schema<T: JsonSchema>(name: &str) -> Value {
         json!(format!("garita/{VERSION}/<site>/<sensor>/{name}")),
     );
     schema.to_value()
-}
-
-/// The publisher may leave detail out, and says so.
-fn allow_reduced(incident: &mut Value) {
-    if let Some(properties) = incident
-        .pointer_mut("/$defs/Garita/properties")
-        .and_then(Value::as_object_mut)
-    {
-        let words =
-            "What was left out to fit the broker's largest packet; missing where nothing was.";
-        let reduced = json!({"type": "array", "items": {"type": "string"}, "description": words});
-        properties.insert("reduced".to_owned(), reduced);
-    }
 }

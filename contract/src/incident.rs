@@ -6,16 +6,17 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Timestamp;
 use crate::class::Class;
+use crate::printable::printable;
+use crate::timestamp::Timestamp;
 
 /// The version of the Elastic Common Schema whose names are used.
-pub(super) const ECS_VERSION: &str = "8.17.0";
+pub const ECS_VERSION: &str = "8.17.0";
 
 /// One revision of an incident. Fields are written in this order.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Incident {
     /// When it was decided what is told here.
     #[serde(rename = "@timestamp")]
@@ -45,25 +46,25 @@ pub struct Incident {
 }
 
 /// `ecs`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ecs {
     /// Version of the schema.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
 }
 
 /// `event`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// The same for all revisions of an incident, and for each replay of it.
     pub id: String,
     /// Always `alert`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Always network and intrusion detection.
-    pub category: [&'static str; 2],
+    pub category: [Cow<'static, str>; 2],
     /// `block`, `review` or `alert`.
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// `success` where a block holds, `failure` where it could not be set, else `unknown`.
-    pub outcome: &'static str,
+    pub outcome: Cow<'static, str>,
     /// 1 (low) to 4 (critical).
     pub severity: u8,
     /// 0 to 100.
@@ -75,7 +76,7 @@ pub struct Event {
 }
 
 /// `source` and `destination`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Endpoint {
     /// Address.
     pub ip: IpAddr,
@@ -85,7 +86,7 @@ pub struct Endpoint {
 }
 
 /// `network`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Network {
     /// Transport protocol, by its IANA name or number.
     pub transport: String,
@@ -95,59 +96,84 @@ pub struct Network {
 }
 
 /// `related`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Related {
     /// Addresses, each once, the subject first.
     pub ip: Vec<IpAddr>,
 }
 
 /// `threat`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threat {
     /// The technique.
     pub technique: TechniqueName,
 }
 
 /// `threat.technique`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TechniqueName {
     /// Its number.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// Its title.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
+}
+
+/// A sensor, as the documents it writes name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// The program's version.
+    pub version: &'static str,
+}
+
+impl Identity {
+    /// This sensor, having seen something on `interface`.
+    pub fn seen_on(&self, interface: Option<&str>) -> ObservedBy {
+        ObservedBy {
+            name: self.name.clone(),
+            version: self.version.into(),
+            kind: "sensor".into(),
+            ingress: interface.map(|name| Ingress {
+                interface: InterfaceName {
+                    name: printable(name).into_owned(),
+                },
+            }),
+        }
+    }
 }
 
 /// `observer`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ObservedBy {
     /// The sensor's name.
     pub name: String,
     /// The program's version.
-    pub version: &'static str,
+    pub version: Cow<'static, str>,
     /// Always `sensor`.
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Where the deciding flow came in, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
 }
 
 /// `observer.ingress`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ingress {
     /// The interface.
     pub interface: InterfaceName,
 }
 
 /// `observer.ingress.interface`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InterfaceName {
     /// Its name.
     pub name: String,
 }
 
 /// `garita`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Garita {
     /// Who to act on; nothing in a `ddos`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,13 +181,13 @@ pub struct Garita {
     /// What is being done.
     pub class: Class,
     /// What is to be done about it.
-    pub decision: &'static str,
+    pub decision: Cow<'static, str>,
     /// Why a person decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What enforcement made of it: `enforced`, `observed`, `exempt` or `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub outcome: Option<&'static str>,
+    pub outcome: Option<Cow<'static, str>>,
     /// Counts from 1.
     pub revision: u32,
     /// What has accumulated.
@@ -182,10 +208,14 @@ pub struct Garita {
     /// Who carried the deciding flow, where it came through a tunnel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<Carrier>,
+    /// What was left out to fit the broker's largest packet; missing where nothing was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    pub reduced: Vec<String>,
 }
 
 /// `garita.tunnel`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Carrier {
     /// The outer address on the initiator's side.
     pub source: IpAddr,
@@ -194,7 +224,7 @@ pub struct Carrier {
 }
 
 /// `garita.evidence`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvidenceSummary {
     /// The highest sum that was reached.
     pub log_odds: Rounded,
@@ -211,10 +241,10 @@ pub struct EvidenceSummary {
 }
 
 /// An item of `garita.explanation`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
     /// Name of the feature.
-    pub feature: &'static str,
+    pub feature: Cow<'static, str>,
     /// Its value.
     pub value: Rounded,
     /// How far it moved the score.
@@ -224,7 +254,7 @@ pub struct Explanation {
 }
 
 /// `garita.model`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelScore {
     /// Its name.
     pub name: String,
@@ -235,7 +265,7 @@ pub struct ModelScore {
 }
 
 /// `garita.block`
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BlockSummary {
     /// Address or prefix.
     pub target: String,
@@ -256,6 +286,19 @@ impl From<f64> for Rounded {
         let finite = if value.is_finite() { value } else { 0.0 };
         // Adding 0 turns a negative zero into a positive one.
         Self((finite * 1e4).round() / 1e4 + 0.0)
+    }
+}
+
+impl Rounded {
+    /// The number.
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Rounded {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        f64::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// What a flow, or the address behind it, is doing.
 ///
-/// The order is the order of a model's classes and of [`crate::model::Score`]; ties go to the earlier one.
+/// The order is the order of a model's classes and of a score; ties go to the earlier one.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]

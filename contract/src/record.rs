@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
-use crate::policy::Origin;
 use crate::timestamp::Timestamp;
 
 /// An address or prefix that is kept out, or would be.
@@ -190,4 +189,40 @@ pub struct Condition {
     pub since: Timestamp,
     /// When it passed; nothing while it lasts, or `since` where it is an event.
     pub until: Option<Timestamp>,
+}
+
+/// Who ordered a block.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Policy, on evidence.
+    Detection,
+    /// A person at the command line.
+    Operator,
+    /// A signed command of the coordinator.
+    Command,
+    /// Found in the kernel after a crash, without a record.
+    Recovered,
+}
+
+impl Origin {
+    /// Every origin.
+    pub const ALL: [Self; 4] = [
+        Self::Detection,
+        Self::Operator,
+        Self::Command,
+        Self::Recovered,
+    ];
+
+    /// The origin in one word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detection => "detection",
+            Self::Operator => "operator",
+            Self::Command => "command",
+            Self::Recovered => "recovered",
+        }
+    }
 }

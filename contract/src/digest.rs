@@ -2,24 +2,24 @@
 //! It names nobody.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::record::Block;
 
 /// The block list in two numbers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub(super) struct Digest {
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Digest {
     /// Blocks on the list, whether enforced or not.
-    pub(super) count: u64,
+    pub count: u64,
     /// SHA-256, in hexadecimal, of their targets: as `block` messages write them, sorted by their bytes, each followed
     /// by a line feed.
-    pub(super) sha256: String,
+    pub sha256: String,
 }
 
 impl Digest {
     /// The digest of these blocks.
-    pub(super) fn of(blocks: &[Block]) -> Self {
+    pub fn of(blocks: &[Block]) -> Self {
         let mut targets: Vec<String> = blocks
             .iter()
             .map(|block| block.target.to_string())
@@ -41,8 +41,7 @@ impl Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Origin;
-    use crate::record::BlockState;
+    use crate::record::{BlockState, Origin};
     use crate::timestamp::Timestamp;
 
     fn block(target: &str) -> Block {

@@ -3,33 +3,33 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::action::Action;
 use crate::timestamp::Timestamp;
 
 /// A signed command: what its payload says.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Command {
+pub struct Command {
     /// 1 to 64 of `A-Z`, `a-z`, `0-9`, `-` and `_`, never used twice; the reply's topic ends with it.
-    pub(super) id: String,
+    pub id: String,
     /// For the sensors of this site, or `all`.
-    pub(super) site: String,
+    pub site: String,
     /// For this sensor, or `all`.
-    pub(super) sensor: String,
+    pub sensor: String,
     /// When it was signed.
-    pub(super) issued_at: Timestamp,
+    pub issued_at: Timestamp,
     /// Until when it may be carried out; `report.command_max_age` after `issued_at` at the latest.
-    pub(super) expires_at: Timestamp,
+    pub expires_at: Timestamp,
     /// What is to be done.
-    pub(super) command: Order,
+    pub command: Order,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Order {
-    /// Something the warden does.
+pub enum Order {
+    /// A change of blocks, allowances, reviews or enforcement.
     Act(Action),
     /// Send again what subscribers have missed.
     Resync(Resync),
@@ -38,24 +38,24 @@ pub(super) enum Order {
 /// Sends messages again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Resync {
+pub struct Resync {
     /// Always `resync`.
-    pub(super) action: ResyncWord,
+    pub action: ResyncWord,
     /// The first that is missing.
-    pub(super) from_seq: u64,
+    pub from_seq: u64,
 }
 
 /// The word `resync`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum ResyncWord {
+pub enum ResyncWord {
     /// `resync`
     Resync,
 }
 
 impl Order {
     /// The order in one word.
-    pub(super) const fn as_str(&self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Resync(_) => "resync",
             Self::Act(action) => match action {
@@ -68,6 +68,15 @@ impl Order {
                 Action::Dismiss { .. } => "dismiss",
                 Action::Enforce { .. } => "enforce",
             },
+        }
+    }
+}
+
+impl Serialize for Order {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Act(action) => action.serialize(serializer),
+            Self::Resync(resync) => resync.serialize(serializer),
         }
     }
 }
@@ -103,7 +112,7 @@ impl JsonSchema for Order {
 
 /// Why a command is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Denial {
+pub enum Denial {
     /// The payload is too long.
     #[error("the command is longer than {0} bytes")]
     TooLarge(usize),
@@ -158,7 +167,7 @@ pub(super) enum Denial {
 
 impl Denial {
     /// The reason in one word, for programs.
-    pub(super) const fn code(&self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::TooLarge(_) => "too-large",
             Self::Unsigned => "unsigned",
@@ -180,7 +189,7 @@ impl Denial {
     }
 
     /// Whether anybody who reaches the broker could have had it refused so.
-    pub(super) const fn is_anonymous(&self) -> bool {
+    pub const fn is_anonymous(&self) -> bool {
         matches!(
             self,
             Self::TooLarge(_) | Self::Unsigned | Self::UnknownKey | Self::BadSignature
@@ -189,7 +198,7 @@ impl Denial {
 }
 
 /// Whether `id` can stand in a topic and in a log.
-pub(super) fn is_id(id: &str) -> bool {
+pub fn is_id(id: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=64).contains(&id.len()) && id.bytes().all(plain)
 }
