@@ -4,7 +4,7 @@ use contract::record::Origin;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::Exemption;
+use detection::policy::Exemption;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]

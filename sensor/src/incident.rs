@@ -8,8 +8,6 @@ mod words;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use crate::policy::{Cause, Decision, Outcome};
-use crate::verdict::{Subject, Verdict};
 use contract::class::{Class, Technique};
 use contract::flow::Flow;
 use contract::incident::{
@@ -17,6 +15,8 @@ use contract::incident::{
     Incident, ModelScore, Network, Related, TechniqueName, Threat,
 };
 use contract::printable::printable;
+use detection::policy::{Cause, Decision, Outcome};
+use detection::verdict::{Subject, Verdict};
 
 pub use book::{Book, Observer, Revision, Stage};
 

@@ -33,11 +33,11 @@ use std::fmt;
 use tokio::sync::watch;
 
 use crate::condition::Conditions;
-use crate::config::Config;
 use crate::store::Store;
 use crate::warden::Desk;
 use contract::incident::Identity;
 use contract::timestamp::Timestamp;
+use settings::Config;
 
 use contract::telemetry::Figures;
 pub use seen::SEEN_COMMANDS;

@@ -10,10 +10,10 @@ use contract::action::{Action, Lifetime};
 use contract::class::Class;
 use contract::record::{Allowance, Block, BlockState, Review, ReviewState};
 use contract::timestamp::Timestamp;
+use detection::engine::Suspicion;
+use detection::policy::Exemption;
 use ipnet::IpNet;
 use sensor::action::{Actor, Done, Refusal};
-use sensor::engine::Suspicion;
-use sensor::policy::Exemption;
 use sensor::warden::{Desk, Enforcement, Message, Notice, Standing, Switch};
 
 /// What the configuration would exempt.

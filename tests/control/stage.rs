@@ -12,15 +12,15 @@ use std::{fs, thread};
 use contract::class::Class;
 use contract::record::{AuditEntry, Condition, Review, ReviewState};
 use contract::timestamp::Timestamp;
-use sensor::config::Config;
+use detection::features;
 use sensor::control::{
     Agent, Archive, ArchiveError, CaptureStatus, Case, Chain, IncidentFilter, InterfaceStatus,
     Labelled, ModelStatus, PastBlock, RefusedChange, ReportStatus, Shared, Socket, StoreStatus,
     TableStatus, Vitals,
 };
-use sensor::features;
 use sensor::warden::Switch;
 use serde_json::Value;
+use settings::Config;
 use tempfile::TempDir;
 use tokio::sync::watch;
 

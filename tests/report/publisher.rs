@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use contract::incident::Identity;
 use contract::telemetry::{Figures, ModelFigures};
 use contract::topics::Topic;
+use detection::policy::Surroundings;
+use detection::timeline::Timeline;
 use sensor::clock::{self, Heartbeat, Moment};
 use sensor::condition::Conditions;
-use sensor::config::{Config, FirewallMode};
 use sensor::firewall::{Firewall, Nftables, Observe};
 use sensor::incident::{Book, Observer};
-use sensor::policy::Surroundings;
 use sensor::report;
 use sensor::report::{SEEN_COMMANDS, Setup};
 use sensor::store::{Entry, Message, Store};
 use sensor::telemetry::{self, Metrics};
-use sensor::timeline::Timeline;
 use sensor::warden::{Desk, Service, Tools, Warden};
 use serde_json::Value;
+use settings::{Config, FirewallMode};
 use tokio::sync::watch;
 
 use super::{SENSOR, SITE};
@@ -190,7 +190,7 @@ fn process() {
         engine,
     };
     let now = Moment::now();
-    let wall = sensor::capture::Timestamp::from_nanoseconds(now.wall.micros() * 1_000);
+    let wall = detection::frame::Timestamp::from_nanoseconds(now.wall.micros() * 1_000);
     let observer = Observer {
         identity: identity.clone(),
         model_name: "test".to_owned(),

@@ -16,9 +16,9 @@ use contract::record::Origin;
 use contract::record::{Block, BlockState};
 use contract::timestamp::Timestamp;
 use contract::topics::Topic;
-use sensor::config::Config;
 use sensor::incident::{Revision, Stage};
 use sensor::store::{Entry, Message};
+use settings::Config;
 
 /// The clock of these tests stands still.
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);

@@ -8,18 +8,19 @@ use ebpf::account::Limits;
 
 use crate::capture::kernel::Kernel;
 use crate::capture::live::{self, Live};
-use crate::capture::{CaptureError, Tap, Timestamp};
+use crate::capture::{CaptureError, Tap};
 use crate::clock::Moment;
-use crate::config::{CaptureMode, Config, FirewallMode};
-use crate::engine::Engine;
 use crate::firewall::{Firewall, Nftables, Observe};
 use crate::incident::Observer;
-use crate::model::Named;
-use crate::policy::{Guard, Policy, Surroundings};
 use crate::replay::Setup;
-use crate::timeline::Timeline;
 use contract::incident::Identity;
 use contract::printable::sentence;
+use detection::engine::Engine;
+use detection::frame::Timestamp;
+use detection::model::Named;
+use detection::policy::{Guard, Policy, Surroundings};
+use detection::timeline::Timeline;
+use settings::{CaptureMode, Config, FirewallMode};
 
 /// The tap of the configured mode, and why it is this one.
 pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {

@@ -16,12 +16,9 @@ use super::ending::{Ending, watched};
 use super::vitals::{self, Vital};
 use crate::clock::{self, Heartbeat, Moment};
 use crate::condition::Conditions;
-use crate::config::{Config, FirewallMode};
 use crate::control::{self, ModelStatus};
 use crate::firewall::{Firewall, Monitor, Stopper};
 use crate::incident::Book;
-use crate::model::Named;
-use crate::policy::Surroundings;
 use crate::report::{self, Contact};
 use crate::store::{Entry, Store};
 use crate::surroundings::{self, Sources};
@@ -30,6 +27,9 @@ use crate::warden::{Desk, Message, Service, Tools, Warden};
 use crate::watch::{Figures, Lines, Watch};
 use contract::condition::Name;
 use contract::incident::Identity;
+use detection::model::Named;
+use detection::policy::Surroundings;
+use settings::{Config, FirewallMode};
 
 /// Messages that wait for the warden, which takes one in microseconds: the burst of an import, and then some.
 const MESSAGES: usize = 8_192;

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use super::parts::lock;
 use crate::clock::Moment;
 use crate::condition::Conditions;
-use crate::config::{Config, Setting};
 use crate::control::{
     Agent, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus, StoreStatus, TableStatus,
     Vitals,
@@ -22,6 +21,7 @@ use crate::telemetry::Metrics;
 use crate::warden::Desk;
 use crate::watch::Figures;
 use contract::incident::Identity;
+use settings::{Config, Setting};
 
 /// Everything that is asked; clones share it.
 #[derive(Clone)]

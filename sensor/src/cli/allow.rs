@@ -6,8 +6,8 @@ use clap::Subcommand;
 use contract::action::{Action, Lifetime};
 use contract::record::Allowance;
 use ipnet::IpNet;
-use sensor::config::Config;
 use sensor::control::Found;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

@@ -4,8 +4,8 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use contract::record::AuditEntry;
-use sensor::config::Config;
 use sensor::control::{Chain, MAX_ROWS};
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

@@ -13,8 +13,8 @@ use clap::Subcommand;
 use contract::action::{Action, Lifetime};
 use contract::record::Block;
 use ipnet::IpNet;
-use sensor::config::Config;
 use sensor::control::Found;
+use settings::Config;
 
 use super::client::{Client, ClientError};
 use super::{listing, moment};

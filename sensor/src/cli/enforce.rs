@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::Subcommand;
 use contract::action::Action;
-use sensor::config::Config;
+use settings::Config;
 
 use super::client::Client;
 use super::{listing, moment};

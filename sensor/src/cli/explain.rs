@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use anyhow::Result;
 use contract::address::is_host;
 use contract::record::{Block, BlockState};
-use sensor::config::Config;
 use sensor::control::Explanation;
 use sensor::control::PastBlock;
+use settings::Config;
 
 use super::client::Client;
 use super::{blocks, incidents, listing, moment, status};

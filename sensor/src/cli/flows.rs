@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use contract::timestamp::Timestamp;
+use detection::dataplane::DataPlane;
+use detection::features;
+use detection::features::features;
+use detection::timeline::Timeline;
 use ebpf::snapshot::{Snapshot, reason};
-use sensor::config::Config;
-use sensor::dataplane::DataPlane;
-use sensor::features::{self, features};
-use sensor::learn::labels::{CaptureLabels, Labels};
+use learning::labels::{CaptureLabels, Labels};
 use sensor::replay::Setup;
-use sensor::timeline::Timeline;
+use settings::Config;
 
 use super::progress::Bytes;
 use super::read;

@@ -12,10 +12,10 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use contract::class::Class;
 use contract::timestamp::Timestamp;
-use sensor::config::Config;
 use sensor::control::{Case, MAX_ROWS};
 use serde::Deserialize;
 use serde_json::Value;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

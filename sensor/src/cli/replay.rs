@@ -6,17 +6,17 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use contract::incident::{Identity, Incident};
-use sensor::capture::Frame;
+use detection::engine::Engine;
+use detection::features::SCHEMA;
+use detection::frame::Frame;
+use detection::model::Named;
+use detection::policy::{Guard, Policy, Surroundings};
+use detection::timeline::Timeline;
+use detection::verdict::Verdict;
 use sensor::capture::file::File;
-use sensor::config::Config;
-use sensor::engine::Engine;
-use sensor::features::SCHEMA;
 use sensor::incident::{Book, Observer, Revision, Stage};
-use sensor::model::Named;
-use sensor::policy::{Guard, Policy, Surroundings};
 use sensor::replay::{Replay, Setup};
-use sensor::timeline::Timeline;
-use sensor::verdict::Verdict;
+use settings::Config;
 
 use super::progress::Bytes;
 use super::{read, report};

@@ -10,8 +10,8 @@ use contract::address::shown;
 use contract::class::Class;
 use contract::incident::{BlockSummary, Incident};
 use contract::timestamp::Timestamp;
+use detection::model::Named;
 use ipnet::IpNet;
-use sensor::model::Named;
 
 use super::replay::Outcome;
 use super::table::Table;

@@ -8,9 +8,9 @@ use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
 use contract::action::{Action, Lifetime};
 use contract::record::{Review, ReviewState};
-use sensor::config::Config;
+use detection::features::NAMES;
 use sensor::control::Labelled;
-use sensor::features::NAMES;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

@@ -7,12 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use anyhow::Result;
 use contract::class::Class;
 use contract::incident::Incident;
+use detection::features::SCHEMA;
+use detection::model::Named;
 use sensor::capture::file::File;
 use sensor::capture::{CaptureError, Source};
-use sensor::config::Config;
-use sensor::features::SCHEMA;
-use sensor::model::Named;
 use serde::Serialize;
+use settings::Config;
 
 use super::replay::Session;
 use super::table::Table;

@@ -6,13 +6,12 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-use crate::config;
-use crate::policy::Decision;
-use crate::timeline::Timeline;
-use crate::verdict::Verdict;
 use contract::class::Class;
 use contract::incident::{Identity, Incident};
 use contract::timestamp::Timestamp;
+use detection::policy::Decision;
+use detection::timeline::Timeline;
+use detection::verdict::Verdict;
 
 /// Who tells the incidents.
 #[derive(Debug, Clone)]
@@ -81,7 +80,7 @@ pub(super) struct Record {
 
 impl Book {
     /// A book without incidents.
-    pub fn new(settings: &config::Incident, observer: Observer) -> Self {
+    pub fn new(settings: &settings::Incident, observer: Observer) -> Self {
         Self {
             observer,
             open: HashMap::new(),

@@ -8,9 +8,9 @@ use contract::incident::{Identity, Rounded};
 use ebpf::packet::protocol;
 
 use super::*;
-use crate::policy::{Block, Exemption};
-use crate::verdict::{Contribution, Evidence, Facts};
 use contract::record::Origin;
+use detection::policy::{Block, Exemption};
+use detection::verdict::{Contribution, Evidence, Facts};
 
 /// When the offender of these tests begins, microseconds.
 pub(super) const START: u64 = 1_700_000_000_000_000;
@@ -89,7 +89,10 @@ pub(crate) fn observer() -> Observer {
         },
         model_name: "forest".to_owned(),
         model_sha256: "ab".repeat(32),
-        timeline: crate::timeline::Timeline::anchored(0, crate::capture::Timestamp::default()),
+        timeline: detection::timeline::Timeline::anchored(
+            0,
+            detection::frame::Timestamp::default(),
+        ),
     }
 }
 

@@ -7,7 +7,6 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
 use super::seen::{NotEntered, Seen};
-use crate::config::{self, Home, PublicKey};
 use contract::action::Action;
 use contract::address::canonical;
 use contract::command::{Command, Denial, Order, is_id};
@@ -15,6 +14,7 @@ use contract::printable::printable;
 use contract::signature;
 use contract::timestamp::Timestamp;
 use contract::topics::{ALL, Topics};
+use settings::{Home, PublicKey};
 
 /// The longest payload, bytes: a command takes some hundred, and a reason may be as long as it likes within this.
 const MAX_PAYLOAD: usize = 16 * 1_024;
@@ -85,14 +85,14 @@ pub(super) struct Denied {
 #[derive(Debug)]
 pub(super) struct Gate {
     topics: Topics,
-    settings: config::Report,
+    settings: settings::Report,
     home: Home,
     seen: Seen,
 }
 
 impl Gate {
     /// A gate of the sensor whose topics these are, with what it has `seen` before.
-    pub(super) fn new(config: &config::Config, topics: Topics, seen: Seen) -> Self {
+    pub(super) fn new(config: &settings::Config, topics: Topics, seen: Seen) -> Self {
         Self {
             topics,
             settings: config.report.clone(),

@@ -21,8 +21,8 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
-use crate::config::Config;
 use contract::timestamp::Timestamp;
+use settings::Config;
 
 pub use entry::{Entry, Kind, Message};
 pub use error::StoreError;

@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::entry::Message;
 use super::rows::OutboxExtent;
-use crate::config;
 use contract::timestamp::Timestamp;
 
 /// What a message takes in the file beside its text, bytes: its numbers, its row and three index entries.
@@ -19,8 +18,8 @@ pub(super) struct Bounds {
     pub(super) age: std::time::Duration,
 }
 
-impl From<&config::Report> for Bounds {
-    fn from(settings: &config::Report) -> Self {
+impl From<&settings::Report> for Bounds {
+    fn from(settings: &settings::Report) -> Self {
         Self {
             messages: settings.outbox_max_messages.get().into(),
             bytes: u64::from(settings.outbox_max_mib.get()) << 20,

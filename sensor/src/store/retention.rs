@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Result, ToSql, params};
 
 use super::{audit, outbox};
-use crate::config::Config;
 use contract::timestamp::Timestamp;
+use settings::Config;
 
 /// Rows deleted in one step: some ten milliseconds.
 const STEP: u32 = 200;
@@ -187,8 +187,8 @@ mod tests {
 
     fn bounds() -> Bounds {
         let mut config = Config::default();
-        config.store.max_blocks = crate::config::Count::clamped(1_000);
-        config.store.max_revisions = crate::config::Count::clamped(1_000);
+        config.store.max_blocks = settings::Count::clamped(1_000);
+        config.store.max_revisions = settings::Count::clamped(1_000);
         (&config).into()
     }
 

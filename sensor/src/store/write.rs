@@ -8,10 +8,10 @@ use super::entry::{Entry, host};
 use super::queue::Waiting;
 use super::rows::{LastRevision, Offences};
 use super::{audit, outbox};
-use crate::features::SCHEMA;
 use crate::incident::{Revision, Stage};
 use contract::record::{Allowance, Block, Review};
 use contract::timestamp::Timestamp;
+use detection::features::SCHEMA;
 
 /// Writes one entry.
 pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {

@@ -6,7 +6,6 @@ use std::net::IpAddr;
 use super::{Warden, after};
 use crate::clock::Moment;
 use crate::incident::{Revision, Stage};
-use crate::policy::{Cause, Exemption};
 use crate::store::{Entry, Message};
 use contract::address::shown;
 use contract::condition::Name;
@@ -15,6 +14,7 @@ use contract::printable::printable;
 use contract::record::Origin;
 use contract::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
 use contract::topics::Topic;
+use detection::policy::{Cause, Exemption};
 
 impl Warden {
     /// Puts an incident before a person, unless one has let its offender in for a time, as who dismisses a review does.
