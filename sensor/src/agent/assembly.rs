@@ -18,7 +18,7 @@ use contract::printable::sentence;
 use detection::engine::Engine;
 use detection::frame::Timestamp;
 use detection::model::Named;
-use detection::policy::{Guard, Policy, Surroundings};
+use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
 use settings::{CaptureMode, Config, FirewallMode};
 
@@ -81,7 +81,7 @@ pub(super) fn sweep_up() {
     }
 }
 
-pub(super) fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
+pub(super) fn engine(config: &Config, model: &Named, around: &LocalNetwork) -> Engine {
     let guard = Guard::new(&config.policy, around.clone());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)

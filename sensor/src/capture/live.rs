@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use detection::frame::{Frame, Timestamp};
 
 use super::{CaptureError, InterfaceStatistics, Statistics, Tap};
-use crate::surroundings::network::{Changes, Network};
+use crate::local_network::network::{Changes, Network};
 use clock::{Clock, Moment};
 use contract::printable::sentence;
 use detection::dataplane::DataPlane;

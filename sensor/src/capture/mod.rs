@@ -17,7 +17,7 @@ use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
-use crate::surroundings::network::NetworkError;
+use crate::local_network::network::NetworkError;
 use detection::decode::Outer;
 use detection::frame::Frame;
 use detection::meter::Occupancy;

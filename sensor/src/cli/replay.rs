@@ -10,15 +10,16 @@ use detection::engine::Engine;
 use detection::features::SCHEMA;
 use detection::frame::Frame;
 use detection::model::Named;
-use detection::policy::{Guard, Policy, Surroundings};
+use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
 use detection::verdict::Verdict;
 use sensor::capture::file::File;
-use sensor::incident::{Book, Observer, Revision, Stage};
+use sensor::incident::{IncidentLog, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
 use settings::Config;
 
 use super::progress::Bytes;
+use super::report::Outcome;
 use super::{read, report};
 
 /// What the sensor is called in a replay whose configuration does not name it.
@@ -39,20 +40,6 @@ pub struct Arguments {
     /// Print where this model would decide otherwise
     #[arg(long, value_name = "MODEL", conflicts_with = "json")]
     compare: Option<PathBuf>,
-}
-
-/// What a replay came to.
-pub struct Outcome {
-    /// Last revisions, by time and id.
-    pub incidents: Vec<Incident>,
-    /// Frames read.
-    pub frames: u64,
-    /// Frames that were metered.
-    pub packets: u64,
-    /// Snapshots taken, and of these scored.
-    pub snapshots: (u64, u64),
-    /// What could not be metered as it should, by cause.
-    pub losses: Vec<(&'static str, u64)>,
 }
 
 /// Replays the captures and prints what follows.
@@ -96,10 +83,10 @@ fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcom
     Ok(session.finish())
 }
 
-/// A replay, and the book of what it concludes.
+/// A replay, and the log of what it concludes.
 pub struct Session {
     replay: Replay,
-    book: Book,
+    log: IncidentLog,
     /// Always empty between two frames.
     verdicts: Vec<Verdict>,
     incidents: Vec<Incident>,
@@ -111,14 +98,14 @@ impl Session {
     pub fn new(config: &Config, model: &Named) -> Self {
         Self {
             replay: Replay::new(&Setup::from(config), engine(config, model)),
-            book: Book::new(&config.incident, observer(config, model)),
+            log: IncidentLog::new(&config.incident, observer(config, model)),
             verdicts: Vec::new(),
             incidents: Vec::new(),
             packets: 0,
         }
     }
 
-    /// Takes one frame through to the book.
+    /// Takes one frame through to the log.
     pub fn take(&mut self, frame: &Frame<'_>) {
         let metered = self.replay.take(frame, &mut self.verdicts);
         self.packets += u64::from(metered.ends.is_some());
@@ -131,7 +118,7 @@ impl Session {
     pub fn finish(mut self) -> Outcome {
         self.replay.finish(&mut self.verdicts);
         self.record();
-        keep_last(&mut self.incidents, self.book.end_all());
+        keep_last(&mut self.incidents, self.log.end_all());
         let mut incidents = self.incidents;
         incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
         let snapshots = self.replay.snapshots();
@@ -147,9 +134,9 @@ impl Session {
 
     fn record(&mut self) {
         let timeline = self.replay.plane().timeline().clone();
-        self.book.set_timeline(timeline);
+        self.log.set_timeline(timeline);
         for verdict in self.verdicts.drain(..) {
-            keep_last(&mut self.incidents, self.book.record(&verdict));
+            keep_last(&mut self.incidents, self.log.record(&verdict));
         }
     }
 }
@@ -160,8 +147,8 @@ fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
 }
 
 fn engine(config: &Config, model: &Named) -> Engine {
-    // A replay has no surroundings: the machine it runs on is not the one that captured.
-    let guard = Guard::new(&config.policy, Surroundings::default());
+    // A replay has no local_network: the machine it runs on is not the one that captured.
+    let guard = Guard::new(&config.policy, LocalNetwork::default());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)
 }
