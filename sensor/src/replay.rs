@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use crate::capture::Frame;
 use crate::config::{self, Config};
 use crate::dataplane::{DataPlane, Metered};
+use crate::decode::{Decoder, Ports};
 use crate::engine::{Engine, Order};
 use crate::firewall::{Firewall, Observe};
 use crate::meter::Caps;
@@ -26,6 +27,8 @@ pub struct Setup {
     pub evidence: config::Evidence,
     /// Outer ends of tunnels whose inner addresses are believed.
     pub trusted_tunnels: Vec<IpNet>,
+    /// Where tunnels and mirrors are looked for.
+    pub decoder: Decoder,
 }
 
 /// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
@@ -54,6 +57,7 @@ impl From<&Config> for Setup {
             },
             evidence: config.evidence.clone(),
             trusted_tunnels: config.policy.trusted_tunnels.to_vec(),
+            decoder: Decoder::new(Ports::from(&config.carriers), &config.capture.mirrors),
         }
     }
 }
@@ -77,6 +81,7 @@ impl Replay {
     pub fn new(setup: &Setup, engine: Engine) -> Self {
         let mut plane = DataPlane::new(setup.caps, setup.limits);
         plane.trust(&setup.trusted_tunnels);
+        plane.decode_with(setup.decoder.clone());
         Self {
             plane,
             engine,

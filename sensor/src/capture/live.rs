@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use super::{CaptureError, Frame, InterfaceStatistics, Statistics, Tap, Timestamp};
 use crate::config;
 use crate::dataplane::DataPlane;
-use crate::decode::Outer;
+use crate::decode::{Decoder, Outer};
 use crate::meter::Caps;
 use crate::printable::sentence;
 use crate::surroundings::network::{Changes, Network};
@@ -99,6 +99,11 @@ impl Live {
     /// Believes the addresses inside tunnels both of whose ends lie in `networks`.
     pub fn trust(&mut self, networks: &[IpNet]) {
         self.plane.trust(networks);
+    }
+
+    /// Looks for tunnels and mirrors with this decoder from now on.
+    pub fn decode_with(&mut self, decoder: Decoder) {
+        self.plane.decode_with(decoder);
     }
 
     /// Brings the handles in line with the interfaces there are.

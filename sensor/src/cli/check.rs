@@ -7,8 +7,8 @@ use std::path::Path;
 
 use anyhow::Result;
 use nix::unistd::{AccessFlags, access};
-use sensor::capture::{kernel, live};
-use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
+use sensor::capture::{CaptureError, kernel, live};
+use sensor::config::{self, CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::control;
 use sensor::features::SCHEMA;
 use sensor::firewall;
@@ -34,7 +34,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
     if let Ok(config) = &config {
         findings.push(("model", model(config).into()));
         findings.push(("capture", capture(config)));
-        findings.push(("meter", meter(config.capture.mode)));
+        findings.push(("meter", meter(&config.capture)));
         findings.push(("firewall", firewall(config)));
         findings.push(("store", store(config)));
         findings.push(("control", control(config)));
@@ -100,10 +100,19 @@ fn capture(config: &Config) -> Finding {
     }
 }
 
-fn meter(mode: CaptureMode) -> Finding {
+fn meter(settings: &config::Capture) -> Finding {
+    let mode = settings.mode;
     let in_user_space = "packets are copied to user space (pcap)";
     if mode == CaptureMode::Pcap {
         return Finding::Sound(format!("{in_user_space}, as capture.mode says"));
+    }
+    if !settings.mirrors.is_empty() {
+        return match mode {
+            CaptureMode::Ebpf => Finding::Broken(CaptureError::Mirrors.to_string()),
+            _ => Finding::Sound(format!(
+                "{in_user_space}: only there capture.mirrors is looked into"
+            )),
+        };
     }
     match (mode, kernel::probe()) {
         (_, Ok(())) => Finding::Sound("packets are counted in the kernel (ebpf)".to_owned()),
