@@ -33,9 +33,13 @@ pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), Captur
     let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
         let mut live = Live::open(&config.capture, setup.caps, limits)?;
         live.trust(&setup.trusted_tunnels);
+        live.decode_with(setup.decoder.clone());
         Ok(Box::new(live))
     };
     let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
+        if !config.capture.mirrors.is_empty() {
+            return Err(CaptureError::Mirrors);
+        }
         let interfaces = live::interfaces(&config.capture)?;
         if interfaces.is_empty() {
             // Only pcap waits for a default route.
@@ -50,6 +54,11 @@ pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), Captur
     match config.capture.mode {
         CaptureMode::Pcap => Ok((pcap()?, String::new())),
         CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
+        CaptureMode::Auto if !config.capture.mirrors.is_empty() => {
+            let why =
+                "pcap, because the kernel's meter does not look into what capture.mirrors send";
+            Ok((pcap()?, why.to_owned()))
+        }
         CaptureMode::Auto => match ebpf() {
             Ok(kernel) => Ok((
                 kernel,

@@ -79,6 +79,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
     let sections = [
         ("[sensor]", before.sensor != after.sensor),
         ("[capture]", before.capture != capture),
+        ("[carriers]", before.carriers != after.carriers),
         ("[meter]", before.meter != after.meter),
         (
             "policy.trusted_tunnels",

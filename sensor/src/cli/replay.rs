@@ -1,7 +1,8 @@
 //! `garita replay`: what the sensor would report and block in captures, in capture time.
 //! The firewall only observes, and nothing but the captures, the configuration and the model has a say.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -13,6 +14,7 @@ use detection::model::Named;
 use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
 use detection::verdict::Verdict;
+use sensor::capture::CaptureError;
 use sensor::capture::file::File;
 use sensor::incident::{IncidentLog, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
@@ -28,7 +30,7 @@ const NAME: &str = "replay";
 /// `garita replay`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Captures (pcap or pcapng, gzip'd or not); several are one stream in this order
+    /// Captures (pcap, pcapng, snoop or ERF, also with gzip, zstd or lz4); several are one stream in this order
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Score with this model, instead of model.path or the one inside the program
@@ -54,7 +56,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             File::open(path)?;
         }
     }
-    let outcome = replay(config, &arguments.captures, &model)?;
+    let (outcome, damage) = replay(config, &arguments.captures, &model)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.json {
         for incident in &outcome.incidents {
@@ -62,25 +64,66 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             out.write_all(b"\n")?;
         }
     } else if let Some(other) = other {
-        let otherwise = replay(config, &arguments.captures, &other)?;
+        let (otherwise, _) = replay(config, &arguments.captures, &other)?;
         let models = [(&model, &outcome), (&other, &otherwise)];
         out.write_all(report::comparison(models).as_bytes())?;
     } else {
         out.write_all(report::incidents(&outcome).as_bytes())?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
 }
 
-fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcome> {
+/// What the captures come to, and the last one's damage that is still to be told.
+fn replay(
+    config: &Config,
+    captures: &[PathBuf],
+    model: &Named,
+) -> Result<(Outcome, Option<CaptureError>)> {
     let mut session = Session::new(config, model);
     let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
+    let mut damage: Option<CaptureError> = None;
     for path in captures {
-        read::frames(path, &mut progress, |frame| {
+        let before = session.read();
+        let found = read::frames(path, &mut progress, |frame| {
             session.take(frame);
             Ok(())
         })?;
+        if let Some(why) = session.read().unread_since(&before) {
+            progress.say(&format!("capture {}: {why}", path.display()));
+        }
+        if let Some(earlier) = damage.take_if(|_| found.is_some()) {
+            progress.say(&earlier.to_string());
+        }
+        damage = found.or(damage);
     }
-    Ok(session.finish())
+    Ok((session.finish(), damage))
+}
+
+/// How much was read up to a moment.
+struct Read {
+    frames: u64,
+    packets: u64,
+    losses: Vec<(&'static str, u64)>,
+}
+
+impl Read {
+    /// Why nothing that was read since `before` could be metered, where that is so.
+    fn unread_since(&self, before: &Self) -> Option<String> {
+        let frames = self.frames - before.frames;
+        if frames == 0 || self.packets > before.packets {
+            return None;
+        }
+        let causes = self.losses.iter().zip(&before.losses);
+        let causes: Vec<String> = causes
+            .filter(|((_, now), (_, then))| now > then)
+            .map(|((cause, now), (_, then))| format!("{cause} {}", now - then))
+            .collect();
+        Some(format!(
+            "none of its {frames} frames held a packet that could be read ({})",
+            causes.join(", ")
+        ))
+    }
 }
 
 /// A replay, and the log of what it concludes.
@@ -111,6 +154,16 @@ impl Session {
         self.packets += u64::from(metered.ends.is_some());
         if !self.verdicts.is_empty() {
             self.record();
+        }
+    }
+
+    fn read(&mut self) -> Read {
+        let packets = self.packets;
+        let plane = self.replay.plane();
+        Read {
+            frames: plane.frames(),
+            packets,
+            losses: plane.losses().collect(),
         }
     }
 
