@@ -23,6 +23,8 @@ mod lines;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod local_network;
+#[cfg(test)]
 mod meter;
 #[cfg(test)]
 mod netns;
@@ -44,8 +46,6 @@ mod selftest;
 mod skip;
 #[cfg(test)]
 mod store;
-#[cfg(test)]
-mod surroundings;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

@@ -6,14 +6,18 @@ use ebpf::host::HostKey;
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 
-use crate::capture::Frame;
-use crate::config::{self, Config};
-use crate::dataplane::{DataPlane, Metered};
-use crate::engine::{Engine, Order};
 use crate::firewall::{Firewall, Observe};
-use crate::meter::Caps;
-use crate::policy::Outcome;
-use crate::verdict::Verdict;
+use detection::dataplane::{DataPlane, Metered};
+
+use detection::decode::{Decoder, Ports};
+use detection::engine::{Engine, Order};
+
+use detection::frame::Frame;
+
+use detection::meter::Caps;
+use detection::policy::Outcome;
+use detection::verdict::Verdict;
+use settings::Config;
 
 /// What replaying depends on besides the capture and the model.
 #[derive(Clone, Debug)]
@@ -23,9 +27,11 @@ pub struct Setup {
     /// Settings of the meter.
     pub limits: Limits,
     /// What is remembered against an address.
-    pub evidence: config::Evidence,
+    pub evidence: settings::Evidence,
     /// Outer ends of tunnels whose inner addresses are believed.
     pub trusted_tunnels: Vec<IpNet>,
+    /// Where tunnels and mirrors are looked for.
+    pub decoder: Decoder,
 }
 
 /// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
@@ -50,10 +56,11 @@ impl From<&Config> for Setup {
             limits: Limits {
                 seed: REPLAY_SEED,
                 flood_guard: meter.flood_guard.get(),
-                separate_tags: u32::from(meter.tags == config::Tags::Separate),
+                separate_tags: u32::from(meter.tags == settings::Tags::Separate),
             },
             evidence: config.evidence.clone(),
             trusted_tunnels: config.policy.trusted_tunnels.to_vec(),
+            decoder: Decoder::new(Ports::from(&config.carriers), &config.capture.mirrors),
         }
     }
 }
@@ -77,6 +84,7 @@ impl Replay {
     pub fn new(setup: &Setup, engine: Engine) -> Self {
         let mut plane = DataPlane::new(setup.caps, setup.limits);
         plane.trust(&setup.trusted_tunnels);
+        plane.decode_with(setup.decoder.clone());
         Self {
             plane,
             engine,

@@ -5,23 +5,26 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use detection::frame::{Frame, LinkType, Timestamp};
 use sensor::capture::file::File;
-use sensor::capture::{CaptureError, Frame, LinkType, Source, Timestamp};
+use sensor::capture::{CaptureError, Source};
 
 use super::progress::Bytes;
 use super::read;
 
-/// Gives every frame of the captures to `take`, the earliest first; of equal times, that of the capture named first.
+/// Gives every frame of the captures, with the place of its capture among them, to `take`, the earliest first; of equal
+/// times, that of the capture named first. Returns the damage of one that is damaged; that of others is said.
 pub fn frames(
     captures: &[PathBuf],
     progress: &mut Bytes,
-    mut take: impl FnMut(&Frame<'_>) -> Result<()>,
-) -> Result<()> {
+    mut take: impl FnMut(usize, &Frame<'_>) -> Result<()>,
+) -> Result<Option<CaptureError>> {
     if let [alone] = captures {
-        return read::frames(alone, progress, take);
+        return read::frames(alone, progress, |frame| take(0, frame));
     }
     let mut waiting = VecDeque::from(begins(captures, progress)?);
     let mut open: Vec<Head> = Vec::new();
+    let mut damage: Option<CaptureError> = None;
     loop {
         let next = open.iter().map(|head| (head.time, head.place)).min();
         if let Some(&(begin, place)) = waiting.front()
@@ -32,15 +35,20 @@ pub fn frames(
             continue;
         }
         let Some(next) = next else {
-            return Ok(());
+            return Ok(damage);
         };
         let Some(at) = open.iter().position(|head| (head.time, head.place) == next) else {
-            return Ok(());
+            return Ok(damage);
         };
         progress.add(open[at].bytes.len());
-        take(&open[at].frame())?;
-        if !open[at].advance(progress)? {
-            open.remove(at);
+        take(open[at].place, &open[at].frame())?;
+        if !open[at].advance()? {
+            let ended = open.remove(at);
+            let found = read::end(&ended.file, &captures[ended.place], progress);
+            if let Some(earlier) = damage.take_if(|_| found.is_some()) {
+                progress.say(&earlier.to_string());
+            }
+            damage = found.or(damage);
         }
     }
 }
@@ -87,11 +95,11 @@ impl Head {
             link_type: LinkType::Ethernet,
             interface: 0,
         };
-        Ok(head.advance(progress)?.then_some(head))
+        Ok(head.advance()?.then_some(head))
     }
 
     /// Goes to the next frame; `false` at the end.
-    fn advance(&mut self, progress: &mut Bytes) -> Result<bool> {
+    fn advance(&mut self) -> Result<bool> {
         if let Some(frame) = self.file.next_frame()? {
             self.time = frame.time;
             self.wire_len = frame.wire_len;
@@ -100,9 +108,6 @@ impl Head {
             self.bytes.clear();
             self.bytes.extend_from_slice(frame.bytes);
             return Ok(true);
-        }
-        if let Some(damage) = self.file.damage() {
-            progress.say(&damage.to_string());
         }
         Ok(false)
     }

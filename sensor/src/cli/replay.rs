@@ -1,22 +1,26 @@
 //! `garita replay`: what the sensor would report and block in captures, in capture time.
 //! The firewall only observes, and nothing but the captures, the configuration and the model has a say.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use sensor::capture::Frame;
-use sensor::config::Config;
-use sensor::engine::Engine;
-use sensor::features::SCHEMA;
-use sensor::incident::{Book, Incident, Observer, Revision, Stage, Teller};
-use sensor::model::Named;
-use sensor::policy::{Guard, Policy, Surroundings};
+use contract::incident::{Identity, Incident};
+use detection::engine::Engine;
+use detection::features::SCHEMA;
+use detection::frame::Frame;
+use detection::model::Named;
+use detection::policy::{Guard, LocalNetwork, Policy};
+use detection::timeline::Timeline;
+use detection::verdict::Verdict;
+use sensor::capture::CaptureError;
+use sensor::incident::{IncidentLog, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
-use sensor::timeline::Timeline;
-use sensor::verdict::Verdict;
+use settings::Config;
 
 use super::progress::Bytes;
+use super::report::Outcome;
 use super::{merge, report};
 
 /// What the sensor is called in a replay whose configuration does not name it.
@@ -25,7 +29,7 @@ const NAME: &str = "replay";
 /// `garita replay`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Captures (pcap or pcapng, gzip'd or not); several are merged by time
+    /// Captures (pcap, pcapng, snoop or ERF, also with gzip, zstd or lz4); several are merged by time
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Score with this model, instead of model.path or the one inside the program
@@ -39,27 +43,13 @@ pub struct Arguments {
     compare: Option<PathBuf>,
 }
 
-/// What a replay came to.
-pub struct Outcome {
-    /// Last revisions, by time and id.
-    pub incidents: Vec<Incident>,
-    /// Frames read.
-    pub frames: u64,
-    /// Frames that were metered.
-    pub packets: u64,
-    /// Snapshots taken, and of these scored.
-    pub snapshots: (u64, u64),
-    /// What could not be metered as it should, by cause.
-    pub losses: Vec<(&'static str, u64)>,
-}
-
 /// Replays the captures and prints what follows.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     let model = Named::load(arguments.model.as_deref(), &config.model, &SCHEMA)?;
     let other = (arguments.compare.as_deref())
         .map(|path| Named::load(Some(path), &config.model, &SCHEMA))
         .transpose()?;
-    let outcome = replay(config, &arguments.captures, &model)?;
+    let (outcome, damage) = replay(config, &arguments.captures, &model)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.json {
         for incident in &outcome.incidents {
@@ -67,29 +57,51 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             out.write_all(b"\n")?;
         }
     } else if let Some(other) = other {
-        let otherwise = replay(config, &arguments.captures, &other)?;
+        let (otherwise, _) = replay(config, &arguments.captures, &other)?;
         let models = [(&model, &outcome), (&other, &otherwise)];
         out.write_all(report::comparison(models).as_bytes())?;
     } else {
         out.write_all(report::incidents(&outcome).as_bytes())?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
 }
 
-fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcome> {
+/// What the captures come to, and the last one's damage that is still to be told.
+fn replay(
+    config: &Config,
+    captures: &[PathBuf],
+    model: &Named,
+) -> Result<(Outcome, Option<CaptureError>)> {
     let mut session = Session::new(config, model);
     let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
-    merge::frames(captures, &mut progress, |frame| {
+    // Frames of each capture, and those that held a packet.
+    let mut read = vec![(0u64, 0u64); captures.len()];
+    let damage = merge::frames(captures, &mut progress, |place, frame| {
+        let before = session.packets;
         session.take(frame);
+        if let Some((frames, packets)) = read.get_mut(place) {
+            *frames += 1;
+            *packets += session.packets - before;
+        }
         Ok(())
     })?;
-    Ok(session.finish())
+    let causes = session.causes();
+    for (path, (frames, packets)) in captures.iter().zip(read) {
+        if frames > 0 && packets == 0 {
+            progress.say(&format!(
+                "capture {}: none of its {frames} frames held a packet that could be read ({causes})",
+                path.display()
+            ));
+        }
+    }
+    Ok((session.finish(), damage))
 }
 
-/// A replay, and the book of what it concludes.
+/// A replay, and the log of what it concludes.
 pub struct Session {
     replay: Replay,
-    book: Book,
+    log: IncidentLog,
     /// Always empty between two frames.
     verdicts: Vec<Verdict>,
     incidents: Vec<Incident>,
@@ -101,14 +113,14 @@ impl Session {
     pub fn new(config: &Config, model: &Named) -> Self {
         Self {
             replay: Replay::new(&Setup::from(config), engine(config, model)),
-            book: Book::new(&config.incident, observer(config, model)),
+            log: IncidentLog::new(&config.incident, observer(config, model)),
             verdicts: Vec::new(),
             incidents: Vec::new(),
             packets: 0,
         }
     }
 
-    /// Takes one frame through to the book.
+    /// Takes one frame through to the log.
     pub fn take(&mut self, frame: &Frame<'_>) {
         let metered = self.replay.take(frame, &mut self.verdicts);
         self.packets += u64::from(metered.ends.is_some());
@@ -117,9 +129,18 @@ impl Session {
         }
     }
 
+    /// Why packets could not be metered as they should, with counts.
+    fn causes(&mut self) -> String {
+        let losses = self.replay.plane().losses().filter(|(_, count)| *count > 0);
+        let causes: Vec<String> = losses
+            .map(|(cause, count)| format!("{cause} {count}"))
+            .collect();
+        causes.join(", ")
+    }
+
     /// Ends every incident, and says what it all came to. Nothing is concluded from time that nobody recorded.
     pub fn finish(mut self) -> Outcome {
-        keep_last(&mut self.incidents, self.book.end_all());
+        keep_last(&mut self.incidents, self.log.end_all());
         let mut incidents = self.incidents;
         incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
         let snapshots = self.replay.snapshots();
@@ -135,9 +156,9 @@ impl Session {
 
     fn record(&mut self) {
         let timeline = self.replay.plane().timeline().clone();
-        self.book.set_timeline(timeline);
+        self.log.set_timeline(timeline);
         for verdict in self.verdicts.drain(..) {
-            keep_last(&mut self.incidents, self.book.record(&verdict));
+            keep_last(&mut self.incidents, self.log.record(&verdict));
         }
     }
 }
@@ -148,8 +169,8 @@ fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
 }
 
 fn engine(config: &Config, model: &Named) -> Engine {
-    // A replay has no surroundings: the machine it runs on is not the one that captured.
-    let guard = Guard::new(&config.policy, Surroundings::default());
+    // A replay has no local_network: the machine it runs on is not the one that captured.
+    let guard = Guard::new(&config.policy, LocalNetwork::default());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)
 }
@@ -157,7 +178,7 @@ fn engine(config: &Config, model: &Named) -> Engine {
 fn observer(config: &Config, model: &Named) -> Observer {
     let name = config.sensor.name.get();
     Observer {
-        teller: Teller {
+        identity: Identity {
             name: name.map_or(NAME, |name| name.as_str()).to_owned(),
             version: env!("CARGO_PKG_VERSION"),
         },
