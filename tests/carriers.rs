@@ -3,6 +3,7 @@
 
 mod links;
 mod makers;
+mod table;
 mod tags;
 mod tunnels;
 
