@@ -9,7 +9,6 @@ use detection::decode::Outer;
 use detection::frame::LinkType;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
-use sensor::capture;
 
 use detection::decode::{Decoder, Ports};
 use sensor::replay::Setup;
