@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sensor::features::SCHEMA;
-use sensor::model::{Model, Schema};
+use detection::features::SCHEMA;
+use detection::model::{Model, Schema};
 use tempfile::TempDir;
 
 use crate::garita::{Run, capture, cases, garita, root, run};

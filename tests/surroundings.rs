@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use sensor::config::Config;
-use sensor::policy::{Role, Surroundings};
+use detection::policy::{Role, Surroundings};
 use sensor::surroundings::{Sources, Watch, now};
+use settings::Config;
 use tokio::time::timeout;
 
 use crate::live::machines;

@@ -4,11 +4,11 @@
 use std::fs;
 use std::net::IpAddr;
 
+use detection::dataplane::DataPlane;
+use detection::decode::Outer;
+use detection::frame::LinkType;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
-use sensor::capture::{self, LinkType};
-use sensor::dataplane::DataPlane;
-use sensor::decode::Outer;
 use sensor::replay::Setup;
 use serde_json::{Value, json};
 
@@ -132,8 +132,8 @@ fn each_inner_sender_has_the_tunnel_in_its_own_direction() {
     let setup = Setup::default();
     let mut plane = DataPlane::new(setup.caps, setup.limits);
     for frame in &scan(gre)[..2] {
-        let frame = capture::Frame {
-            time: capture::Timestamp::default(),
+        let frame = detection::frame::Frame {
+            time: detection::frame::Timestamp::default(),
             wire_len: frame.wire,
             bytes: &frame.bytes,
             link_type: LinkType::Ethernet,

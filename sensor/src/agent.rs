@@ -18,11 +18,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::Moment;
-use crate::config::Config;
-use crate::features::SCHEMA;
-use crate::model::Named;
-use crate::printable::printable;
 use crate::telemetry;
+use contract::printable::printable;
+use detection::features::SCHEMA;
+use detection::model::Named;
+use settings::Config;
 
 use parts::Parts;
 

@@ -27,7 +27,6 @@ use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::config;
 use crate::warden::Desk;
 
 pub use answer::{Answer, Case, Chain, ErrorText, Explanation, Found, Labelled, Page, PastBlock};
@@ -76,7 +75,7 @@ impl Shared {
         desk: Desk,
         archive: Arc<dyn Archive>,
         agent: Arc<dyn Agent>,
-        settings: &config::Control,
+        settings: &settings::Control,
     ) -> Self {
         let admins = settings.admin_group.get();
         Self {

@@ -9,17 +9,16 @@ use serde::Serialize;
 
 use crate::capture::file::File;
 use crate::capture::{CaptureError, Source};
-use crate::class::Class;
-use crate::config;
 use crate::corpus::{self, Row};
-use crate::dataplane::Metered;
-use crate::engine::Engine;
-use crate::learn::labels::CaptureLabels;
-use crate::learn::{ClassMetrics, Metrics};
-use crate::model::{Calibration, Model, Score};
-use crate::policy::{Decision, Guard, Policy, Surroundings};
 use crate::replay::{Replay, Setup};
-use crate::verdict::Verdict;
+use contract::class::Class;
+use detection::dataplane::Metered;
+use detection::engine::Engine;
+use detection::model::{Calibration, Model, Score};
+use detection::policy::{Decision, Guard, Policy, Surroundings};
+use detection::verdict::Verdict;
+use learning::labels::CaptureLabels;
+use learning::{ClassMetrics, Metrics};
 
 /// The figures, in the form `garita evaluate --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -184,9 +183,9 @@ fn call(row: &Row, model: &Model) -> Option<(Class, Score)> {
 }
 
 fn engine(model: &Arc<Model>, setup: &Setup) -> Engine {
-    let settings = config::Policy {
+    let settings = settings::Policy {
         exempt: Default::default(),
-        ..config::Policy::default()
+        ..settings::Policy::default()
     };
     let policy = Policy::new(&settings, Guard::new(&settings, Surroundings::default()));
     Engine::new(Arc::clone(model), policy, &setup.evidence)

@@ -23,7 +23,7 @@ pub use nftables::Nftables;
 pub use observe::Observe;
 pub use probe::{Machine, probe};
 
-use crate::policy::Outcome;
+use detection::policy::Outcome;
 
 /// Something that keeps addresses out.
 pub trait Firewall: fmt::Debug + Send {

@@ -11,10 +11,7 @@
 
 mod backoff;
 mod broker;
-mod command;
-mod digest;
 mod envelope;
-mod figures;
 mod gate;
 mod link;
 mod loss;
@@ -24,13 +21,11 @@ mod pace;
 mod reduce;
 mod reply;
 mod resync;
-mod schema;
 mod seen;
 mod serve;
 mod session;
 mod status;
 mod telemetry;
-mod topics;
 mod trouble;
 
 use std::fmt;
@@ -38,14 +33,13 @@ use std::fmt;
 use tokio::sync::watch;
 
 use crate::condition::Conditions;
-use crate::config::Config;
-use crate::incident::Teller;
 use crate::store::Store;
-use crate::timestamp::Timestamp;
 use crate::warden::Desk;
+use contract::incident::Identity;
+use contract::timestamp::Timestamp;
+use settings::Config;
 
-pub use figures::{Figures, ModelFigures};
-pub use schema::schemas;
+use contract::telemetry::Figures;
 pub use seen::SEEN_COMMANDS;
 pub use serve::serve;
 
@@ -54,7 +48,7 @@ pub struct Setup {
     /// The configuration; `[sensor]`, `[policy]` and `[report]` are read.
     pub config: Config,
     /// Who reports.
-    pub teller: Teller,
+    pub identity: Identity,
     /// Where the messages wait, and what was done is kept.
     pub store: Store,
     /// The way to the warden, for commands.
@@ -71,7 +65,7 @@ pub struct Setup {
 
 impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Setup({})", self.teller.name)
+        write!(f, "Setup({})", self.identity.name)
     }
 }
 
@@ -91,7 +85,7 @@ pub struct Contact {
 /// # Errors
 /// What is wrong, in a sentence.
 pub fn check(config: &Config) -> Result<(), String> {
-    let topics = topics::Topics::new(config.sensor.site.as_str(), "check");
+    let topics = contract::topics::Topics::new(config.sensor.site.as_str(), "check");
     let broker = broker::Broker::new(&config.report, &topics);
     let checked = broker.map_or(Ok(()), |broker| broker.check());
     checked.map_err(|trouble| trouble.to_string())

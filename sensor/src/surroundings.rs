@@ -1,5 +1,5 @@
 //! What the machine and the network around it cannot do without, and where the inside is: read once, then kept current.
-//! It must not decide who is safe from a block; [`crate::policy::Guard`] does.
+//! It must not decide who is safe from a block; [`detection::policy::Guard`] does.
 
 mod broker;
 mod files;
@@ -18,13 +18,13 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::address::is_host;
-use crate::config::Config;
-use crate::policy::{Role, Surroundings};
 use broker::Broker;
+use contract::address::is_host;
+use detection::policy::{Role, Surroundings};
 use files::Files;
 use lingering::Lingering;
 use network::{Changes, Network, NetworkError};
+use settings::Config;
 
 /// Everything is read again this often, for what no event tells: a directory that came late, a name that moved.
 const RECHECK: Duration = Duration::from_secs(30);

@@ -19,9 +19,9 @@ use prometheus_client::registry::Registry;
 use systemd_journal_logger::JournalLog;
 use tracing_subscriber::EnvFilter;
 
-use crate::class::Class;
 use crate::warden::Counts;
 use crate::watch::Figures;
+use contract::class::Class;
 
 /// From a packet to its element in the kernel: a millisecond is good, a second is the promise.
 const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];

@@ -19,18 +19,19 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::address::is_host;
 use crate::clock::Moment;
-use crate::condition::{Conditions, Name};
-use crate::config;
-use crate::engine::Suspicion;
+use crate::condition::Conditions;
 use crate::firewall::{Firewall, FirewallError, Meddling};
 use crate::incident::Book;
-use crate::policy::{self, Decision, Guard, Offence, Outcome, Surroundings};
-use crate::printable::sentence;
-use crate::record::{Block, BlockState, ReviewState};
 use crate::store::{Entry, Recovered, Store};
-use crate::verdict::Verdict;
+use contract::address::is_host;
+use contract::condition::Name;
+use contract::printable::sentence;
+use contract::record::{Block, BlockState, ReviewState};
+use detection::engine::Suspicion;
+use detection::policy;
+use detection::policy::{Decision, Guard, Offence, Outcome, Surroundings};
+use detection::verdict::Verdict;
 
 use allowances::Allowances;
 pub use desk::{Away, Desk, Enforcement, Message, Reply, Standing, Switch};
@@ -56,13 +57,13 @@ pub enum Notice {
     /// A block was lifted before its time.
     Release(IpNet),
     /// Other settings and another guard count from now on.
-    Revise(Box<config::Policy>, Box<Guard>),
+    Revise(Box<settings::Policy>, Box<Guard>),
     /// What does the engine hold against this address?
     Suspicion(IpAddr, Reply<Option<Suspicion>>),
     /// Which of its headers were kept?
     Headers(IpAddr, Reply<Option<Vec<u8>>>),
     /// Another model counts from now on.
-    Adopt(std::sync::Arc<crate::model::Model>),
+    Adopt(std::sync::Arc<detection::model::Model>),
 }
 
 /// What the warden works with.
@@ -81,8 +82,8 @@ pub struct Tools {
 /// What is blocked, allowed and waiting, and what that has to be measured by.
 #[derive(Debug)]
 pub struct Warden {
-    policy: config::Policy,
-    mode: config::FirewallMode,
+    policy: settings::Policy,
+    mode: settings::FirewallMode,
     switch: Switch,
     /// When enforcement goes on again by itself, monotonic microseconds, or [`NEVER`].
     switch_on: u64,
@@ -100,7 +101,7 @@ pub struct Warden {
 impl Warden {
     /// A warden of an empty list.
     pub fn new(
-        config: &config::Config,
+        config: &settings::Config,
         surroundings: Surroundings,
         (book, tools): (Book, Tools),
     ) -> Self {
@@ -161,7 +162,7 @@ impl Warden {
     /// Lets time pass: what is over ends.
     pub fn tick(&mut self, now: Moment) {
         let wall =
-            crate::capture::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
+            detection::frame::Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
         if self.book.timeline().follow(now.micros, wall) {
             let words =
                 "the wall clock was set; durations are not affected, labels are from now on";
@@ -258,7 +259,7 @@ impl Warden {
     /// Other settings count from now on, with the firewall that goes with them where that has changed.
     pub fn reload(
         &mut self,
-        config: &config::Config,
+        config: &settings::Config,
         firewall: Option<Box<dyn Firewall>>,
         now: Moment,
     ) {
@@ -351,7 +352,7 @@ impl Warden {
 
     /// Whether the kernel is to drop.
     fn enforces(&self) -> bool {
-        self.mode == config::FirewallMode::Enforce && self.switch == Switch::On
+        self.mode == settings::FirewallMode::Enforce && self.switch == Switch::On
     }
 
     fn keep(&self, entry: Entry) {

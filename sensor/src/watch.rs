@@ -8,8 +8,8 @@ use ebpf::snapshot::Snapshot;
 
 use crate::capture::{CaptureError, Statistics, Tap};
 use crate::clock::{Heartbeat, Moment};
-use crate::engine::{Engine, Order};
 use crate::warden::{Message, Notice};
+use detection::engine::{Engine, Order};
 
 /// The longest a notice waits while no packet comes.
 const PATIENCE: Duration = Duration::from_millis(50);

@@ -6,13 +6,14 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use contract::action::{Action, Lifetime};
+use contract::class::Class;
+use contract::record::{Allowance, Block, BlockState, Review, ReviewState};
+use contract::timestamp::Timestamp;
+use detection::engine::Suspicion;
+use detection::policy::Exemption;
 use ipnet::IpNet;
-use sensor::action::{Action, Actor, Done, Lifetime, Refusal};
-use sensor::class::Class;
-use sensor::engine::Suspicion;
-use sensor::policy::Exemption;
-use sensor::record::{Allowance, Block, BlockState, Review, ReviewState};
-use sensor::timestamp::Timestamp;
+use sensor::action::{Actor, Done, Refusal};
 use sensor::warden::{Desk, Enforcement, Message, Notice, Standing, Switch};
 
 /// What the configuration would exempt.

@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use nix::unistd::Group;
-use sensor::config::Config;
 use sensor::control::{Socket, SocketError};
+use settings::Config;
 
 use super::stage::{ADMINS, Stage};
 

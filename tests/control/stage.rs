@@ -9,18 +9,18 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::{fs, thread};
 
-use sensor::class::Class;
-use sensor::config::Config;
+use contract::class::Class;
+use contract::record::{AuditEntry, Condition, Review, ReviewState};
+use contract::timestamp::Timestamp;
+use detection::features;
 use sensor::control::{
     Agent, Archive, ArchiveError, CaptureStatus, Case, Chain, IncidentFilter, InterfaceStatus,
     Labelled, ModelStatus, PastBlock, RefusedChange, ReportStatus, Shared, Socket, StoreStatus,
     TableStatus, Vitals,
 };
-use sensor::features;
-use sensor::record::{AuditEntry, Condition, Review, ReviewState};
-use sensor::timestamp::Timestamp;
 use sensor::warden::Switch;
 use serde_json::Value;
+use settings::Config;
 use tempfile::TempDir;
 use tokio::sync::watch;
 

@@ -20,10 +20,10 @@ struct Watch {
 fn watch(namespace: &crate::netns::Namespace, firewall: &Nftables) -> Watch {
     let mut monitor = namespace.run(|| firewall.monitor()).unwrap().unwrap();
     let stopper = monitor.stopper();
-    let (teller, told) = mpsc::channel();
+    let (identity, told) = mpsc::channel();
     let thread = std::thread::spawn(move || {
         while let Some(meddling) = monitor.wait().unwrap() {
-            if teller.send(meddling).is_err() {
+            if identity.send(meddling).is_err() {
                 break;
             }
         }

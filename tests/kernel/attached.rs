@@ -8,7 +8,7 @@ use std::time::Duration;
 use nix::net::if_::if_nametoindex;
 use sensor::capture::Tap;
 use sensor::capture::kernel::{Hook, Kernel};
-use sensor::config::Config;
+use settings::Config;
 
 use super::frames::{Script, address};
 use super::stage::{Stage, bytes, listen, wan, watched};

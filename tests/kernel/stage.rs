@@ -9,7 +9,7 @@ use aya::programs::{SchedClassifier, TcAttachType};
 use ebpf::snapshot::Snapshot;
 use sensor::capture::kernel::Kernel;
 use sensor::capture::{InterfaceStatistics, Statistics, Tap};
-use sensor::config::Config;
+use settings::Config;
 
 use super::frames::Script;
 use crate::netns::{Namespace, join};

@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use detection::dataplane::DataPlane;
 use ebpf::flow::Half;
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
@@ -16,7 +17,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sensor::capture::file::File;
 use sensor::capture::{Source, Tap};
-use sensor::dataplane::DataPlane;
 
 use super::{caps, has, knock, limits, listen, loss, machines, packets, python, tap};
 use crate::netns::Namespace;

@@ -8,18 +8,22 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use contract::incident::Identity;
+use contract::telemetry::{Figures, ModelFigures};
+use contract::topics::Topic;
+use detection::policy::Surroundings;
+use detection::timeline::Timeline;
 use sensor::clock::{self, Heartbeat, Moment};
 use sensor::condition::Conditions;
-use sensor::config::{Config, FirewallMode};
 use sensor::firewall::{Firewall, Nftables, Observe};
-use sensor::incident::{Book, Observer, Teller};
-use sensor::policy::Surroundings;
-use sensor::report::{self, Figures, ModelFigures, SEEN_COMMANDS, Setup};
-use sensor::store::{Entry, Message, Store, Topic};
+use sensor::incident::{Book, Observer};
+use sensor::report;
+use sensor::report::{SEEN_COMMANDS, Setup};
+use sensor::store::{Entry, Message, Store};
 use sensor::telemetry::{self, Metrics};
-use sensor::timeline::Timeline;
 use sensor::warden::{Desk, Service, Tools, Warden};
 use serde_json::Value;
+use settings::{Config, FirewallMode};
 use tokio::sync::watch;
 
 use super::{SENSOR, SITE};
@@ -164,11 +168,11 @@ fn process() {
     let config = Config::load(Some(Path::new(&file))).expect("the configuration is right");
     telemetry::init();
     let (store, mut recovered) = Store::open(&config, clock::wall);
-    let teller = Teller {
+    let identity = Identity {
         name: SENSOR.to_owned(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let conditions = Conditions::new(teller.clone(), store.clone());
+    let conditions = Conditions::new(identity.clone(), store.clone());
     let (messages, inbox) = mpsc::sync_channel(1_024);
     let desk = Desk::new(messages);
     let (engine, _notices) = mpsc::channel();
@@ -186,9 +190,9 @@ fn process() {
         engine,
     };
     let now = Moment::now();
-    let wall = sensor::capture::Timestamp::from_nanoseconds(now.wall.micros() * 1_000);
+    let wall = detection::frame::Timestamp::from_nanoseconds(now.wall.micros() * 1_000);
     let observer = Observer {
-        teller: teller.clone(),
+        identity: identity.clone(),
         model_name: "test".to_owned(),
         model_sha256: "0".repeat(64),
         timeline: Timeline::anchored(now.micros, wall),
@@ -207,7 +211,7 @@ fn process() {
     let (contact, _) = watch::channel(report::Contact::default());
     let setup = Setup {
         config,
-        teller,
+        identity,
         store: store.clone(),
         desk,
         conditions,

@@ -10,9 +10,9 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::parts::Parts;
 use super::tell;
 use crate::clock::Moment;
-use crate::condition::Name;
 use crate::store::State;
 use crate::watch::Figures;
+use contract::condition::Name;
 
 /// How often it looks.
 const TURN: Duration = Duration::from_secs(1);

@@ -11,23 +11,25 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::assembly::{engine, firewall, observer, open_tap, sweep_up, teller};
+use super::assembly::{engine, firewall, identity, observer, open_tap, sweep_up};
 use super::ending::{Ending, watched};
 use super::vitals::{self, Vital};
 use crate::clock::{self, Heartbeat, Moment};
-use crate::condition::{Conditions, Name};
-use crate::config::{Config, FirewallMode};
+use crate::condition::Conditions;
 use crate::control::{self, ModelStatus};
 use crate::firewall::{Firewall, Monitor, Stopper};
-use crate::incident::{Book, Teller};
-use crate::model::Named;
-use crate::policy::Surroundings;
+use crate::incident::Book;
 use crate::report::{self, Contact};
 use crate::store::{Entry, Store};
 use crate::surroundings::{self, Sources};
 use crate::telemetry::Metrics;
 use crate::warden::{Desk, Message, Service, Tools, Warden};
 use crate::watch::{Figures, Lines, Watch};
+use contract::condition::Name;
+use contract::incident::Identity;
+use detection::model::Named;
+use detection::policy::Surroundings;
+use settings::{Config, FirewallMode};
 
 /// Messages that wait for the warden, which takes one in microseconds: the burst of an import, and then some.
 const MESSAGES: usize = 8_192;
@@ -60,8 +62,8 @@ impl Parts {
         // First, as it tells whether another sensor is at work, whose records and rules are not to be touched.
         let socket = runtime.block_on(control::Socket::bind(&config.control))?;
         let (store, recovered) = Store::open(&config, clock::wall);
-        let teller = teller(&config);
-        let conditions = Conditions::new(teller.clone(), store.clone());
+        let identity = identity(&config);
+        let conditions = Conditions::new(identity.clone(), store.clone());
         let now = Moment::now();
         if recovered
             .settings
@@ -120,10 +122,10 @@ impl Parts {
         };
 
         let (contact, contacted) = watch::channel(Contact::default());
-        let told = teller.clone();
+        let told = identity.clone();
         let started = config.clone();
         let vital = Vital::new(vitals::Sources {
-            teller,
+            identity,
             began: now,
             figures: seen,
             why,
@@ -280,14 +282,14 @@ impl Parts {
     /// The way to the operations centre, and back; `commands` are those it has sent lately.
     fn report(
         &self,
-        (teller, commands): (Teller, Option<String>),
+        (identity, commands): (Identity, Option<String>),
         contact: watch::Sender<Contact>,
         stopped: watch::Receiver<bool>,
     ) {
         let vital = self.vital.clone();
         let setup = report::Setup {
             config: self.vital.config(),
-            teller,
+            identity,
             store: self.store.clone(),
             desk: self.desk.clone(),
             conditions: self.conditions.clone(),

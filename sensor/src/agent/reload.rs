@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::parts::Parts;
 use crate::clock::Moment;
-use crate::condition::Name;
-use crate::config::{Capture, Config};
 use crate::control::ModelStatus;
-use crate::features::SCHEMA;
-use crate::model::Named;
-use crate::printable::sentence;
 use crate::warden::{Message, Notice};
+use contract::condition::Name;
+use contract::printable::sentence;
+use detection::features::SCHEMA;
+use detection::model::Named;
+use settings::{Capture, Config};
 
 /// Reads the configuration again; a bad one changes nothing and says so.
 pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {

@@ -11,17 +11,17 @@ use tokio::sync::watch;
 use super::parts::lock;
 use crate::clock::Moment;
 use crate::condition::Conditions;
-use crate::config::{Config, Setting};
 use crate::control::{
     Agent, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus, StoreStatus, TableStatus,
     Vitals,
 };
-use crate::incident::Teller;
-use crate::report::{self, Contact};
+use crate::report::Contact;
 use crate::store::{State, Store};
 use crate::telemetry::Metrics;
 use crate::warden::Desk;
 use crate::watch::Figures;
+use contract::incident::Identity;
+use settings::{Config, Setting};
 
 /// Everything that is asked; clones share it.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ pub(super) struct Vital(Arc<Sources>);
 
 /// Where the vitals come from.
 pub(super) struct Sources {
-    pub(super) teller: Teller,
+    pub(super) identity: Identity,
     /// When the daemon began.
     pub(super) began: Moment,
     pub(super) figures: watch::Receiver<Figures>,
@@ -83,15 +83,15 @@ impl Vital {
     }
 
     /// What telemetry tells subscribers.
-    pub(super) fn telemetry(&self) -> report::Figures {
+    pub(super) fn telemetry(&self) -> contract::telemetry::Figures {
         let figures = self.figures();
         let model = lock(&self.0.model).clone();
         let began = self.0.began.micros;
         let interfaces = figures.tap.interfaces.into_iter();
         let losses = figures.tap.losses.into_iter();
         let tables = figures.tap.tables.into_iter();
-        report::Figures {
-            model: report::ModelFigures {
+        contract::telemetry::Figures {
+            model: contract::telemetry::ModelFigures {
                 name: model.name,
                 sha256: model.sha256,
             },
@@ -135,9 +135,9 @@ impl Agent for Vital {
         let losses = figures.tap.losses.iter().filter(|(_, count)| *count > 0);
         let seconds = |micros: u64| Duration::from_micros(micros).as_secs();
         Vitals {
-            sensor: sources.teller.name.clone(),
+            sensor: sources.identity.name.clone(),
             site: config.sensor.site.to_string(),
-            version: sources.teller.version.to_owned(),
+            version: sources.identity.version.to_owned(),
             pid: std::process::id(),
             since: sources.began.wall,
             uptime: seconds(Moment::now().micros.saturating_sub(sources.began.micros)),

@@ -8,7 +8,7 @@ use pcap_parser::{
     SimplePacketBlock,
 };
 
-use super::{LinkType, Timestamp};
+use detection::frame::{LinkType, Timestamp};
 
 /// Longest frame accepted, in bytes: libpcap's own maximum snap length. A longer one is a damaged record.
 const MAX_FRAME_LEN: usize = 256 * 1024;

@@ -14,8 +14,10 @@ use std::{
 use flate2::read::MultiGzDecoder;
 use pcap_parser::{PcapError, create_reader, traits::PcapReaderIterator};
 
+use detection::frame::{Frame, LinkType};
+
 use super::{
-    CaptureError, Frame, LinkType, Source,
+    CaptureError, Source,
     block::{Blocks, Content, Record},
 };
 

@@ -18,14 +18,15 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{CaptureError, Frame, InterfaceStatistics, Statistics, Tap, Timestamp};
-use crate::config;
-use crate::dataplane::DataPlane;
-use crate::decode::Outer;
-use crate::meter::Caps;
-use crate::printable::sentence;
+use detection::frame::{Frame, Timestamp};
+
+use super::{CaptureError, InterfaceStatistics, Statistics, Tap};
 use crate::surroundings::network::{Changes, Network};
 use clock::{Clock, Moment};
+use contract::printable::sentence;
+use detection::dataplane::DataPlane;
+use detection::decode::Outer;
+use detection::meter::Caps;
 use headers::Headers;
 use port::Port;
 
@@ -54,7 +55,7 @@ const NO_ROUTE: &str =
 
 /// Live interfaces metered in user space.
 pub struct Live {
-    settings: config::Capture,
+    settings: settings::Capture,
     ports: Vec<Port>,
     plane: DataPlane,
     clock: Clock,
@@ -72,7 +73,7 @@ pub struct Live {
 impl Live {
     /// Listens on the interfaces of `settings`. One that is not there, or is down, is waited for.
     pub fn open(
-        settings: &config::Capture,
+        settings: &settings::Capture,
         caps: Caps,
         limits: Limits,
     ) -> Result<Self, CaptureError> {
@@ -284,7 +285,7 @@ impl Tap for Live {
 /// Says of each interface that would be captured on now what stands in the way, if anything does. What stands in the way
 /// of all of them, a missing right or a bad filter, is the error.
 pub fn probe(
-    settings: &config::Capture,
+    settings: &settings::Capture,
 ) -> Result<Vec<(String, Option<CaptureError>)>, CaptureError> {
     port::permitted()?;
     port::check_filter(settings)?;
@@ -297,7 +298,7 @@ pub fn probe(
 }
 
 /// The names of the interfaces to capture on now.
-pub fn interfaces(settings: &config::Capture) -> Result<Vec<String>, CaptureError> {
+pub fn interfaces(settings: &settings::Capture) -> Result<Vec<String>, CaptureError> {
     let network = Network::read()?;
     Ok(wanted(settings, &network)
         .into_iter()
@@ -306,8 +307,8 @@ pub fn interfaces(settings: &config::Capture) -> Result<Vec<String>, CaptureErro
 }
 
 /// The interfaces named, or those of the default routes.
-fn wanted<'a>(settings: &'a config::Capture, network: &'a Network) -> BTreeSet<&'a str> {
-    let named = settings.interfaces.iter().map(config::Interface::as_str);
+fn wanted<'a>(settings: &'a settings::Capture, network: &'a Network) -> BTreeSet<&'a str> {
+    let named = settings.interfaces.iter().map(settings::Interface::as_str);
     if settings.interfaces.is_empty() {
         network.exits().collect()
     } else {

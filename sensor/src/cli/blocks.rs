@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Subcommand;
+use contract::action::{Action, Lifetime};
+use contract::record::Block;
 use ipnet::IpNet;
-use sensor::action::{Action, Lifetime};
-use sensor::config::Config;
 use sensor::control::Found;
-use sensor::record::Block;
+use settings::Config;
 
 use super::client::{Client, ClientError};
 use super::{listing, moment};

@@ -6,14 +6,14 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::Result;
+use contract::printable::{printable, sentence};
+use detection::features::SCHEMA;
+use detection::model::Named;
 use nix::unistd::{AccessFlags, access};
 use sensor::capture::{kernel, live};
-use sensor::config::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::control;
-use sensor::features::SCHEMA;
 use sensor::firewall;
-use sensor::model::Named;
-use sensor::printable::{printable, sentence};
+use settings::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 
 use super::table::Table;
 
@@ -189,7 +189,7 @@ fn report(config: &Config) -> Finding {
 
 fn configuration(
     file: Option<&Path>,
-    config: &std::result::Result<Config, sensor::config::Error>,
+    config: &std::result::Result<Config, settings::Error>,
 ) -> std::result::Result<String, String> {
     if let Err(error) = config {
         return Err(format!(

@@ -10,12 +10,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
-use sensor::class::Class;
-use sensor::config::Config;
+use contract::class::Class;
+use contract::timestamp::Timestamp;
 use sensor::control::{Case, MAX_ROWS};
-use sensor::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

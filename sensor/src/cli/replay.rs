@@ -5,17 +5,18 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
-use sensor::capture::Frame;
+use contract::incident::{Identity, Incident};
+use detection::engine::Engine;
+use detection::features::SCHEMA;
+use detection::frame::Frame;
+use detection::model::Named;
+use detection::policy::{Guard, Policy, Surroundings};
+use detection::timeline::Timeline;
+use detection::verdict::Verdict;
 use sensor::capture::file::File;
-use sensor::config::Config;
-use sensor::engine::Engine;
-use sensor::features::SCHEMA;
-use sensor::incident::{Book, Incident, Observer, Revision, Stage, Teller};
-use sensor::model::Named;
-use sensor::policy::{Guard, Policy, Surroundings};
+use sensor::incident::{Book, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
-use sensor::timeline::Timeline;
-use sensor::verdict::Verdict;
+use settings::Config;
 
 use super::progress::Bytes;
 use super::{read, report};
@@ -168,7 +169,7 @@ fn engine(config: &Config, model: &Named) -> Engine {
 fn observer(config: &Config, model: &Named) -> Observer {
     let name = config.sensor.name.get();
     Observer {
-        teller: Teller {
+        identity: Identity {
             name: name.map_or(NAME, |name| name.as_str()).to_owned(),
             version: env!("CARGO_PKG_VERSION"),
         },

@@ -6,11 +6,12 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use contract::address::shown;
+use contract::class::Class;
+use contract::incident::{BlockSummary, Incident};
+use contract::timestamp::Timestamp;
+use detection::model::Named;
 use ipnet::IpNet;
-use sensor::address::shown;
-use sensor::class::Class;
-use sensor::incident::{BlockSummary, Incident, Timestamp};
-use sensor::model::Named;
 
 use super::replay::Outcome;
 use super::table::Table;
@@ -140,9 +141,9 @@ fn subject(incident: &Incident) -> IpAddr {
 /// The decision, and what hindered it.
 fn decision(incident: &Incident) -> String {
     let garita = &incident.garita;
-    match garita.outcome {
+    match garita.outcome.as_deref() {
         Some(outcome @ ("exempt" | "failed")) => format!("{} ({outcome})", garita.decision),
-        _ => garita.decision.to_owned(),
+        _ => garita.decision.to_string(),
     }
 }
 

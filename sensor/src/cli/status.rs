@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use indicatif::HumanBytes;
-use sensor::config::Config;
 use sensor::control::{ReportStatus, Status, StoreStatus};
 use sensor::warden::{Enforcement, Switch};
+use settings::Config;
 
 use super::client::Client;
 use super::{listing, moment};

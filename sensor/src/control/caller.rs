@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::UCred;
 
 use crate::action::Actor;
-use crate::policy::Origin;
-use crate::printable::printable;
+use contract::printable::printable;
+use contract::record::Origin;
 
 /// Somebody who has opened the socket, and so may read.
 #[derive(Debug, Clone)]

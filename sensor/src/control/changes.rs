@@ -14,7 +14,8 @@ use super::answer::Answer;
 use super::archive::RefusedChange;
 use super::caller::Caller;
 use super::problem::Problem;
-use crate::action::{Action, Done};
+use crate::action::Done;
+use contract::action::Action;
 
 /// Actions in one batch. Long imports come as several, so that others get a word in between.
 pub const MAX_BATCH: usize = 500;

@@ -17,11 +17,11 @@ use super::answer::{Case, Chain, Explanation, Found, Labelled, Page};
 use super::archive::{Archive, ArchiveError, IncidentFilter};
 use super::problem::Problem;
 use super::status::{BlockCounts, Status};
-use crate::address::canonical;
-use crate::class::Class;
-use crate::record::{Allowance, AuditEntry, Block, Review, ReviewState};
-use crate::timestamp::Timestamp;
 use crate::warden::Enforcement;
+use contract::address::canonical;
+use contract::class::Class;
+use contract::record::{Allowance, AuditEntry, Block, Review, ReviewState};
+use contract::timestamp::Timestamp;
 
 /// Blocks in one answer.
 pub const MAX_BLOCKS: usize = 5_000;

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Block, BlockState, Condition};
-use crate::timestamp::Timestamp;
 use crate::warden::Enforcement;
+use contract::record::{Block, BlockState, Condition};
+use contract::timestamp::Timestamp;
 
 /// Whoever keeps the threads running, and so knows how they do. It may wait for them, so it is not asked on an
 /// asynchronous thread.

@@ -18,7 +18,7 @@ use super::link::Link;
 use super::listing::{OF_TABLE, elements};
 use super::ruleset::{Set, TABLE};
 use super::{FirewallError, Meddling};
-use crate::printable::printable;
+use contract::printable::printable;
 
 /// Unread messages that are held for us, in bytes: some ten thousand changes by others at once.
 const HOLD: usize = 4 << 20;

@@ -14,8 +14,8 @@ use super::listing::{Standing, keys};
 use super::netlink::Changes;
 use super::ruleset::{Chain, Family, Rule, Set};
 use super::{Counter, Element, Firewall, FirewallError, Holdings, Host, Monitor};
-use crate::address::is_host;
-use crate::policy::Outcome;
+use contract::address::is_host;
+use detection::policy::Outcome;
 
 /// Hosts in one transaction: the kernel makes it whole in some ten milliseconds, and others wait meanwhile.
 const AT_ONCE: usize = 8_192;
@@ -242,7 +242,7 @@ fn strangers(found: &[Element], wanted: &Holdings) -> Vec<Element> {
             wanted
                 .prefixes
                 .iter()
-                .map(|prefix| crate::address::canonical(prefix.target)),
+                .map(|prefix| contract::address::canonical(prefix.target)),
         )
         .collect();
     let strange = found

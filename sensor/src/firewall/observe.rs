@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{Counter, Element, Firewall, FirewallError, Holdings, Host};
-use crate::policy::Outcome;
+use detection::policy::Outcome;
 
 /// Touches nothing: every block is only shown.
 #[derive(Debug, Default)]

@@ -6,28 +6,18 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 
-use super::{Incident, Ingress, InterfaceName, ObservedBy, Timestamp};
-use crate::class::Class;
-use crate::config;
-use crate::policy::Decision;
-use crate::printable::printable;
-use crate::timeline::Timeline;
-use crate::verdict::Verdict;
-
-/// The sensor, as documents name it.
-#[derive(Debug, Clone)]
-pub struct Teller {
-    /// Its name.
-    pub name: String,
-    /// The program's version.
-    pub version: &'static str,
-}
+use contract::class::Class;
+use contract::incident::{Identity, Incident};
+use contract::timestamp::Timestamp;
+use detection::policy::Decision;
+use detection::timeline::Timeline;
+use detection::verdict::Verdict;
 
 /// Who tells the incidents.
 #[derive(Debug, Clone)]
 pub struct Observer {
     /// The sensor.
-    pub teller: Teller,
+    pub identity: Identity,
     /// The model that scores.
     pub model_name: String,
     /// SHA-256 of the model file, in hexadecimal.
@@ -39,21 +29,6 @@ pub struct Observer {
 impl Observer {
     pub(super) fn label(&self, time: u64) -> Timestamp {
         Timestamp::from_micros(self.timeline.wall(time).nanoseconds() / 1_000)
-    }
-}
-
-impl Teller {
-    pub(super) fn seen_on(&self, interface: Option<&str>) -> ObservedBy {
-        ObservedBy {
-            name: self.name.clone(),
-            version: self.version,
-            kind: "sensor",
-            ingress: interface.map(|name| Ingress {
-                interface: InterfaceName {
-                    name: printable(name).into_owned(),
-                },
-            }),
-        }
     }
 }
 
@@ -105,7 +80,7 @@ pub(super) struct Record {
 
 impl Book {
     /// A book without incidents.
-    pub fn new(settings: &config::Incident, observer: Observer) -> Self {
+    pub fn new(settings: &settings::Incident, observer: Observer) -> Self {
         Self {
             observer,
             open: HashMap::new(),
@@ -214,7 +189,7 @@ impl Record {
     fn tell(&self, observer: &Observer, stage: Stage) -> Revision {
         Revision {
             stage,
-            incident: Incident::new(observer, &self.verdict, self),
+            incident: super::document(observer, &self.verdict, self),
         }
     }
 
@@ -257,7 +232,7 @@ impl Record {
 fn id(observer: &Observer, verdict: &Verdict, (address, class): Key) -> String {
     let start = observer.label(verdict.evidence.first_seen).micros();
     let named = Sha256::new()
-        .chain_update(&observer.teller.name)
+        .chain_update(&observer.identity.name)
         .chain_update([0])
         .chain_update(address.to_string())
         .chain_update([0])

@@ -13,9 +13,9 @@ use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, LastWill};
 use rumqttc::{TlsConfiguration, Transport};
 
-use super::topics::Topics;
 use super::trouble::{Place, Trouble};
-use crate::config::{self, FilePath, Maybe, Scheme};
+use contract::topics::Topics;
+use settings::{FilePath, Maybe, Scheme};
 
 /// A broker that takes longer to let somebody in does not work.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,14 +31,14 @@ pub(super) const RESERVE: usize = 64;
 /// The broker of the configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Broker {
-    settings: config::Report,
-    url: config::BrokerUrl,
+    settings: settings::Report,
+    url: settings::BrokerUrl,
     place: Place,
 }
 
 impl Broker {
     /// The broker of `[report]`; nothing where none is configured.
-    pub(super) fn new(settings: &config::Report, topics: &Topics) -> Option<Self> {
+    pub(super) fn new(settings: &settings::Report, topics: &Topics) -> Option<Self> {
         let url = settings.url.get()?.clone();
         let place = Place {
             at: format!("{}:{}", url.host(), url.port()),
@@ -58,7 +58,7 @@ impl Broker {
     }
 
     /// The settings it was made from.
-    pub(super) const fn settings(&self) -> &config::Report {
+    pub(super) const fn settings(&self) -> &settings::Report {
         &self.settings
     }
 

@@ -3,20 +3,18 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::Signature;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::Deserialize;
 
-use super::command::{Command, Denial, Order, is_id};
 use super::seen::{NotEntered, Seen};
-use super::topics::{ALL, Topics};
-use crate::action::Action;
-use crate::address::canonical;
-use crate::config::{self, Home, PublicKey};
-use crate::printable::printable;
-use crate::timestamp::Timestamp;
+use contract::action::Action;
+use contract::address::canonical;
+use contract::command::{Command, Denial, Order, is_id};
+use contract::printable::printable;
+use contract::signature;
+use contract::timestamp::Timestamp;
+use contract::topics::{ALL, Topics};
+use settings::{Home, PublicKey};
 
 /// The longest payload, bytes: a command takes some hundred, and a reason may be as long as it likes within this.
 const MAX_PAYLOAD: usize = 16 * 1_024;
@@ -87,14 +85,14 @@ pub(super) struct Denied {
 #[derive(Debug)]
 pub(super) struct Gate {
     topics: Topics,
-    settings: config::Report,
+    settings: settings::Report,
     home: Home,
     seen: Seen,
 }
 
 impl Gate {
     /// A gate of the sensor whose topics these are, with what it has `seen` before.
-    pub(super) fn new(config: &config::Config, topics: Topics, seen: Seen) -> Self {
+    pub(super) fn new(config: &settings::Config, topics: Topics, seen: Seen) -> Self {
         Self {
             topics,
             settings: config.report.clone(),
@@ -146,10 +144,10 @@ impl Gate {
             .iter()
             .find(|key| key.kid() == kid);
         let key = key.ok_or(Denial::UnknownKey)?;
-        let bytes = STANDARD.decode(sig).map_err(|_| Denial::BadSignature)?;
-        let signature = Signature::from_slice(&bytes).map_err(|_| Denial::BadSignature)?;
-        let verified = key.key().verify_strict(&letter.payload, &signature);
-        verified.map(|()| key).map_err(|_| Denial::BadSignature)
+        match signature::verify(key.key(), &letter.payload, sig) {
+            true => Ok(key),
+            false => Err(Denial::BadSignature),
+        }
     }
 
     fn judge(

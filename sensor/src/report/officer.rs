@@ -4,19 +4,21 @@
 use tokio::sync::mpsc;
 use tokio::time::{Duration, Instant};
 
-use super::command::{Denial, Order, Resync};
 use super::gate::{Admitted, Audience, Denied, Gate, Letter};
 use super::pace::Pace;
-use super::reply::{Answer, Reply, ReplyOutcome, ResyncReply, Span};
+use super::reply::Answer;
 use super::resync::Wanted;
 use super::seen::SEEN_COMMANDS;
-use super::topics::Topics;
-use crate::action::{Action, Actor, Refusal};
+use crate::action::{Actor, Refusal};
 use crate::clock;
-use crate::policy::Origin;
-use crate::printable::printable;
 use crate::store::{Entry, Store, StoreError};
 use crate::warden::{Desk, Message};
+use contract::action::Action;
+use contract::command::{Denial, Order, Resync};
+use contract::printable::printable;
+use contract::record::Origin;
+use contract::reply::{Reply, ReplyOutcome, ResyncReply, Span};
+use contract::topics::Topics;
 
 /// Ranges named in one reply.
 const RANGES: u32 = 500;
@@ -208,7 +210,7 @@ impl Officer {
             sensor: self.topics.sensor().to_owned(),
             at: clock::wall(),
             outcome: outcome.outcome,
-            reason: outcome.reason,
+            reason: outcome.reason.map(Into::into),
             message: printable(&outcome.message).into_owned(),
             resync: outcome.resync,
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// The setting of the store in which they survive.
 pub const SEEN_COMMANDS: &str = "report.commands";

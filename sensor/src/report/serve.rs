@@ -11,7 +11,6 @@ use tokio::time::{Instant, timeout};
 
 use super::backoff::Backoff;
 use super::broker::Broker;
-use super::digest::Digest;
 use super::gate::Gate;
 use super::link::Link;
 use super::loss;
@@ -21,15 +20,18 @@ use super::pace::Pace;
 use super::resync::Resync;
 use super::seen::Seen;
 use super::session::{End, Session};
-use super::status::{State, Status};
+use super::status;
 use super::telemetry::Clerk;
-use super::topics::Topics;
 use super::trouble::Trouble;
 use super::{Contact, Setup};
 use crate::clock;
-use crate::incident::Teller;
 use crate::store::Store;
-use crate::timestamp::Timestamp;
+use contract::digest::Digest;
+use contract::incident::Identity;
+use contract::status::{State, Status};
+use contract::telemetry::ModelFigures;
+use contract::timestamp::Timestamp;
+use contract::topics::Topics;
 
 /// Commands and answers that wait, each of them at once.
 const WAITING: usize = 64;
@@ -40,17 +42,17 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Reports until `stop` says so. Returns at once where no broker is configured.
 pub async fn serve(setup: Setup, mut stop: watch::Receiver<bool>) {
-    let topics = Topics::new(setup.config.sensor.site.as_str(), &setup.teller.name);
+    let topics = Topics::new(setup.config.sensor.site.as_str(), &setup.identity.name);
     let Some(broker) = Broker::new(&setup.config.report, &topics) else {
         return;
     };
     let contact = setup.contact.clone();
-    let mut watchman = Watchman::new((&setup.teller, &setup.store), contact);
+    let mut watchman = Watchman::new((&setup.identity, &setup.store), contact);
     let mut backoff = Backoff::new(setup.config.report.max_backoff.get());
     // The tasks end with this set.
     let (mut session, _tasks) = assemble(setup, topics, stop.clone());
     loop {
-        let will = (session.status)(State::Offline).will(&session.topics);
+        let will = status::will(&(session.status)(State::Offline), &session.topics);
         let opened = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
             opened = Link::open(&broker, (will, session.topics.commands())) => opened,
@@ -115,7 +117,7 @@ fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Sessi
     let committed = setup.store.outbox_changed();
     let self_portrait = Portrait {
         topics: topics.clone(),
-        version: setup.teller.version.to_owned(),
+        version: setup.identity.version.to_owned(),
         boot_id: boot_id(),
         started: clock::wall(),
         store: setup.store.clone(),
@@ -124,7 +126,7 @@ fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Sessi
     };
     let session = Session {
         topics,
-        teller: setup.teller,
+        identity: setup.identity,
         outbox: Outbox::new(setup.store.clone(), settings.max_backoff.get()),
         store: setup.store,
         conditions: setup.conditions,
@@ -155,7 +157,7 @@ struct Portrait {
 }
 
 impl Portrait {
-    fn status(&self, state: State, model: super::ModelFigures) -> Status {
+    fn status(&self, state: State, model: ModelFigures) -> Status {
         Status {
             state,
             at: clock::wall(),
@@ -179,7 +181,7 @@ fn boot_id() -> String {
 
 /// Says what becomes of the connection, each thing once.
 struct Watchman {
-    teller: Teller,
+    identity: Identity,
     store: Store,
     contact: watch::Sender<Contact>,
     /// Since when there is no connection; nothing before the first trouble.
@@ -190,9 +192,9 @@ struct Watchman {
 }
 
 impl Watchman {
-    fn new((teller, store): (&Teller, &Store), contact: watch::Sender<Contact>) -> Self {
+    fn new((identity, store): (&Identity, &Store), contact: watch::Sender<Contact>) -> Self {
         Self {
-            teller: teller.clone(),
+            identity: identity.clone(),
             store: store.clone(),
             contact,
             since: None,
@@ -230,8 +232,8 @@ impl Watchman {
             return;
         };
         tracing::info!("reporting to the broker at {at} again, at try {tries}");
-        let (teller, store) = (self.teller.clone(), self.store.clone());
-        let tell = move || loss::tell_outage((&teller, &store), (from, now));
+        let (identity, store) = (self.identity.clone(), self.store.clone());
+        let tell = move || loss::tell_outage((&identity, &store), (from, now));
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {
             tracing::debug!("{error}");
         }

@@ -8,8 +8,7 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::digest::Digest;
-use super::envelope::Envelope;
+use super::envelope::Dispatch;
 use super::gate::Letter;
 use super::link::{Link, News};
 use super::loss;
@@ -18,14 +17,18 @@ use super::pace::Pace;
 use super::reduce;
 use super::reply::Answer;
 use super::resync::{Resync, Wanted};
-use super::status::{State, Status};
-use super::topics::Topics;
+use super::status;
 use super::trouble::Trouble;
 use crate::clock;
-use crate::condition::{Conditions, Name};
-use crate::incident::Teller;
-use crate::printable::printable;
+use crate::condition::Conditions;
 use crate::store::{Posted, Store, StoreError};
+use contract::condition::Name;
+use contract::digest::Digest;
+use contract::envelope::{Envelope, Place};
+use contract::incident::Identity;
+use contract::printable::printable;
+use contract::status::{State, Status};
+use contract::topics::Topics;
 
 /// How often it is looked whether messages were dropped that nobody was told of.
 const LOOK: Duration = Duration::from_secs(60);
@@ -69,7 +72,7 @@ enum Turn {
 /// What lasts longer than a connection.
 pub(super) struct Session {
     pub(super) topics: Topics,
-    pub(super) teller: Teller,
+    pub(super) identity: Identity,
     pub(super) store: Store,
     pub(super) conditions: Conditions,
     /// The status as it is now, in this state.
@@ -201,12 +204,18 @@ impl Session {
             kind: message.kind,
             time: message.at,
             source: self.topics.root(),
-            place: Some((seq, self.outbox.epoch().unwrap_or_default().to_owned())),
+            place: Some(Place {
+                epoch: self.outbox.epoch().unwrap_or_default().to_owned(),
+                seq,
+            }),
+        };
+        let dispatch = Dispatch {
+            envelope,
             expiry: Some(self.worth.saturating_sub(clock::wall().since(message.at))),
         };
         let max = link.max_packet();
-        match reduce::fit(&message.body, envelope.left(&topic, max)) {
-            Some(body) => link.publish(ticket, envelope.pack(topic, body)),
+        match reduce::fit(&message.body, dispatch.left(&topic, max)) {
+            Some(body) => link.publish(ticket, dispatch.pack(topic, body)),
             None => {
                 if let Ticket::Outbox(ticket) = ticket {
                     let why = format!(
@@ -311,15 +320,15 @@ impl Session {
     }
 
     fn publish_status(&self, link: &mut Link<Ticket>, state: State) -> Result<(), Trouble> {
-        match (self.status)(state).pack(&self.topics) {
+        match status::pack(&(self.status)(state), &self.topics) {
             Some(packed) => link.publish(Ticket::Status, packed),
             None => Ok(()),
         }
     }
 
     async fn tell_dropped(&self) {
-        let (teller, store) = (self.teller.clone(), self.store.clone());
-        let tell = move || loss::tell_dropped((&teller, &store), clock::wall());
+        let (identity, store) = (self.identity.clone(), self.store.clone());
+        let tell = move || loss::tell_dropped((&identity, &store), clock::wall());
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {
             tracing::debug!("{error}");
         }

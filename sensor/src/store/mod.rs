@@ -21,10 +21,10 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
-use crate::config::Config;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
+use settings::Config;
 
-pub use entry::{Entry, Kind, Message, Topic, UnknownTopic};
+pub use entry::{Entry, Kind, Message};
 pub use error::StoreError;
 pub use health::{Health, State};
 pub use reader::Reader;

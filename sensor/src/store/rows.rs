@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::class::Class;
-use crate::record::{Allowance, Block, Review};
-use crate::timestamp::Timestamp;
+use contract::class::Class;
+use contract::record::{Allowance, Block, Review};
+use contract::timestamp::Timestamp;
 
 use super::entry::Message;
 

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::config::BrokerUrl;
+use settings::BrokerUrl;
 
 /// A name is looked up again this often; resolvers say nothing of how long their answer holds.
 pub(super) const RENEW: Duration = Duration::from_secs(60);

@@ -8,14 +8,15 @@ use ipnet::IpNet;
 use super::allowances::is_too_wide;
 use super::roster::{Held, NEVER};
 use super::{Notice, Warden, after};
-use crate::action::{Action, Actor, Done, LONGEST, Lifetime, Refusal};
-use crate::address::{canonical, is_host, shown};
+use crate::action::{Actor, Done, Refusal};
 use crate::clock::Moment;
-use crate::config;
-use crate::policy::{Exemption, Origin, Outcome};
-use crate::printable::printable;
-use crate::record::{Allowance, Block, BlockState, Review, ReviewState};
 use crate::store::Entry;
+use contract::action::{Action, LONGEST, Lifetime};
+use contract::address::{canonical, is_host, shown};
+use contract::printable::printable;
+use contract::record::Origin;
+use contract::record::{Allowance, Block, BlockState, Review, ReviewState};
+use detection::policy::{Exemption, Outcome};
 
 /// Reasons are kept and shown in tables; what is longer is cut.
 const REASON_CHARACTERS: usize = 300;
@@ -146,8 +147,8 @@ impl Warden {
 
     fn why_not_enforced(&self) -> &'static str {
         match self.mode {
-            config::FirewallMode::Observe => "firewall.mode is observe",
-            config::FirewallMode::Enforce => "enforcement is switched off",
+            settings::FirewallMode::Observe => "firewall.mode is observe",
+            settings::FirewallMode::Enforce => "enforcement is switched off",
         }
     }
 

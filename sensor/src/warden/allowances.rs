@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::roster::NEVER;
-use crate::record::Allowance;
+use contract::record::Allowance;
 
 /// Prefix lengths of the widest networks that can be allowed: a private 10.0.0.0/8, an IPv6 provider's /16.
 const WIDEST: [u8; 2] = [8, 16];

@@ -10,14 +10,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::Notice;
-use crate::action::{Action, Actor, Done, Refusal};
-use crate::config::Config;
-use crate::engine::Suspicion;
+use crate::action::{Actor, Done, Refusal};
 use crate::firewall::{Firewall, Meddling};
-use crate::policy::Surroundings;
-use crate::record::{Allowance, Block, Review};
-use crate::timestamp::Timestamp;
-use crate::verdict::Verdict;
+use contract::action::Action;
+use contract::record::{Allowance, Block, Review};
+use contract::timestamp::Timestamp;
+use detection::engine::Suspicion;
+use detection::policy::Surroundings;
+use detection::verdict::Verdict;
+use settings::Config;
 
 /// How long the engine may take to answer.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(1);

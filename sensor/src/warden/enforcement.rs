@@ -8,13 +8,14 @@ use ipnet::IpNet;
 
 use super::roster::{Held, NEVER, host};
 use super::{Notice, SENSOR, Warden, after};
-use crate::address::{is_host, shown};
 use crate::clock::Moment;
-use crate::condition::Name;
 use crate::firewall::{Element, FirewallError, Holdings};
-use crate::policy::{Origin, Outcome};
-use crate::record::{Block, BlockChange, BlockState};
 use crate::store::Entry;
+use contract::address::{is_host, shown};
+use contract::condition::Name;
+use contract::record::Origin;
+use contract::record::{Block, BlockChange, BlockState};
+use detection::policy::Outcome;
 
 /// Blocks the kernel refused that are tried again in one round.
 const RETRIES: usize = 256;

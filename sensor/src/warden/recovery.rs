@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::roster::{Held, NEVER};
 use super::{Notice, Switch, Warden, after};
 use crate::clock::Moment;
-use crate::policy::Offence;
-use crate::record::Block;
-use crate::store::{Entry, LastRevision, Message, Recovered, Topic};
-use crate::timestamp::Timestamp;
+use crate::store::{Entry, LastRevision, Message, Recovered};
+use contract::record::Block;
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
+use detection::policy::Offence;
 
 /// The setting that says whether enforcement was switched off.
 pub(super) const SWITCH: &str = "enforcement";

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use crate::record::Review;
+use contract::record::Review;
 
 /// Open reviews.
 #[derive(Debug, Default)]

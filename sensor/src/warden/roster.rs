@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 
-use crate::address::is_host;
 use crate::firewall::{Element, Host};
-use crate::record::{Block, BlockState};
+use contract::address::is_host;
+use contract::record::{Block, BlockState};
 
 /// The end of a block that has none, microseconds.
 pub(super) const NEVER: u64 = u64::MAX;

@@ -4,9 +4,9 @@
 use ipnet::IpNet;
 
 use super::{Notice, SENSOR, Warden};
-use crate::address::shown;
 use crate::clock::Moment;
-use crate::policy::Guard;
+use contract::address::shown;
+use detection::policy::Guard;
 
 impl Warden {
     /// Lets the guard, the engine and the kernel's rules know what is safe now.

@@ -8,13 +8,14 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::{Enforcement, Message, Standing, Warden};
-use crate::address::canonical;
 use crate::clock::{Heartbeat, Moment};
-use crate::config::FirewallMode;
-use crate::policy::{Origin, Outcome};
-use crate::record::{Allowance, Block};
 use crate::telemetry::Metrics;
-use crate::verdict::Verdict;
+use contract::address::canonical;
+use contract::record::Origin;
+use contract::record::{Allowance, Block};
+use detection::policy::Outcome;
+use detection::verdict::Verdict;
+use settings::FirewallMode;
 
 /// How long nothing may happen before time passes all the same: what failed is tried again that often.
 const TICK: Duration = Duration::from_secs(1);

@@ -8,11 +8,10 @@ use super::roster::NEVER;
 use super::{SENSOR, Switch, Warden, after};
 use crate::action::{Done, Refusal};
 use crate::clock::Moment;
-use crate::condition::Name;
-use crate::config;
-use crate::printable::sentence;
-use crate::record::BlockState;
 use crate::store::Entry;
+use contract::condition::Name;
+use contract::printable::sentence;
+use contract::record::BlockState;
 
 impl Warden {
     pub(super) fn enforce_by(
@@ -21,7 +20,7 @@ impl Warden {
         span: Option<Duration>,
         now: Moment,
     ) -> Result<Done, Refusal> {
-        if self.mode == config::FirewallMode::Observe {
+        if self.mode == settings::FirewallMode::Observe {
             let sentence =
                 "firewall.mode is observe, so nothing is enforced; set it to enforce and reload";
             return Err(Refusal::Conflict(sentence.to_owned()));
@@ -81,7 +80,7 @@ impl Warden {
 
     /// Says that enforcement is off, where the configuration wants it on.
     pub(super) fn remind_of_switch(&self, now: Moment) {
-        if self.mode == config::FirewallMode::Enforce && self.switch != Switch::On {
+        if self.mode == settings::FirewallMode::Enforce && self.switch != Switch::On {
             self.say_off(now);
         }
     }

@@ -4,14 +4,17 @@
 use std::net::IpAddr;
 
 use super::{Warden, after};
-use crate::address::shown;
 use crate::clock::Moment;
-use crate::condition::Name;
-use crate::incident::{Incident, Revision, Stage};
-use crate::policy::{Cause, Exemption, Origin};
-use crate::printable::printable;
-use crate::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
-use crate::store::{Entry, Message, Topic};
+use crate::incident::{Revision, Stage};
+use crate::store::{Entry, Message};
+use contract::address::shown;
+use contract::condition::Name;
+use contract::incident::Incident;
+use contract::printable::printable;
+use contract::record::Origin;
+use contract::record::{Answered, Block, BlockChange, BlockEvent, Review, ReviewState};
+use contract::topics::Topic;
+use detection::policy::{Cause, Exemption};
 
 impl Warden {
     /// Puts an incident before a person, unless one has let its offender in for a time, as who dismisses a review does.

@@ -8,13 +8,15 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::*;
-use crate::action::{Action, Actor, Done, Lifetime, Refusal};
-use crate::address::shown;
-use crate::class::Class;
+use crate::action::{Actor, Done, Refusal};
 use crate::firewall::Observe;
 use crate::incident::tests::{observer, verdict};
-use crate::policy::{Cause, Exemption, Origin, Role};
-use crate::timestamp::Timestamp;
+use contract::action::{Action, Lifetime};
+use contract::address::shown;
+use contract::class::Class;
+use contract::record::Origin;
+use contract::timestamp::Timestamp;
+use detection::policy::{Cause, Exemption, Role};
 
 const SECOND: u64 = 1_000_000;
 
@@ -22,7 +24,7 @@ const SECOND: u64 = 1_000_000;
 struct Fixture {
     warden: Warden,
     notices: Receiver<Notice>,
-    config: config::Config,
+    config: settings::Config,
     store: Store,
     folder: tempfile::TempDir,
 }
@@ -34,10 +36,10 @@ fn fixture(settings: &str) -> Fixture {
 fn begun(settings: &str, folder: tempfile::TempDir, now: Moment) -> Fixture {
     let path = folder.path().join("garita.db");
     let text = format!("{settings}\n[store]\npath = {path:?}\n");
-    let config = config::Config::layered(&text, "test", Default::default()).unwrap();
+    let config = settings::Config::layered(&text, "test", Default::default()).unwrap();
     let (store, recovered) = Store::open(&config, || Timestamp::from_micros(0));
     let observer = observer();
-    let conditions = Conditions::new(observer.teller.clone(), store.clone());
+    let conditions = Conditions::new(observer.identity.clone(), store.clone());
     let (engine, notices) = channel();
     let tools = Tools {
         firewall: Box::new(Observe),

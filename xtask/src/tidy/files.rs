@@ -9,7 +9,7 @@ const LINES: usize = 400;
 
 /// Longer files, each with the reason why it is still one idea.
 const LONG: &[(&str, &str)] = &[(
-    "sensor/src/features/list.rs",
+    "sensor/detection/src/features/list.rs",
     "a table, one entry a feature, which rustfmt spreads over seven lines",
 )];
 
@@ -19,7 +19,10 @@ const TOP_LEVEL: &[&str] = &[
     "Cargo.toml",
     "README.md",
     "config",
+    "contract",
+    "coordinator",
     "ebpf",
+    "findings",
     "packaging",
     "sensor",
     "tests",

@@ -220,7 +220,7 @@ impl Drop for Port {
         if self.made_clsact
             && let Err(error) = clsact::remove_unused(&self.name)
         {
-            tracing::warn!("{}", crate::printable::sentence(&error));
+            tracing::warn!("{}", contract::printable::sentence(&error));
         }
     }
 }

@@ -19,10 +19,10 @@ use super::sweep::{HOST_STEP, Opened, STEP, Sweep, Tables};
 use super::table::Table;
 use super::{Entry, KernelError, load, snapshot};
 use crate::capture::{CaptureError, Statistics, Tap, live};
-use crate::config::{self, Config};
-use crate::decode::Outer;
-use crate::printable::sentence;
 use crate::surroundings::network::Changes;
+use contract::printable::sentence;
+use detection::decode::Outer;
+use settings::Config;
 
 /// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
 const DRAIN: usize = 4096;
@@ -52,7 +52,7 @@ pub struct Kernel {
 /// The default routes, for whom no interface is named.
 struct Routes {
     changes: Changes,
-    settings: config::Capture,
+    settings: settings::Capture,
     /// Whether they could not be read when they changed.
     unread: bool,
 }
@@ -112,7 +112,7 @@ impl Kernel {
     }
 
     /// Watches the interfaces of the default routes from now on, whichever those will be.
-    pub fn follow_routes(&mut self, settings: &config::Capture) -> Result<(), CaptureError> {
+    pub fn follow_routes(&mut self, settings: &settings::Capture) -> Result<(), CaptureError> {
         let routes = Routes {
             // Watched before they are read: what changes in between is seen.
             changes: Changes::watch()?,

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use contract::action::Lifetime;
+use contract::record::Block;
+use contract::timestamp::Timestamp;
 use ipnet::IpNet;
-use sensor::action::Lifetime;
-use sensor::record::Block;
-use sensor::timestamp::Timestamp;
 use serde::{Deserialize, Deserializer};
 
 use super::super::{listing, moment};

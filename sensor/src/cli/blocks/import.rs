@@ -5,9 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use sensor::action::{Action, Lifetime};
+use contract::action::{Action, Lifetime};
 use sensor::control::{Answer, MAX_BATCH};
-use sensor::learn;
 
 use super::super::client::Client;
 use super::super::progress::Parts;
@@ -88,7 +87,7 @@ fn ask(client: &Client, wanted: &[(u64, Action)], bad: &mut Vec<BadLine>) -> Res
         }
         if let Some(progress) = &progress {
             let sent = number * MAX_BATCH + batch.len();
-            progress.show(learn::Progress {
+            progress.show(learning::Progress {
                 done: sent,
                 total: wanted.len(),
             });

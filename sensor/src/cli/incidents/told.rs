@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use sensor::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 use serde::Deserialize;
 
 /// The document.

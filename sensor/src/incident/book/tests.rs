@@ -2,13 +2,13 @@
 
 use super::*;
 use crate::incident::tests::{START, block, observer, verdict};
-use crate::policy::{Cause, Outcome};
+use detection::policy::{Cause, Outcome};
 
 const SECOND: u64 = 1_000_000;
 
 fn book(settings: &str) -> Book {
     let text = format!("[incident]\n{settings}");
-    let config = config::Config::layered(&text, "test", HashMap::new()).unwrap();
+    let config = settings::Config::layered(&text, "test", HashMap::new()).unwrap();
     Book::new(&config.incident, observer())
 }
 
@@ -17,7 +17,7 @@ fn told(revisions: &[Revision]) -> Vec<(Stage, &str, u32)> {
         .iter()
         .map(|revision| {
             let garita = &revision.incident.garita;
-            (revision.stage, garita.decision, garita.revision)
+            (revision.stage, &*garita.decision, garita.revision)
         })
         .collect()
 }
@@ -115,7 +115,7 @@ fn beyond_the_cap_the_quietest_incident_ends_early() {
         let mut seen = verdict(Class::Scan);
         seen.time += index;
         seen.subject =
-            crate::verdict::Subject::Offender(format!("198.51.100.{index}").parse().unwrap());
+            detection::verdict::Subject::Offender(format!("198.51.100.{index}").parse().unwrap());
         let revisions = book.record(&seen);
         assert!(book.open.len() <= 16 && book.order.len() == book.open.len());
         ended.extend(
@@ -138,7 +138,7 @@ fn live_times_are_labelled_with_wall_time() {
     let observer = Observer {
         timeline: Timeline::anchored(
             0,
-            crate::capture::Timestamp::from_nanoseconds(1_000_000_000),
+            detection::frame::Timestamp::from_nanoseconds(1_000_000_000),
         ),
         ..observer()
     };

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 
-use ed25519_dalek::{Signer, SigningKey};
+use contract::signature::sign;
+use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::config::{Config, Setting};
+use settings::{Config, Setting};
 
 /// 2026-06-01T00:00:00Z.
 const NOW: i64 = 1_780_272_000_000_000;
@@ -18,7 +19,8 @@ fn key() -> SigningKey {
 }
 
 fn gate() -> Gate {
-    let public = STANDARD.encode(key().verifying_key().as_bytes());
+    // The public half of the key above.
+    let public = "6kpsY+KcUgq+9VB7Ey7F+ZVHdq6+vnuSQh7qaRRG0iw=";
     let text = format!(
         "[report]\ncommand_keys = [\"ops-1:{public}\"]\ncommand_memory = 16\n[policy]\nhome = [\"198.51.100.0/24\"]\n"
     );
@@ -42,7 +44,7 @@ fn command(id: &str) -> Value {
 fn signed(payload: &[u8]) -> Letter {
     Letter {
         payload: payload.to_vec(),
-        sig: Some(STANDARD.encode(key().sign(payload).to_bytes())),
+        sig: Some(sign(&key(), payload)),
         kid: Some("ops-1".to_owned()),
         ..Letter::default()
     }
@@ -122,16 +124,12 @@ fn who_signs_must_be_known_and_must_have_signed_this() {
         }),
         Denial::BadSignature
     );
-    let forged = STANDARD.encode(
-        SigningKey::from_bytes(&[8; 32])
-            .sign(&good.payload)
-            .to_bytes(),
-    );
+    let forged = sign(&SigningKey::from_bytes(&[8; 32]), &good.payload);
     for sig in [
         forged,
         String::new(),
         "!".to_owned(),
-        STANDARD.encode([0; 64]),
+        format!("{}==", "A".repeat(86)),
     ] {
         assert_eq!(
             denial(&Letter {

@@ -7,7 +7,7 @@ fn a_review_is_answered_once_or_lapses() {
     let mut fixture = fixture("[policy]\nreview_ttl = \"100s\"\n");
     for (last, class) in [(7, Class::Scan), (8, Class::Scan), (9, Class::Flood)] {
         let mut seen = verdict(class);
-        seen.subject = crate::verdict::Subject::Offender(IpAddr::from([203, 0, 113, last]));
+        seen.subject = detection::verdict::Subject::Offender(IpAddr::from([203, 0, 113, last]));
         seen.decision = Decision::Review(Cause::PerhapsSpoofed);
         fixture.warden.conclude(seen, at(1_000));
     }
