@@ -80,6 +80,7 @@ pub struct Store {
     kind: Kind,
     url: String,
     changed: Arc<watch::Sender<u64>>,
+    asked: Arc<watch::Sender<u64>>,
 }
 
 impl Store {
@@ -123,6 +124,7 @@ impl Store {
             kind,
             url: url.to_owned(),
             changed: Arc::new(watch::Sender::new(0)),
+            asked: Arc::new(watch::Sender::new(0)),
         };
         migrate::run(&store).await?;
         Ok(store)
@@ -150,6 +152,15 @@ impl Store {
         self.changed.subscribe()
     }
 
+    /// Told of whatever people or programs have asked for, for who leads.
+    pub fn watch_asked(&self) -> watch::Receiver<u64> {
+        self.asked.subscribe()
+    }
+
+    fn tell_asked(&self) {
+        self.asked.send_modify(|count| *count += 1);
+    }
+
     fn tell(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
@@ -174,7 +185,7 @@ impl Store {
     async fn commit(&self, mut transaction: Transaction<'static, Any>) -> Result<(), Error> {
         let act = "commit";
         if self.is_postgres() {
-            let told = sqlx::query("SELECT pg_notify('garita', '')").execute(&mut *transaction);
+            let told = sqlx::query("NOTIFY garita").execute(&mut *transaction);
             told.await.map_err(|source| Error { act, source })?;
         }
         let done = transaction.commit().await;

@@ -88,7 +88,10 @@ impl Config {
         for key in LISTS {
             let name = format!("{PREFIX}__{}", key.to_uppercase().replace('.', "__"));
             if let Some(value) = variables.remove(&name) {
-                let items = value.split(',').map(str::trim).filter(|item| !item.is_empty());
+                let items = value
+                    .split(',')
+                    .map(str::trim)
+                    .filter(|item| !item.is_empty());
                 lists.push((key, items.map(str::to_owned).collect::<Vec<_>>()));
             }
         }
@@ -151,9 +154,21 @@ impl Config {
             ("http.logins_per_minute", self.http.logins_per_minute, 1),
             ("fleet.min_sensors", self.fleet.min_sensors, 1),
             ("fleet.max_per_minute", self.fleet.max_per_minute, 1),
-            ("correlate.guessing_sources", self.correlate.guessing_sources, 2),
-            ("correlate.network_offenders", self.correlate.network_offenders, 2),
-            ("correlate.victim_offenders", self.correlate.victim_offenders, 2),
+            (
+                "correlate.guessing_sources",
+                self.correlate.guessing_sources,
+                2,
+            ),
+            (
+                "correlate.network_offenders",
+                self.correlate.network_offenders,
+                2,
+            ),
+            (
+                "correlate.victim_offenders",
+                self.correlate.victim_offenders,
+                2,
+            ),
             ("correlate.max_offenders", self.correlate.max_offenders, 16),
             ("access.lock_after", self.access.lock_after, 1),
             ("retention.events", self.retention.events, 1_000),
@@ -170,7 +185,7 @@ impl Config {
             ("mqtt.sites", &self.mqtt.sites),
             ("fleet.enforce_sites", &self.fleet.enforce_sites),
         ] {
-            if let Some(site) = sites.iter().find(|site| !crate::is_label(site)) {
+            if let Some(site) = sites.iter().find(|site| !contract::topics::is_name(site)) {
                 let reason = format!(
                     "{site:?} is no site; allowed is 1 to 63 of the characters a-z, 0-9 and -, but not \"all\""
                 );
@@ -184,5 +199,6 @@ impl Config {
 /// The libraries word their errors over several lines and with their own names in front.
 fn sentence(text: &str) -> String {
     let line = text.split('\n').next().unwrap_or_default();
-    line.replace('`', "").replace(", expected ", "; allowed is ")
+    line.replace('`', "")
+        .replace(", expected ", "; allowed is ")
 }

@@ -57,7 +57,10 @@ fn the_environment_wins_and_lists_are_separated_by_commas() {
     assert_eq!(config.fleet.mode, FleetMode::Enforce);
     assert_eq!(config.fleet.min_sensors, 4);
     assert_eq!(config.mqtt.sites, ["south", "west"]);
-    assert_eq!(config.http.tls, Tls::Files("/a.pem".into(), "/b.pem".into()));
+    assert_eq!(
+        config.http.tls,
+        Tls::Files("/a.pem".into(), "/b.pem".into())
+    );
     assert!(config.desk.two_person);
 }
 
@@ -82,14 +85,22 @@ fn tls_is_off_or_a_pair_of_files_in_any_of_its_spellings() {
 fn what_is_wrong_is_one_sentence_with_file_key_and_what_is_allowed() {
     for (text, key, word) in [
         ("[fleet]\nmode = \"on\"\n", "fleet.mode", "observe"),
-        ("[fleet]\nmin_sensors = 0\n", "fleet.min_sensors", "from 1 on"),
+        (
+            "[fleet]\nmin_sensors = 0\n",
+            "fleet.min_sensors",
+            "from 1 on",
+        ),
         ("[fleet]\nmodus = \"on\"\n", "fleet.modus", "allowed is"),
         ("[mqtt]\nurl = \"http://a\"\n", "mqtt.url", "mqtt://"),
         ("[mqtt]\nsites = [\"all\"]\n", "mqtt.sites", "a-z"),
         ("[http]\nlisten = \"8420\"\n", "http.listen", "address"),
         ("[http]\ntls = \"on\"\n", "http.tls", "CERTIFICATE"),
         ("[access]\nsession = \"12\"\n", "access.session", "unit"),
-        ("[database]\nurl = \"mysql://a\"\n", "database.url", "sqlite://"),
+        (
+            "[database]\nurl = \"mysql://a\"\n",
+            "database.url",
+            "sqlite://",
+        ),
     ] {
         let error = layered(text, &[]).unwrap_err().to_string();
         assert!(

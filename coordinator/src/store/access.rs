@@ -127,7 +127,9 @@ impl Store {
     pub async fn change_account(&self, account: &Account, said: &Said) -> Result<bool, Error> {
         let act = "change an account";
         let mut on = self.begin().await?;
-        let mut sql = Sql::new("UPDATE account SET version = version + 1, failures = 0, locked_until = 0, hash = ");
+        let mut sql = Sql::new(
+            "UPDATE account SET version = version + 1, failures = 0, locked_until = 0, hash = ",
+        );
         sql.bind(account.hash.clone())
             .push(", role = ")
             .bind(account.role.clone())
@@ -229,7 +231,8 @@ impl Store {
     /// The database does not answer.
     pub async fn add_token(&self, token: &Token, said: &Said) -> Result<(), Error> {
         let mut on = self.begin().await?;
-        let mut sql = Sql::new("INSERT INTO token (id, name, hash, role, sites, created, created_by)");
+        let mut sql =
+            Sql::new("INSERT INTO token (id, name, hash, role, sites, created, created_by)");
         sql.rows(&[token], |to, row| {
             to.add(row.id.clone())
                 .add(row.name.clone())
@@ -249,7 +252,8 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn token(&self, hash: &str) -> Result<Option<(String, String, Scope)>, Error> {
-        let mut sql = Sql::new("SELECT name, role, sites FROM token WHERE revoked IS NULL AND hash = ");
+        let mut sql =
+            Sql::new("SELECT name, role, sites FROM token WHERE revoked IS NULL AND hash = ");
         sql.bind(hash.to_owned());
         let row = sql.one("look for a token", &self.pool).await?;
         row.map(|row| {
@@ -314,7 +318,9 @@ impl Store {
         sql.rows(&[name], |to, name| {
             to.add((*name).to_owned()).add(hash.to_owned()).add(expires);
         });
-        sql.push(" ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, expires = excluded.expires");
+        sql.push(
+            " ON CONFLICT (name) DO UPDATE SET hash = excluded.hash, expires = excluded.expires",
+        );
         sql.run("keep a code", &self.pool).await.map(drop)
     }
 

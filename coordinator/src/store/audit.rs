@@ -54,9 +54,8 @@ pub enum AuditCheck {
 /// Chains an entry. The mark's row is held until the transaction ends, so entries are chained one after another.
 pub(super) async fn append(on: &mut Transaction<'static, Any>, said: &Said) -> Result<(), Error> {
     let act = "write the audit trail";
-    let sql = Sql::new(
-        "UPDATE audit_mark SET seq = seq + 1 WHERE name = 'head' RETURNING seq, hash",
-    );
+    let sql =
+        Sql::new("UPDATE audit_mark SET seq = seq + 1 WHERE name = 'head' RETURNING seq, hash");
     let Some(head) = sql.one(act, &mut **on).await? else {
         let source = sqlx::Error::RowNotFound;
         return Err(Error { act, source });
@@ -146,7 +145,10 @@ impl Store {
                 } else {
                     (seq, hash) = (entry.seq, entry.hash);
                     if seq == end && hash != end_hash {
-                        return Ok(AuditCheck::Broken(seq, "it is not the entry the trail ended with"));
+                        return Ok(AuditCheck::Broken(
+                            seq,
+                            "it is not the entry the trail ended with",
+                        ));
                     }
                     continue;
                 };
@@ -154,14 +156,20 @@ impl Store {
             }
         }
         if seq < end {
-            return Ok(AuditCheck::Broken(seq + 1, "the trail goes on, and its end was cut off"));
+            return Ok(AuditCheck::Broken(
+                seq + 1,
+                "the trail goes on, and its end was cut off",
+            ));
         }
         let mut sql = Sql::new("SELECT COUNT(*) AS number FROM audit WHERE seq <= ");
         sql.bind(first);
         let before = sql.one("read the audit trail", &self.pool).await?;
         match before.map_or(Ok(0), |row| row.get_number("number"))? {
             0 => Ok(AuditCheck::Whole(seq - first, hash)),
-            _ => Ok(AuditCheck::Broken(first, "entries stand before its beginning")),
+            _ => Ok(AuditCheck::Broken(
+                first,
+                "entries stand before its beginning",
+            )),
         }
     }
 
@@ -183,7 +191,10 @@ impl Store {
             return Ok(0);
         };
         let mut sql = Sql::new("UPDATE audit_mark SET seq = ");
-        sql.bind(seq).push(", hash = ").bind(hash).push(" WHERE name = 'anchor'");
+        sql.bind(seq)
+            .push(", hash = ")
+            .bind(hash)
+            .push(" WHERE name = 'anchor'");
         sql.run(act, &mut *on).await?;
         let mut sql = Sql::new("DELETE FROM audit WHERE seq <= ");
         sql.bind(seq);
@@ -225,7 +236,13 @@ fn digest(entry: &AuditEntry) -> String {
         .chain_update(entry.seq.to_be_bytes())
         .chain_update(entry.said.at.to_be_bytes());
     let said = &entry.said;
-    for text in [&said.by, &said.action, &said.object, &said.outcome, &entry.previous] {
+    for text in [
+        &said.by,
+        &said.action,
+        &said.object,
+        &said.outcome,
+        &entry.previous,
+    ] {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }

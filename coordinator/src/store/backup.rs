@@ -15,8 +15,26 @@ const FORMAT: &str = "garita-coordinator-backup-1";
 
 /// Every table, those others refer to first.
 const TABLES: [&str; 21] = [
-    "counter", "sensor", "sequence", "incident", "revision", "telemetry", "condition", "block", "review", "campaign",
-    "fleet_block", "orders", "quarantine", "event", "account", "session", "token", "once", "idempotency", "audit",
+    "counter",
+    "sensor",
+    "sequence",
+    "incident",
+    "revision",
+    "telemetry",
+    "condition",
+    "block",
+    "review",
+    "campaign",
+    "fleet_block",
+    "orders",
+    "quarantine",
+    "event",
+    "account",
+    "session",
+    "token",
+    "once",
+    "idempotency",
+    "audit",
     "audit_mark",
 ];
 
@@ -48,7 +66,11 @@ impl Store {
     pub async fn back_up(&self, to: &mut (dyn Write + Send)) -> Result<u64, BackupError> {
         let act = "be backed up";
         let wrong = |error| BackupError::File("written", error);
-        let mut on = self.pool.begin().await.map_err(|source| Error { act, source })?;
+        let mut on = self
+            .pool
+            .begin()
+            .await
+            .map_err(|source| Error { act, source })?;
         if self.is_postgres() {
             let sql = Sql::new("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
             sql.run(act, &mut *on).await?;
@@ -109,9 +131,15 @@ impl Store {
                 }
             }
             let name = line["table"].as_str().ok_or_else(odd)?;
-            let table = TABLES.into_iter().find(|table| *table == name).ok_or_else(odd)?;
+            let table = TABLES
+                .into_iter()
+                .find(|table| *table == name)
+                .ok_or_else(odd)?;
             let row = line["row"].as_object().ok_or_else(odd)?;
-            insert(table, row).ok_or_else(odd)?.run(act, &mut *on).await?;
+            insert(table, row)
+                .ok_or_else(odd)?
+                .run(act, &mut *on)
+                .await?;
             count += 1;
         }
         if count == 0 {
@@ -137,7 +165,10 @@ fn values(row: &AnyRow) -> Result<Map<String, Value>, Error> {
 }
 
 fn insert(table: &str, row: &Map<String, Value>) -> Option<Sql> {
-    let plain = |name: &String| name.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+    let plain = |name: &String| {
+        name.bytes()
+            .all(|byte| byte == b'_' || byte.is_ascii_lowercase())
+    };
     if row.is_empty() || !row.keys().all(plain) {
         return None;
     }
@@ -154,6 +185,8 @@ fn insert(table: &str, row: &Map<String, Value>) -> Option<Sql> {
             };
         }
     });
-    odd |= row.values().any(|value| value.is_object() || value.is_array());
+    odd |= row
+        .values()
+        .any(|value| value.is_object() || value.is_array());
     (!odd).then_some(sql)
 }

@@ -42,6 +42,8 @@ pub struct IncidentRow {
     pub severity: i64,
     /// Whether the offender's address is proven.
     pub proven: bool,
+    /// Until when the gate blocks the offender.
+    pub until: Option<i64>,
     /// Whether it has ended.
     pub ended: bool,
     /// The document as published.
@@ -177,7 +179,7 @@ async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<
         sql.run(act, &mut **on).await?;
         let mut sql = Sql::new(
             "INSERT INTO incident (id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, \
-             severity, proven, ended, doc)",
+             severity, proven, blocked_until, ended, doc)",
         );
         sql.rows(&batch.incidents, |to, row| {
             to.add(row.id.clone())
@@ -193,13 +195,14 @@ async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<
                 .add(row.decision.clone())
                 .add(row.severity)
                 .add(i64::from(row.proven))
+                .add(row.until)
                 .add(i64::from(row.ended))
                 .add(row.doc.clone());
         });
         sql.push(
             " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
              excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
-             excluded.decision, severity = excluded.severity, proven = excluded.proven, ended = excluded.ended, doc = \
+             excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = excluded.blocked_until, ended = excluded.ended, doc = \
              excluded.doc WHERE excluded.revision > incident.revision",
         );
         sql.run(act, &mut **on).await?;
@@ -223,8 +226,7 @@ async fn conditions(
     conditions: &[ConditionRow],
 ) -> Result<(), Error> {
     for row in conditions {
-        let mut sql =
-            Sql::new("INSERT INTO condition (id, site, sensor, name, action, at, doc)");
+        let mut sql = Sql::new("INSERT INTO condition (id, site, sensor, name, action, at, doc)");
         sql.rows(&[row], |to, row| {
             to.add(row.id.clone())
                 .add(row.site.clone())

@@ -73,7 +73,12 @@ impl Store {
         if let Some(keyed) = &change.keyed {
             keep(&mut on, keyed).await?;
         }
+        if self.is_postgres() {
+            let sql = Sql::new("NOTIFY garita, 'asked'");
+            sql.run("tell who leads", &mut *on).await?;
+        }
         self.commit(on).await?;
+        self.tell_asked();
         Ok(true)
     }
 

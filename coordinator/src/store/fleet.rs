@@ -136,7 +136,7 @@ pub(super) async fn write(
         sql.push(
             " ON CONFLICT (id) DO UPDATE SET state = excluded.state, approved_by = excluded.approved_by, reason = \
              excluded.reason, campaign = excluded.campaign, expires = excluded.expires, version = excluded.version, \
-             why = excluded.why",
+             why = excluded.why WHERE fleet_block.version < excluded.version",
         );
         sql.run("store fleet blocks", &mut **on).await?;
     }
@@ -241,7 +241,9 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn decisions(&self, scope: &Scope, now: i64) -> Result<Vec<HeldBlock>, Error> {
-        let mut sql = Sql::new("SELECT * FROM block WHERE state = 'enforced' AND (expires IS NULL OR expires > ");
+        let mut sql = Sql::new(
+            "SELECT * FROM block WHERE state = 'enforced' AND (expires IS NULL OR expires > ",
+        );
         sql.bind(now).push(")");
         scope.limit(&mut sql);
         sql.push(" ORDER BY target, expires LIMIT 50000");

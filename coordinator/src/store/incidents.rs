@@ -1,6 +1,7 @@
 //! Incidents as they are listed: the document as published, with its name, site and sensor in front.
 
 use serde_json::{Value, json};
+use sqlx::any::AnyRow;
 
 use super::batch::IncidentRow;
 use super::page::{Page, Query, Scope};
@@ -43,7 +44,7 @@ pub struct Seen {
 }
 
 const ALL: &str = "id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, severity, proven, \
-                   ended, doc";
+                   blocked_until, ended";
 
 impl Store {
     /// Which of these `event.id`s are stored.
@@ -103,7 +104,11 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn incident(&self, scope: &Scope, id: &str) -> Result<Option<(String, Vec<String>)>, Error> {
+    pub async fn incident(
+        &self,
+        scope: &Scope,
+        id: &str,
+    ) -> Result<Option<(String, Vec<String>)>, Error> {
         let mut sql = Sql::new("SELECT id, site, sensor, doc FROM incident WHERE id = ");
         sql.bind(id.to_owned());
         scope.limit(&mut sql);
@@ -122,7 +127,8 @@ impl Store {
         Ok(Some((latest, older?)))
     }
 
-    /// Incidents from a moment on up to another, oldest first, as rows; at most `limit`, after the row `after`.
+    /// Incidents from a moment on up to another, oldest first, as rows without their documents; at most `limit`, after the
+    /// row `after`.
     ///
     /// # Errors
     /// The database does not answer.
@@ -136,31 +142,31 @@ impl Store {
         sql.push(ALL).push(" FROM incident WHERE at >= ").bind(from);
         sql.push(" AND at < ").bind(to);
         if let Some((at, id)) = after {
-            sql.push(" AND (at, id) > (").bind(at).push(", ").bind(id).push(")");
+            sql.push(" AND (at, id) > (")
+                .bind(at)
+                .push(", ")
+                .bind(id)
+                .push(")");
         }
         sql.push(" ORDER BY at, id LIMIT ").bind(i64::from(limit));
         let rows = sql.all("read incidents", &self.pool).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(IncidentRow {
-                    id: row.get_text("id")?,
-                    site: row.get_text("site")?,
-                    sensor: row.get_text("sensor")?,
-                    event_id: row.get_text("event_id")?,
-                    revision: row.get_number("revision")?,
-                    at: row.get_number("at")?,
-                    offender: row.get_maybe("offender")?,
-                    victim: row.get_maybe("victim")?,
-                    port: row.get_maybe_number("port")?,
-                    class: row.get_text("class")?,
-                    decision: row.get_text("decision")?,
-                    severity: row.get_number("severity")?,
-                    proven: row.get_number("proven")? != 0,
-                    ended: row.get_number("ended")? != 0,
-                    doc: row.get_text("doc")?,
-                })
-            })
-            .collect()
+        rows.iter().map(incident).collect()
+    }
+
+    /// Which gates have proven which offenders since a moment: address, site, sensor, incident, when, until when it is
+    /// blocked there, and the class. The latest are given, at most `limit`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn proofs(&self, since: i64, limit: u32) -> Result<Vec<IncidentRow>, Error> {
+        let mut sql = Sql::new("SELECT ");
+        sql.push(ALL)
+            .push(" FROM incident WHERE proven = 1 AND decision = 'block' AND at >= ")
+            .bind(since)
+            .push(" ORDER BY at DESC, id DESC LIMIT ")
+            .bind(i64::from(limit));
+        let rows = sql.all("read proofs", &self.pool).await?;
+        rows.iter().rev().map(incident).collect()
     }
 
     /// What each gate has seen of an address: the number of incidents, first and last, the latest decision.
@@ -209,6 +215,27 @@ impl IncidentFilter {
             sql.push(" AND at < ").bind(until);
         }
     }
+}
+
+fn incident(row: &AnyRow) -> Result<IncidentRow, Error> {
+    Ok(IncidentRow {
+        id: row.get_text("id")?,
+        site: row.get_text("site")?,
+        sensor: row.get_text("sensor")?,
+        event_id: row.get_text("event_id")?,
+        revision: row.get_number("revision")?,
+        at: row.get_number("at")?,
+        offender: row.get_maybe("offender")?,
+        victim: row.get_maybe("victim")?,
+        port: row.get_maybe_number("port")?,
+        class: row.get_text("class")?,
+        decision: row.get_text("decision")?,
+        severity: row.get_number("severity")?,
+        proven: row.get_number("proven")? != 0,
+        until: row.get_maybe_number("blocked_until")?,
+        ended: row.get_number("ended")? != 0,
+        doc: String::new(),
+    })
 }
 
 /// The document with its place in front. It was checked to be an object when it came in.

@@ -75,13 +75,42 @@ impl Store {
             }
         };
         let mut on = self.begin().await?;
-        let sql = Sql::new("UPDATE counter SET value = value + 1 WHERE name = 'term' RETURNING value");
+        let sql =
+            Sql::new("UPDATE counter SET value = value + 1 WHERE name = 'term' RETURNING value");
         let row = sql.one(act, &mut *on).await?;
         let term = row.map(|row| row.try_get::<i64, _>("value"));
         let term = term.unwrap_or(Err(sqlx::Error::RowNotFound));
         let term = term.map_err(|source| Error { act, source })?;
         self.commit(on).await?;
         Ok(Some(Leadership { term, held }))
+    }
+}
+
+impl Store {
+    /// Says that who leads hears the broker.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn beat(&self, now: i64) -> Result<(), Error> {
+        let mut sql = Sql::new("UPDATE counter SET value = ");
+        sql.bind(now).push(" WHERE name = 'beat'");
+        sql.run("say that it hears the broker", &self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// When who leads last heard the broker.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn last_beat(&self) -> Result<i64, Error> {
+        let sql = Sql::new("SELECT value FROM counter WHERE name = 'beat'");
+        let row = sql.one("tell who hears the broker", &self.pool).await?;
+        let value = row.map_or(Ok(0), |row| row.try_get::<i64, _>("value"));
+        value.map_err(|source| Error {
+            act: "tell who hears the broker",
+            source,
+        })
     }
 }
 
@@ -104,10 +133,7 @@ impl Leadership {
     }
 
     /// Keeps everybody else from leading until the transaction ends, or fails if somebody does.
-    pub(super) async fn hold(
-        &self,
-        on: &mut Transaction<'static, Any>,
-    ) -> Result<(), Lost> {
+    pub(super) async fn hold(&self, on: &mut Transaction<'static, Any>) -> Result<(), Lost> {
         let mut sql = Sql::new("UPDATE counter SET value = value WHERE name = 'term' AND value = ");
         sql.bind(self.term);
         match sql.run("keep the lead", &mut **on).await? {

@@ -20,7 +20,9 @@ pub(super) async fn run(store: &Store) -> Result<(), Error> {
         let sql = AssertSqlSafe(text).into_sql_str();
         Migration::new(version, name.into(), MigrationType::Simple, sql, false)
     });
-    let run = Migrator::with_migrations(steps.to_vec()).run(&store.pool).await;
+    let run = Migrator::with_migrations(steps.to_vec())
+        .run(&store.pool)
+        .await;
     run.map_err(|error| Error {
         act: "bring its tables up to date",
         source: sqlx::Error::Migrate(Box::new(error)),

@@ -97,10 +97,17 @@ impl Query {
             .push(" WHERE 1 = 1");
         filter(&mut sql);
         if let Some(Cursor(after, name)) = &page.after {
-            sql.push(" AND (").push(number).push(", ").push(key).push(") < (");
+            sql.push(" AND (")
+                .push(number)
+                .push(", ")
+                .push(key)
+                .push(") < (");
             sql.bind(*after).push(", ").bind(name.clone()).push(")");
         }
-        sql.push(" ORDER BY ").push(number).push(" DESC, ").push(key);
+        sql.push(" ORDER BY ")
+            .push(number)
+            .push(" DESC, ")
+            .push(key);
         sql.push(" DESC LIMIT ").bind(i64::from(page.limit) + 1);
         let mut rows = sql.all("read a page", pool).await?;
         let more = rows.len() > page.limit as usize;

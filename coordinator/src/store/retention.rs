@@ -82,8 +82,18 @@ impl Store {
             ("condition", "id", "at < ", closed),
             ("review", "id", "state <> 'open' AND asked < ", closed),
             ("campaign", "id", "state = 'closed' AND last_at < ", closed),
-            ("fleet_block", "id", "state IN ('withdrawn', 'expired', 'observed') AND begun < ", closed),
-            ("orders", "id", "state NOT IN ('queued', 'sent', 'silent') AND created < ", closed),
+            (
+                "fleet_block",
+                "id",
+                "state IN ('withdrawn', 'expired', 'observed') AND begun < ",
+                closed,
+            ),
+            (
+                "orders",
+                "id",
+                "state NOT IN ('queued', 'sent', 'silent') AND created < ",
+                closed,
+            ),
             ("block", "target", "state = 'released' AND at < ", now - DAY),
             ("idempotency", "key", "at < ", now - DAY),
             ("session", "hash", "expires < ", now),
@@ -92,11 +102,17 @@ impl Store {
             let mut sql = Sql::new("DELETE FROM ");
             sql.push(table).push(" WHERE ").push(rule).bind(cutoff);
             sql.push(" AND ").push(key).push(" IN (SELECT ").push(key);
-            sql.push(" FROM ").push(table).push(" WHERE ").push(rule).bind(cutoff);
+            sql.push(" FROM ")
+                .push(table)
+                .push(" WHERE ")
+                .push(rule)
+                .bind(cutoff);
             sql.push(" LIMIT ").bind(BATCH).push(")");
             swept.rows += sql.run("let go of old rows", &self.pool).await?;
         }
-        let mut sql = Sql::new("DELETE FROM event WHERE seq <= (SELECT value FROM counter WHERE name = 'event') - ");
+        let mut sql = Sql::new(
+            "DELETE FROM event WHERE seq <= (SELECT value FROM counter WHERE name = 'event') - ",
+        );
         sql.bind(i64::from(settings.events));
         swept.rows += sql.run("let go of old events", &self.pool).await?;
         swept.rows += self.forget_audit(now - settings.audit.micros()).await?;
@@ -106,7 +122,9 @@ impl Store {
     async fn drop_months(&self, table: &'static str, cutoff: i64) -> Result<u64, Error> {
         let act = "let go of a month";
         let (oldest, _) = month(cutoff, 0);
-        let mut sql = Sql::new("SELECT relname::text AS name FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = ");
+        let mut sql = Sql::new(
+            "SELECT relname::text AS name FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = ",
+        );
         sql.bind(table.to_owned()).push("::regclass AND relname < ");
         sql.bind(format!("{table}_{oldest}"));
         let rows = sql.all(act, &self.pool).await?;
@@ -114,7 +132,8 @@ impl Store {
         for row in rows {
             let name = row.get_text("name")?;
             let ours = name.strip_prefix(table).is_some_and(|rest| {
-                rest.bytes().all(|byte| byte == b'_' || byte.is_ascii_digit())
+                rest.bytes()
+                    .all(|byte| byte == b'_' || byte.is_ascii_digit())
             });
             if ours {
                 let drop = sqlx::query(AssertSqlSafe(format!("DROP TABLE {name}")));
@@ -153,8 +172,14 @@ mod tests {
     fn months_follow_each_other_over_the_end_of_a_year() {
         let now = moment::read("2026-11-27T12:00:00Z").unwrap();
         let (name, from) = month(now, 0);
-        assert_eq!((name.as_str(), moment::text(from).as_str()), ("2026_11", "2026-11-01T00:00:00Z"));
+        assert_eq!(
+            (name.as_str(), moment::text(from).as_str()),
+            ("2026_11", "2026-11-01T00:00:00.000000Z")
+        );
         let (name, from) = month(now, 2);
-        assert_eq!((name.as_str(), moment::text(from).as_str()), ("2027_01", "2027-01-01T00:00:00Z"));
+        assert_eq!(
+            (name.as_str(), moment::text(from).as_str()),
+            ("2027_01", "2027-01-01T00:00:00.000000Z")
+        );
     }
 }

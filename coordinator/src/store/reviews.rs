@@ -181,7 +181,8 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn lapse_reviews(&self, now: i64) -> Result<u64, Error> {
-        let mut sql = Sql::new("UPDATE review SET state = 'lapsed', version = version + 1, answered_at = ");
+        let mut sql =
+            Sql::new("UPDATE review SET state = 'lapsed', version = version + 1, answered_at = ");
         sql.bind(now)
             .push(" WHERE state = 'open' AND lapses < ")
             .bind(now);

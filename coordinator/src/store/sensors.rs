@@ -186,21 +186,28 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn list_quarantine(&self, page: &Page) -> Result<(Vec<Value>, Option<String>), Error> {
+    pub async fn list_quarantine(
+        &self,
+        page: &Page,
+    ) -> Result<(Vec<Value>, Option<String>), Error> {
         let query = Query {
             columns: "topic, reason, count, first_at, last_at, sample",
             table: "quarantine",
             order: ("last_at", "topic"),
         };
         query
-            .page((&self.pool, page), |_| {}, |row| {
-                Ok(json!({
-                    "topic": row.get_text("topic")?, "reason": row.get_text("reason")?,
-                    "count": row.get_number("count")?, "sample": row.get_text("sample")?,
-                    "first": moment::text(row.get_number("first_at")?),
-                    "last": moment::text(row.get_number("last_at")?),
-                }))
-            })
+            .page(
+                (&self.pool, page),
+                |_| {},
+                |row| {
+                    Ok(json!({
+                        "topic": row.get_text("topic")?, "reason": row.get_text("reason")?,
+                        "count": row.get_number("count")?, "sample": row.get_text("sample")?,
+                        "first": moment::text(row.get_number("first_at")?),
+                        "last": moment::text(row.get_number("last_at")?),
+                    }))
+                },
+            )
             .await
     }
 }

@@ -47,7 +47,8 @@ pub(super) async fn tell(
     }
     let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
     let mut sql = Sql::new("UPDATE counter SET value = value + ");
-    sql.bind(count).push(" WHERE name = 'event' RETURNING value");
+    sql.bind(count)
+        .push(" WHERE name = 'event' RETURNING value");
     let last = sql.one(act, &mut **on).await?;
     let last = last.map_or(Ok(count), |row| row.get_number("value"))?;
     let numbered: Vec<(i64, &Happened)> = (last - count + 1..).zip(events).collect();
@@ -133,8 +134,11 @@ impl Store {
         let mut listener = PgListener::connect(&self.url).await.map_err(wrong)?;
         listener.listen("garita").await.map_err(wrong)?;
         loop {
-            listener.recv().await.map_err(wrong)?;
-            self.tell();
+            let told = listener.recv().await.map_err(wrong)?;
+            match told.payload() {
+                "asked" => self.tell_asked(),
+                _ => self.tell(),
+            }
         }
     }
 }

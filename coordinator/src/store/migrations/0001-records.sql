@@ -3,7 +3,7 @@
 
 -- Numbers that are given out in the order of commits: whoever takes one holds its row until the transaction ends.
 CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
-INSERT INTO counter (name, value) VALUES ('event', 0), ('term', 0);
+INSERT INTO counter (name, value) VALUES ('beat', 0), ('event', 0), ('term', 0);
 
 CREATE TABLE sensor (
     site TEXT NOT NULL, sensor TEXT NOT NULL, state TEXT NOT NULL, version TEXT NOT NULL,
@@ -23,7 +23,7 @@ CREATE TABLE sequence (
 CREATE TABLE incident (
     id TEXT PRIMARY KEY, site TEXT NOT NULL, sensor TEXT NOT NULL, event_id TEXT NOT NULL, revision BIGINT NOT NULL,
     at BIGINT NOT NULL, offender TEXT, victim TEXT, port BIGINT, class TEXT NOT NULL, decision TEXT NOT NULL,
-    severity BIGINT NOT NULL, proven BIGINT NOT NULL, ended BIGINT NOT NULL, doc TEXT NOT NULL
+    severity BIGINT NOT NULL, proven BIGINT NOT NULL, blocked_until BIGINT, ended BIGINT NOT NULL, doc TEXT NOT NULL
 );
 CREATE UNIQUE INDEX incident_event ON incident (event_id, site, sensor);
 CREATE INDEX incident_at ON incident (at, id);

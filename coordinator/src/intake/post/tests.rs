@@ -1,0 +1,1 @@
+//! The leader, in steps: which messages lead to what.
