@@ -10,12 +10,14 @@
 //! `correlate`, `desk` and what of `intake` and `orders` decides do no IO: time is an argument.
 
 pub mod access;
+pub mod api;
 pub mod config;
 pub mod correlate;
 pub mod desk;
 pub mod intake;
 pub mod moment;
 pub mod orders;
+pub mod serve;
 pub mod store;
 
 /// Bytes in hexadecimal.

@@ -121,7 +121,7 @@ impl Leader<'_> {
         loop {
             tokio::select! {
                 biased;
-                _ = stop.wait_for(|stop| *stop) => {
+                () = ended(stop) => {
                     if let Some(client) = self.client.take() {
                         let _ = client.try_disconnect();
                     }
@@ -351,6 +351,11 @@ impl Leader<'_> {
     }
 }
 
+/// Waits until the program ends.
+async fn ended(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 /// What others command goes by us, but is nothing that a sensor says.
 fn is_command(topic: &[u8]) -> bool {
     topic.ends_with(b"/command")
@@ -367,7 +372,7 @@ fn letter(publish: &Publish) -> Letter {
 }
 
 /// A stored incident as the correlator looks at it.
-pub(crate) fn sighting(row: &IncidentRow) -> Option<Sighting> {
+pub fn sighting(row: &IncidentRow) -> Option<Sighting> {
     Some(Sighting {
         incident: row.id.clone(),
         gate: (row.site.clone(), row.sensor.clone()),

@@ -250,6 +250,28 @@ impl Store {
         let rows = sql.all("read blocks", &self.pool).await?;
         rows.iter().map(held_block).collect()
     }
+
+    /// Blocks that ended within a span, for bouncers.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn ended(
+        &self,
+        scope: &Scope,
+        (from, to): (i64, i64),
+    ) -> Result<Vec<HeldBlock>, Error> {
+        let mut sql = Sql::new("SELECT * FROM block WHERE ((state = 'released' AND at >= ");
+        sql.bind(from)
+            .push(") OR (expires > ")
+            .bind(from)
+            .push(" AND expires <= ")
+            .bind(to)
+            .push("))");
+        scope.limit(&mut sql);
+        sql.push(" ORDER BY target, expires LIMIT 50000");
+        let rows = sql.all("read blocks", &self.pool).await?;
+        rows.iter().map(held_block).collect()
+    }
 }
 
 fn held_block(row: &AnyRow) -> Result<HeldBlock, Error> {

@@ -5,6 +5,7 @@ use std::fs::File;
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, Row, Transaction};
+use tokio::sync::Mutex;
 
 use super::sql::Sql;
 use super::{Error, Kind, Store};
@@ -23,8 +24,8 @@ pub struct Leadership {
 enum Held {
     /// By the lock on this file.
     File(#[expect(dead_code, reason = "the lock ends with the descriptor")] File),
-    /// By this connection.
-    Connection(Box<PoolConnection<Any>>),
+    /// By this connection; the mutex only makes it shareable.
+    Connection(Mutex<PoolConnection<Any>>),
 }
 
 /// Why a leader must stop.
@@ -71,7 +72,7 @@ impl Store {
                 if !row.try_get::<bool, _>("held").map_err(wrong)? {
                     return Ok(None);
                 }
-                Held::Connection(Box::new(connection))
+                Held::Connection(Mutex::new(connection))
             }
         };
         let mut on = self.begin().await?;
@@ -123,7 +124,8 @@ impl Leadership {
         match &mut self.held {
             Held::File(_) => Ok(()),
             Held::Connection(connection) => {
-                let answer = sqlx::query("SELECT 1").execute(&mut ***connection).await;
+                let connection = connection.get_mut();
+                let answer = sqlx::query("SELECT 1").execute(&mut **connection).await;
                 answer.map(drop).map_err(|source| Error {
                     act: "keep the lead",
                     source,
