@@ -112,7 +112,7 @@ impl JsonSchema for Order {
 
 /// Why a command is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Denial {
+pub enum Rejection {
     /// The payload is too long.
     #[error("the command is longer than {0} bytes")]
     TooLarge(usize),
@@ -165,7 +165,7 @@ pub enum Denial {
     PrivateToAll(String),
 }
 
-impl Denial {
+impl Rejection {
     /// The reason in one word, for programs.
     pub const fn code(&self) -> &'static str {
         match self {

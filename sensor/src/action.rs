@@ -1,4 +1,4 @@
-//! Who has something done, and how it is answered. Nothing here acts; the warden does.
+//! Who has something done, and how it is answered. Nothing here acts; the blocklist does.
 
 use contract::record::Origin;
 use ipnet::IpNet;

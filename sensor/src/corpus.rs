@@ -50,6 +50,7 @@ pub fn rows(labels: &CaptureLabels, setup: &Setup, pace: u32) -> Result<Vec<Row>
     let mut file = File::open(&labels.path)?;
     let mut first = None;
     let mut plane = DataPlane::new(setup.caps, setup.limits);
+    plane.decode_with(setup.decoder.clone());
     let mut rows = Rows {
         labels,
         setup,

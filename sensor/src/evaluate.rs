@@ -15,7 +15,7 @@ use contract::class::Class;
 use detection::dataplane::Metered;
 use detection::engine::Engine;
 use detection::model::{Calibration, Model, Score};
-use detection::policy::{Decision, Guard, Policy, Surroundings};
+use detection::policy::{Decision, Guard, LocalNetwork, Policy};
 use detection::verdict::Verdict;
 use learning::labels::CaptureLabels;
 use learning::{ClassMetrics, Metrics};
@@ -121,12 +121,12 @@ pub fn judge(
         suspects.note(&metered);
         verdicts
             .drain(..)
-            .for_each(|verdict| suspects.convict(&verdict));
+            .for_each(|verdict| suspects.conclude_against(&verdict));
     }
     replay.finish(&mut verdicts);
     verdicts
         .drain(..)
-        .for_each(|verdict| suspects.convict(&verdict));
+        .for_each(|verdict| suspects.conclude_against(&verdict));
     let (figures, reviewed) = suspects.figures();
     Ok(Judged {
         figures,
@@ -187,7 +187,7 @@ fn engine(model: &Arc<Model>, setup: &Setup) -> Engine {
         exempt: Default::default(),
         ..settings::Policy::default()
     };
-    let policy = Policy::new(&settings, Guard::new(&settings, Surroundings::default()));
+    let policy = Policy::new(&settings, Guard::new(&settings, LocalNetwork::default()));
     Engine::new(Arc::clone(model), policy, &setup.evidence)
 }
 
@@ -238,7 +238,7 @@ impl Suspects<'_> {
         }
     }
 
-    fn convict(&mut self, verdict: &Verdict) {
+    fn conclude_against(&mut self, verdict: &Verdict) {
         self.raised |= verdict.class == self.labels.class();
         let Some(seen) = self.seen.get_mut(&verdict.subject.address()) else {
             return;

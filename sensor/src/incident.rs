@@ -1,7 +1,7 @@
 //! The record of a decision about an offender, as the ECS document that is stored, reported and printed.
 //! It must not decide anything, and writes the same verdicts as the same bytes.
 
-mod book;
+mod log;
 mod rating;
 mod words;
 
@@ -18,10 +18,10 @@ use contract::printable::printable;
 use detection::policy::{Cause, Decision, Outcome};
 use detection::verdict::{Subject, Verdict};
 
-pub use book::{Book, Observer, Revision, Stage};
+pub use log::{IncidentLog, Observer, Revision, Stage};
 
 /// The document of a verdict. `id` and `start` are those of the incident; times are labelled by the observer.
-fn document(observer: &Observer, verdict: &Verdict, record: &book::Record) -> Incident {
+fn document(observer: &Observer, verdict: &Verdict, record: &log::Record) -> Incident {
     let evidence = &verdict.evidence;
     let severity = rating::severity(verdict.class, &verdict.decision);
     let (offender, victim, sources) = match &verdict.subject {

@@ -1,7 +1,7 @@
 //! Garita: a network edge sensor, from captured frames to incidents. This page is the map.
 //!
 //! ```text
-//!  capture ─ Frame ▶ detection ─ Verdict ▶ warden ▶ firewall ─ Outcome ▶ incident ▶ store ▶ report
+//!  capture ─ Frame ▶ detection ─ Verdict ▶ blocklist ▶ firewall ─ Outcome ▶ incident ▶ store ▶ report
 //! ```
 //!
 //! - [`capture`] hands out frames of files and interfaces, or snapshots of the kernel's meter.
@@ -16,6 +16,7 @@
 
 pub mod action;
 pub mod agent;
+pub mod blocklist;
 pub mod capture;
 pub mod clock;
 pub mod condition;
@@ -24,10 +25,9 @@ pub mod corpus;
 pub mod evaluate;
 pub mod firewall;
 pub mod incident;
+pub mod local_network;
+pub mod pipeline;
 pub mod replay;
 pub mod report;
 pub mod store;
-pub mod surroundings;
 pub mod telemetry;
-pub mod warden;
-pub mod watch;

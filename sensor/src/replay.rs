@@ -8,8 +8,12 @@ use ipnet::IpNet;
 
 use crate::firewall::{Firewall, Observe};
 use detection::dataplane::{DataPlane, Metered};
+
+use detection::decode::{Decoder, Ports};
 use detection::engine::{Engine, Order};
+
 use detection::frame::Frame;
+
 use detection::meter::Caps;
 use detection::policy::Outcome;
 use detection::verdict::Verdict;
@@ -26,6 +30,8 @@ pub struct Setup {
     pub evidence: settings::Evidence,
     /// Outer ends of tunnels whose inner addresses are believed.
     pub trusted_tunnels: Vec<IpNet>,
+    /// Where tunnels and mirrors are looked for.
+    pub decoder: Decoder,
 }
 
 /// Seed of the bitmap hashes in replay: fixed, so that the same frames give the same bytes.
@@ -54,6 +60,7 @@ impl From<&Config> for Setup {
             },
             evidence: config.evidence.clone(),
             trusted_tunnels: config.policy.trusted_tunnels.to_vec(),
+            decoder: Decoder::new(Ports::from(&config.carriers), &config.capture.mirrors),
         }
     }
 }
@@ -77,6 +84,7 @@ impl Replay {
     pub fn new(setup: &Setup, engine: Engine) -> Self {
         let mut plane = DataPlane::new(setup.caps, setup.limits);
         plane.trust(&setup.trusted_tunnels);
+        plane.decode_with(setup.decoder.clone());
         Self {
             plane,
             engine,

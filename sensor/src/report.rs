@@ -1,46 +1,46 @@
 //! What the operations centre is told over MQTT 5, and what it may ask: the outbox is emptied in order, and signed
-//! commands are passed to the warden. Nothing here waits for the disk, and nobody waits for what is here.
+//! commands are passed to the blocklist. Nothing here waits for the disk, and nobody waits for what is here.
 //!
 //! ```text
 //!  store ─ outbox ▶ session ─ link ▶ broker ▶ subscribers
 //!                     ▲  │
-//!           replies ──┘  └─ commands ▶ gate ▶ desk ▶ warden
+//!           replies ──┘  └─ commands ▶ verify ▶ execute ▶ blocklist
 //! ```
 //!
 //! A message leaves the outbox when the broker has acknowledged it with a reason below 0x80, and not before.
 
 mod backoff;
 mod broker;
+mod connection;
 mod envelope;
-mod gate;
-mod link;
+mod error;
+mod execute;
 mod loss;
-mod officer;
 mod outbox;
-mod pace;
+mod rate;
+mod received;
 mod reduce;
 mod reply;
 mod resync;
-mod seen;
 mod serve;
 mod session;
 mod status;
 mod telemetry;
-mod trouble;
+mod verify;
 
 use std::fmt;
 
 use tokio::sync::watch;
 
+use crate::blocklist::BlocklistHandle;
 use crate::condition::Conditions;
 use crate::store::Store;
-use crate::warden::Desk;
 use contract::incident::Identity;
 use contract::timestamp::Timestamp;
 use settings::Config;
 
 use contract::telemetry::Figures;
-pub use seen::SEEN_COMMANDS;
+pub use received::SEEN_COMMANDS;
 pub use serve::serve;
 
 /// What reporting works with.
@@ -51,8 +51,8 @@ pub struct Setup {
     pub identity: Identity,
     /// Where the messages wait, and what was done is kept.
     pub store: Store,
-    /// The way to the warden, for commands.
-    pub desk: Desk,
+    /// The way to the blocklist, for commands.
+    pub blocklist: BlocklistHandle,
     /// Where it says what is wrong.
     pub conditions: Conditions,
     /// The sensor's figures, whenever they are asked for.
@@ -60,7 +60,7 @@ pub struct Setup {
     /// The setting [`SEEN_COMMANDS`] as the store has recovered it.
     pub seen: Option<String>,
     /// Where it says how it is doing.
-    pub contact: watch::Sender<Contact>,
+    pub broker_status: watch::Sender<BrokerStatus>,
 }
 
 impl fmt::Debug for Setup {
@@ -71,7 +71,7 @@ impl fmt::Debug for Setup {
 
 /// How reporting is doing, for `garita status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contact {
+pub struct BrokerStatus {
     /// Whether the broker is connected.
     pub connected: bool,
     /// Since when it is, or is not; nothing before the first try.

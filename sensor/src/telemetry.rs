@@ -19,8 +19,8 @@ use prometheus_client::registry::Registry;
 use systemd_journal_logger::JournalLog;
 use tracing_subscriber::EnvFilter;
 
-use crate::warden::Counts;
-use crate::watch::Figures;
+use crate::blocklist::Counts;
+use crate::pipeline::Figures;
 use contract::class::Class;
 
 /// From a packet to its element in the kernel: a millisecond is good, a second is the promise.
@@ -96,7 +96,7 @@ struct Blocked {
     origin: &'static str,
 }
 
-/// What the watch has counted, told in its own numbers when somebody asks.
+/// What the pipeline has counted, told in its own numbers when somebody asks.
 #[derive(Debug)]
 struct Seen(Arc<Mutex<Figures>>);
 
@@ -170,7 +170,7 @@ impl Metrics {
         self.0.outbox.set(messages);
     }
 
-    /// Says what the watch has counted.
+    /// Says what the pipeline has counted.
     pub fn set_figures(&self, figures: Figures) {
         *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }

@@ -6,7 +6,7 @@ use contract::record::AuditEntry;
 use contract::timestamp::Timestamp;
 use serde_json::Value;
 
-use super::stage::{Memory, Stage};
+use super::testbed::{Memory, Stage};
 
 #[test]
 fn a_list_is_imported_and_its_bad_lines_are_named() {

@@ -9,7 +9,7 @@ use nix::unistd::Group;
 use sensor::control::{Socket, SocketError};
 use settings::Config;
 
-use super::stage::{ADMINS, Stage};
+use super::testbed::{ADMINS, Stage};
 
 /// A group of nobody, which stands for the one that the daemon runs as.
 const READERS: u32 = 61_235;

@@ -11,7 +11,7 @@ use sensor::capture::kernel::{Hook, Kernel};
 use settings::Config;
 
 use super::frames::{Script, address};
-use super::stage::{Stage, bytes, listen, wan, watched};
+use super::testbed::{Stage, bytes, listen, wan, watched};
 use crate::garita;
 
 /// Tells this test binary, started again by one of its tests, which part that run plays.

@@ -14,7 +14,7 @@ use settings::Config;
 
 use super::frames::{ACK, RST, SYN, Script, address, tcp, udp};
 use super::oracle;
-use super::stage::{Stage, bytes, listen, losses, wan, watched};
+use super::testbed::{Stage, bytes, listen, losses, wan, watched};
 
 /// The frames of a golden capture, Ethernet all of them.
 fn capture(case: &str) -> Vec<Vec<u8>> {

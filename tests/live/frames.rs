@@ -21,7 +21,7 @@ use sensor::capture::{Source, Tap};
 use super::{caps, has, knock, limits, listen, loss, machines, packets, python, tap};
 use crate::netns::Namespace;
 
-/// Six conversations of each family, three questions long, and datagrams to closed ports between them.
+/// Six conversations of each family, three queries long, and datagrams to closed ports between them.
 const TALK: &str = "
 import socket
 for host in ['192.0.2.1', '2001:db8::1']:

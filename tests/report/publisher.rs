@@ -1,4 +1,4 @@
-//! A sensor's store, warden and reporting in a process of their own, which can be killed: this test binary, run again.
+//! A sensor's store, blocklist and reporting in a process of their own, which can be killed: this test binary, run again.
 //! It watches no traffic; what it reports it is told to on its standard input.
 
 use std::collections::BTreeMap;
@@ -11,17 +11,17 @@ use std::time::{Duration, Instant};
 use contract::incident::Identity;
 use contract::telemetry::{Figures, ModelFigures};
 use contract::topics::Topic;
-use detection::policy::Surroundings;
+use detection::policy::LocalNetwork;
 use detection::timeline::Timeline;
+use sensor::blocklist::{Blocklist, BlocklistHandle, Service, Tools};
 use sensor::clock::{self, Heartbeat, Moment};
 use sensor::condition::Conditions;
 use sensor::firewall::{Firewall, Nftables, Observe};
-use sensor::incident::{Book, Observer};
+use sensor::incident::{IncidentLog, Observer};
 use sensor::report;
 use sensor::report::{SEEN_COMMANDS, Setup};
 use sensor::store::{Entry, Message, Store};
 use sensor::telemetry::{self, Metrics};
-use sensor::warden::{Desk, Service, Tools, Warden};
 use serde_json::Value;
 use settings::{Config, FirewallMode};
 use tokio::sync::watch;
@@ -174,7 +174,7 @@ fn process() {
     };
     let conditions = Conditions::new(identity.clone(), store.clone());
     let (messages, inbox) = mpsc::sync_channel(1_024);
-    let desk = Desk::new(messages);
+    let blocklist = BlocklistHandle::new(messages);
     let (engine, _notices) = mpsc::channel();
     let firewall = |mode| -> Box<dyn Firewall> {
         match mode {
@@ -197,27 +197,27 @@ fn process() {
         model_sha256: "0".repeat(64),
         timeline: Timeline::anchored(now.micros, wall),
     };
-    let book = Book::new(&config.incident, observer);
-    let mut warden = Warden::new(&config, Surroundings::default(), (book, tools));
-    warden.begin(recovered, now);
+    let log = IncidentLog::new(&config.incident, observer);
+    let mut list = Blocklist::new(&config, LocalNetwork::default(), (log, tools));
+    list.begin(recovered, now);
     let service = Service {
-        warden,
+        blocklist: list,
         messages: inbox,
         metrics: Metrics::new(),
         heartbeat: Heartbeat::default(),
     };
     std::thread::spawn(move || service.run());
     let (stopper, stop) = watch::channel(false);
-    let (contact, _) = watch::channel(report::Contact::default());
+    let (broker_status, _) = watch::channel(report::BrokerStatus::default());
     let setup = Setup {
         config,
         identity,
         store: store.clone(),
-        desk,
+        blocklist,
         conditions,
         figures: Box::new(figures),
         seen,
-        contact,
+        broker_status,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -12,6 +12,9 @@ const MERGED_SEGMENT: u32 = 1448;
 /// IP length above which a TCP frame must have been merged by an offload (or is a jumbo frame, counted alike).
 const MTU: u32 = 1500;
 
+/// IANA's number of the authentication header (RFC 4302); its second byte is its length in words, less two.
+const AUTHENTICATION: u8 = 51;
+
 type Parsed<T = ()> = Result<T, Refusal>;
 
 /// The bytes at hand and how many of them the capture really holds.
@@ -118,13 +121,24 @@ fn ipv4(head: Head<'_>, packet: &mut Packet) -> Parsed<Transport> {
         return Err(Refusal::Length);
     }
     packet.bytes = total;
-    packet.endpoints.protocol = head.u8(9)?;
     packet.endpoints.source = Address::v4(head.u32(12)?);
     packet.endpoints.destination = Address::v4(head.u32(16)?);
+    let first_fragment = fragment & 0x1fff == 0;
+    let mut next = head.u8(9)?;
+    let mut at = header;
+    // An authentication header hides nothing: what it protects follows in clear.
+    if next == AUTHENTICATION && first_fragment {
+        next = head.u8(at)?;
+        at += (u32::from(head.u8(at + 1)?) + 2) * 4;
+        if at > total {
+            return Err(Refusal::Length);
+        }
+    }
+    packet.endpoints.protocol = next;
     Ok(Transport {
-        at: header,
-        remaining: total - header,
-        first_fragment: fragment & 0x1fff == 0,
+        at,
+        remaining: total - at,
+        first_fragment,
     })
 }
 
@@ -152,7 +166,7 @@ fn ipv6(head: Head<'_>, packet: &mut Packet) -> Parsed<Transport> {
             // Hop-by-hop, routing, destination options, mobility, HIP, shim6: in units of eight, less the first.
             0 | 43 | 60 | 135 | 139 | 140 => (u32::from(head.u8(at + 1)?) + 1) * 8,
             // The authentication header counts in fours, less two (RFC 4302 §2.2).
-            51 => (u32::from(head.u8(at + 1)?) + 2) * 4,
+            AUTHENTICATION => (u32::from(head.u8(at + 1)?) + 2) * 4,
             44 => {
                 first_fragment = head.u16(at + 2)? & 0xfff8 == 0;
                 8

@@ -1,6 +1,8 @@
 //! The data plane in user space: frames in, snapshots out, in the order of capture time.
 //! One thread, no allocation per packet, no decision.
 
+mod copies;
+
 use std::net::IpAddr;
 
 use ebpf::account::Limits;
@@ -9,11 +11,12 @@ use ebpf::packet::{Packet, TUNNELLED};
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 
-use crate::decode::{DecodeCounters, Outer, decode};
-use crate::frame::{Frame, Timestamp};
+use crate::decode::{DecodeCounters, Decoder, Outer, nflog};
+use crate::frame::{Frame, LinkType, Timestamp};
 use crate::meter::table::Table;
 use crate::meter::{Caps, Datagram, Meter};
 use crate::timeline::Timeline;
+use copies::Copies;
 
 /// How often idle and silent flows are looked for, microseconds of capture time.
 const SWEEP: u64 = 1_000_000;
@@ -39,12 +42,24 @@ pub struct Metered {
     pub ports: (u16, u16),
 }
 
+/// When a frame was captured; netfilter's log has that inside.
+fn stamp(frame: &Frame<'_>) -> Timestamp {
+    match frame.link_type {
+        LinkType::Nflog => nflog::time(frame.bytes).unwrap_or(frame.time),
+        _ => frame.time,
+    }
+}
+
 /// Timeline, decoder and meter in a row.
 #[derive(Debug)]
 pub struct DataPlane {
     timeline: Timeline,
     meter: Meter,
+    decoder: Decoder,
     undecodable: DecodeCounters,
+    copies: Copies,
+    /// Packets whose outer VLAN the capture has lost.
+    lost_vlans: u64,
     tunnels: Table<HostKey, Outer, 1>,
     /// Outer ends of our own tunnels.
     trusted: Vec<IpNet>,
@@ -69,7 +84,10 @@ impl DataPlane {
         Self {
             timeline,
             meter: Meter::new(caps, limits),
+            decoder: Decoder::default(),
             undecodable: DecodeCounters::default(),
+            copies: Copies::default(),
+            lost_vlans: 0,
             tunnels: Table::new([MAX_TUNNELLED]),
             trusted: Vec::new(),
             next_sweep: 0,
@@ -81,13 +99,15 @@ impl DataPlane {
 
     /// Meters one frame; snapshots it makes due, and those time made due before it, are appended to `snapshots`.
     pub fn take(&mut self, frame: &Frame<'_>, snapshots: &mut Vec<Snapshot>) -> Metered {
-        let time = self.timeline.advance(frame.time);
+        let time = self.timeline.advance(stamp(frame));
         self.frames += 1;
         self.now = self.now.max(time);
         self.sweep_when_due();
         let (mut ends, mut ports) = (None, (0, 0));
-        match decode(frame) {
+        match self.decoder.decode(frame) {
+            Ok(peeled) if self.copies.is_known(&peeled, time) => {}
             Ok(peeled) => {
+                self.lost_vlans += u64::from(peeled.lost_vlan);
                 let inside = match &peeled.tunnel {
                     Some(outer) if !self.trusts(outer) => TUNNELLED,
                     _ => 0,
@@ -169,7 +189,11 @@ impl DataPlane {
             .undecodable
             .iter()
             .map(|(cause, count)| (cause.name(), count));
-        undecodable.chain(self.meter.losses())
+        let seen = [
+            ("second-copy", self.copies.known()),
+            ("lost-outer-vlan", self.lost_vlans),
+        ];
+        undecodable.chain(seen).chain(self.meter.losses())
     }
 
     fn sweep_when_due(&mut self) {
@@ -177,6 +201,11 @@ impl DataPlane {
             self.meter.sweep(self.now);
             self.next_sweep = self.now + SWEEP;
         }
+    }
+
+    /// Looks for tunnels and mirrors with this decoder from now on.
+    pub fn decode_with(&mut self, decoder: Decoder) {
+        self.decoder = decoder;
     }
 
     /// Believes the addresses inside tunnels both of whose ends lie in `networks`.

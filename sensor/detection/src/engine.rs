@@ -1,8 +1,8 @@
 //! The engine: snapshots in, orders out. It scores, weighs, and asks policy.
 //! It does no IO and never reads a clock; time comes with the snapshots.
 
-mod custody;
 mod findings;
+mod paused;
 mod victims;
 
 use std::collections::VecDeque;
@@ -15,7 +15,7 @@ use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{Evidence, Grounds, Testimony};
+use crate::evidence::{Evidence, Grounds, Observation};
 use crate::features::{Features, features};
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
@@ -25,7 +25,7 @@ use crate::verdict::{Contribution, Subject, Verdict};
 use contract::address::is_host;
 use contract::class::Class;
 
-use custody::Custody;
+use paused::Paused;
 use victims::Victims;
 
 /// How long an address is left alone after a review or an alert, microseconds: the incident is revised once a minute.
@@ -65,14 +65,14 @@ pub struct Suspicion {
     pub snapshots: u32,
 }
 
-/// Evidence against every address under suspicion, and who is in custody.
+/// Evidence against every address under suspicion, and who is blocked or paused.
 #[derive(Debug)]
 pub struct Engine {
     model: Arc<Model>,
     policy: Policy,
     auth_ports: Vec<u16>,
     evidence: Table<HostKey, Evidence, 1>,
-    custody: Custody,
+    paused: Paused,
     victims: Victims,
     orders: VecDeque<Order>,
     /// Addresses to be forgotten, in one go: the meter looks at all of its tables for it.
@@ -85,11 +85,11 @@ impl Engine {
     /// An engine that suspects nobody.
     pub fn new(model: Arc<Model>, policy: Policy, evidence: &settings::Evidence) -> Self {
         let max_addresses = evidence.max_addresses.size();
-        let custody = Custody::new(max_addresses.max(policy.max_blocks()));
+        let paused = Paused::new(max_addresses.max(policy.max_blocks()));
         Self {
             model,
             policy,
-            custody,
+            paused,
             auth_ports: evidence.auth_ports.to_vec(),
             evidence: Table::new([max_addresses]),
             victims: Victims::default(),
@@ -108,7 +108,7 @@ impl Engine {
         }
         let [(initiator, _), _] = snapshot.charged();
         // A review or an alert shelters nobody: only a block makes more evidence idle.
-        if let Some(since) = self.custody.held_since(initiator.into(), snapshot.time) {
+        if let Some(since) = self.paused.held_since(initiator.into(), snapshot.time) {
             if converses(snapshot, since) {
                 self.orders.push_back(Order::Doubt(initiator.into()));
             }
@@ -126,7 +126,7 @@ impl Engine {
 
     /// Lets time pass: blocks run out, evidence is forgotten.
     pub fn tick(&mut self, now: u64) {
-        while let Some((target, blocked)) = self.custody.next_released(now) {
+        while let Some((target, blocked)) = self.paused.next_released(now) {
             if blocked {
                 self.forget(target);
             }
@@ -156,13 +156,13 @@ impl Engine {
 
     /// A block that policy did not decide: nothing is heard against its target meanwhile.
     pub fn hold(&mut self, target: IpNet, now: u64, until: u64) {
-        self.custody.block(target, now, until);
+        self.paused.block(target, now, until);
     }
 
     /// A block was lifted before its time: its target is judged anew.
     pub fn release(&mut self, target: IpNet, now: u64) {
         self.policy.release(target, now);
-        self.custody.release(target);
+        self.paused.release(target);
         self.forget(target);
     }
 
@@ -220,13 +220,13 @@ impl Engine {
         let score = self.model.score(&row);
         self.scored += 1;
         let calibration = *self.model.calibration();
-        let testimony = Testimony::new(snapshot, &score, grounds, &calibration);
+        let observation = Observation::new(snapshot, &score, grounds, &calibration);
         let record = match known {
             Some(record) => {
                 self.evidence.touch(record);
                 record
             }
-            None if testimony.weight > 0.0 => {
+            None if observation.weight > 0.0 => {
                 self.make_room();
                 self.orders.push_back(Order::Suspect(host, true));
                 self.evidence.insert(host, Evidence::default(), 0)
@@ -234,17 +234,17 @@ impl Engine {
             None => return,
         };
         let evidence = self.evidence.value_mut(record);
-        evidence.hear(&testimony, &calibration);
+        evidence.hear(&observation, &calibration);
         let evidence = *evidence;
         if evidence.suffices(&calibration) {
-            self.convict(snapshot, host, (&evidence, &score, row));
+            self.conclude_against(snapshot, host, (&evidence, &score, row));
         } else if evidence.is_forgotten(snapshot.time, &calibration) {
             self.drop_evidence(&host);
         }
     }
 
-    /// Evidence suffices: policy decides, the address goes into custody, and the evidence is spent.
-    fn convict(
+    /// Evidence suffices: policy decides, the address is paused, and the evidence is spent.
+    fn conclude_against(
         &mut self,
         snapshot: &Snapshot,
         host: HostKey,
@@ -294,8 +294,8 @@ impl Engine {
             }
             _ => (Subject::Offender(initiator), initiator),
         };
-        if self.custody.holds(address, snapshot.time)
-            || self.custody.is_paused(address, alarm.class, snapshot.time)
+        if self.paused.holds(address, snapshot.time)
+            || self.paused.is_paused(address, alarm.class, snapshot.time)
         {
             return;
         }
@@ -327,15 +327,14 @@ impl Engine {
         match &verdict.decision {
             Decision::Watch => return,
             Decision::Block(block) => {
-                self.custody
-                    .block(block.target, verdict.time, block.expires);
+                self.paused.block(block.target, verdict.time, block.expires);
             }
             Decision::Review(_) | Decision::Alert => {
-                if self.custody.is_paused(address, verdict.class, verdict.time) {
+                if self.paused.is_paused(address, verdict.class, verdict.time) {
                     return;
                 }
                 let matter = (address, verdict.class);
-                self.custody
+                self.paused
                     .pause(matter, verdict.time, verdict.time + PAUSE);
             }
         }

@@ -115,7 +115,7 @@ impl Grounds {
 
 /// One scored snapshot, as far as evidence is concerned.
 #[derive(Clone, Copy, Debug)]
-pub struct Testimony {
+pub struct Observation {
     /// When, monotonic microseconds.
     pub time: u64,
     /// What it says, log-odds.
@@ -126,7 +126,7 @@ pub struct Testimony {
     pub proven: bool,
 }
 
-impl Testimony {
+impl Observation {
     /// What a scored snapshot says under `calibration`.
     pub fn new(
         snapshot: &Snapshot,
@@ -162,21 +162,21 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Hears one testimony: evidence fades with `calibration`'s half-life, and never falls below zero.
-    pub fn hear(&mut self, testimony: &Testimony, calibration: &Calibration) {
+    /// Hears one observation: evidence fades with `calibration`'s half-life, and never falls below zero.
+    pub fn hear(&mut self, observation: &Observation, calibration: &Calibration) {
         if self.snapshots == 0 {
-            self.first_seen = testimony.time;
+            self.first_seen = observation.time;
         }
-        self.log_odds = self.at(testimony.time, calibration);
-        self.last_seen = self.last_seen.max(testimony.time);
+        self.log_odds = self.at(observation.time, calibration);
+        self.last_seen = self.last_seen.max(observation.time);
         self.snapshots = self.snapshots.saturating_add(1);
-        if testimony.weight <= 0.0 {
-            self.log_odds = (self.log_odds + testimony.weight).max(0.0);
-        } else if let Some(class) = testimony.class {
-            self.log_odds += testimony.weight;
+        if observation.weight <= 0.0 {
+            self.log_odds = (self.log_odds + observation.weight).max(0.0);
+        } else if let Some(class) = observation.class {
+            self.log_odds += observation.weight;
             self.positive = self.positive.saturating_add(1);
-            self.proven = self.proven.saturating_add(u32::from(testimony.proven));
-            self.weights[class.index()] += testimony.weight;
+            self.proven = self.proven.saturating_add(u32::from(observation.proven));
+            self.weights[class.index()] += observation.weight;
         }
         if self.log_odds < FORGOTTEN {
             self.positive = 0;
@@ -228,8 +228,8 @@ mod tests {
 
     const RULE: Calibration = Calibration::UNFITTED;
 
-    fn testimony(seconds: u64, weight: f32) -> Testimony {
-        Testimony {
+    fn observation(seconds: u64, weight: f32) -> Observation {
+        Observation {
             time: seconds * 1_000_000,
             weight,
             class: Some(Class::Scan),
@@ -241,10 +241,10 @@ mod tests {
     fn four_strong_snapshots_suffice_and_three_do_not() {
         let mut evidence = Evidence::default();
         for second in 1..=3 {
-            evidence.hear(&testimony(second, 3.0), &RULE);
+            evidence.hear(&observation(second, 3.0), &RULE);
             assert!(!evidence.suffices(&RULE));
         }
-        evidence.hear(&testimony(4, 3.0), &RULE);
+        evidence.hear(&observation(4, 3.0), &RULE);
         assert!(evidence.suffices(&RULE));
         assert_eq!(evidence.class(), Class::Scan);
     }
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn evidence_halves_with_time() {
         let mut evidence = Evidence::default();
-        evidence.hear(&testimony(0, 2.0), &RULE);
+        evidence.hear(&observation(0, 2.0), &RULE);
         let later = (RULE.half_life * 1e6) as u64;
         assert!((evidence.at(later, &RULE) - 1.0).abs() < 1e-6);
         assert!(evidence.is_forgotten(20 * later, &RULE));
@@ -262,18 +262,18 @@ mod tests {
     fn what_cannot_be_named_does_not_count_against_anyone() {
         let mut evidence = Evidence::default();
         evidence.hear(
-            &Testimony {
+            &Observation {
                 class: None,
-                ..testimony(1, 2.0)
+                ..observation(1, 2.0)
             },
             &RULE,
         );
         assert_eq!((evidence.log_odds, evidence.positive), (0.0, 0));
-        evidence.hear(&testimony(1, 2.0), &RULE);
+        evidence.hear(&observation(1, 2.0), &RULE);
         evidence.hear(
-            &Testimony {
+            &Observation {
                 class: None,
-                ..testimony(1, -1.0)
+                ..observation(1, -1.0)
             },
             &RULE,
         );

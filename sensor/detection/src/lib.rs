@@ -21,6 +21,7 @@ pub mod engine;
 pub mod evidence;
 pub mod features;
 pub mod frame;
+mod link_type;
 pub mod meter;
 pub mod model;
 pub mod policy;

@@ -3,7 +3,7 @@
 
 mod decision;
 mod guard;
-mod ledger;
+mod history;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use contract::class::Class;
 use contract::record::Origin;
 
 pub use decision::{Block, Cause, Decision, Outcome};
-pub use guard::{Exemption, Guard, Role, Surroundings};
-use ledger::{Budget, Ledger};
+pub use guard::{Exemption, Guard, LocalNetwork, Role};
+use history::{Budget, History};
 
 /// Blocks differ from their nominal duration by up to this many thousandths, so that a group blocked together does
 /// not come back together.
@@ -63,7 +63,7 @@ pub struct Offence {
 pub struct Policy {
     settings: settings::Policy,
     guard: Guard,
-    ledger: Ledger,
+    history: History,
     proven: Budget,
     unproven: Budget,
 }
@@ -74,7 +74,7 @@ impl Policy {
         Self {
             settings: settings.clone(),
             guard,
-            ledger: Ledger::new(
+            history: History::new(
                 settings.max_offenders.size(),
                 settings.offence_memory.micros(),
             ),
@@ -92,7 +92,7 @@ impl Policy {
     pub fn revise(&mut self, settings: &settings::Policy, guard: Guard) {
         self.settings = settings.clone();
         self.guard = guard;
-        self.ledger.resize(
+        self.history.resize(
             settings.max_offenders.size(),
             settings.offence_memory.micros(),
         );
@@ -101,19 +101,19 @@ impl Policy {
             .resize(settings.max_unproven_blocks_per_minute.size());
     }
 
-    /// Remembers an offence from before the program began. Blocks that are still in force are restored by the warden.
+    /// Remembers an offence from before the program began. Blocks that are still in force are restored by the blocklist.
     pub fn recall(&mut self, address: IpAddr, offence: &Offence) {
-        self.ledger.recall(address, offence);
+        self.history.recall(address, offence);
     }
 
     /// Somebody has ended the block of `target`: who comes back is judged anew, its offences not forgotten.
     pub fn release(&mut self, target: IpNet, now: u64) {
-        self.ledger.release(target, now);
+        self.history.release(target, now);
     }
 
     /// Offences of `address` that still count.
     pub fn offences(&self, address: IpAddr, now: u64) -> u32 {
-        self.ledger.offences(address, now)
+        self.history.offences(address, now)
     }
 
     /// Blocks in force at once.
@@ -123,7 +123,7 @@ impl Policy {
 
     /// The offenders remembered in a prefix.
     pub fn offenders(&self, net: IpNet) -> impl Iterator<Item = IpAddr> {
-        self.ledger.offenders(net)
+        self.history.offenders(net)
     }
 
     /// What to do about a suspect at `now`, monotonic microseconds. A block that is still in force is repeated
@@ -155,7 +155,7 @@ impl Policy {
     }
 
     fn block_proven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
-        if let Some(block) = self.ledger.in_force(address, now)
+        if let Some(block) = self.history.in_force(address, now)
             && block.offence > 0
         {
             return Decision::Block(block.clone());
@@ -163,13 +163,13 @@ impl Policy {
         if !self.proven.take(now) {
             return Decision::Review(Cause::Budget);
         }
-        let offence = self.ledger.offences(address, now).saturating_add(1);
+        let offence = self.history.offences(address, now).saturating_add(1);
         let ttl = self.ttl(address, offence);
         self.block(address, class, (now, ttl, offence))
     }
 
     fn block_unproven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
-        match self.ledger.in_force(address, now) {
+        match self.history.in_force(address, now) {
             Some(block) if block.offence > 0 => return Decision::Block(block.clone()),
             Some(_) => {}
             None if self.unproven.take(now) => {}
@@ -199,7 +199,7 @@ impl Policy {
             offence,
             origin: Origin::Detection,
         };
-        self.ledger.record(address, now, &block);
+        self.history.record(address, now, &block);
         Decision::Block(block)
     }
 
@@ -207,7 +207,7 @@ impl Policy {
     /// its addresses has them all (RFC 6177).
     fn subnet(&self, address: Ipv6Addr, now: u64) -> Option<IpNet> {
         let net = Ipv6Net::new(address, 64).ok()?.trunc();
-        let others = self.ledger.offenders_in(net, now);
+        let others = self.history.offenders_in(net, now);
         let target = IpNet::V6(net);
         let crowded = others + 1 >= self.settings.subnet_offenders.size();
         let free = self.guard.exemption(target).is_none() && !self.guard.is_home(net.addr().into());

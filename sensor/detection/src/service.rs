@@ -10,7 +10,7 @@ pub enum Service {
     Other,
     /// HTTP and its relatives, where clients come and go all day.
     Web,
-    /// Names, time and discovery: short questions, short answers.
+    /// Names, time and discovery: short queries, short answers.
     Infrastructure,
     /// A password can be tried here.
     Authentication,

@@ -27,13 +27,13 @@ const MAX_STRETCHES: usize = 4096;
 /// Maps a capture's wall clock to a clock that never runs backwards.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
-    stretches: VecDeque<Stretch>,
+    segments: VecDeque<Segment>,
     now: i64,
 }
 
 /// A part of the capture in which both clocks run alike.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
+struct Segment {
     micros: i64,
     wall: i64,
 }
@@ -70,10 +70,10 @@ impl Timeline {
     /// up to an hour, time goes on from where it was; beyond, it advances by more than an hour, so that
     /// every window of the meter resets.
     pub fn advance(&mut self, wall: Timestamp) -> u64 {
-        let Some(stretch) = self.stretches.back() else {
+        let Some(segment) = self.segments.back() else {
             return self.begin(wall, ORIGIN_MICROS);
         };
-        let at = stretch.micros_at(wall);
+        let at = segment.micros_at(wall);
         let step_back = self.now.saturating_sub(at);
         if step_back <= HOLD_MICROS {
             self.now = self.now.max(at);
@@ -91,19 +91,19 @@ impl Timeline {
     pub fn wall(&self, micros: u64) -> Timestamp {
         let micros = i64::try_from(micros).unwrap_or(i64::MAX);
         let after = self
-            .stretches
-            .partition_point(|stretch| stretch.micros <= micros);
-        match self.stretches.get(after.saturating_sub(1)) {
-            Some(stretch) => stretch.wall_at(micros),
+            .segments
+            .partition_point(|segment| segment.micros <= micros);
+        match self.segments.get(after.saturating_sub(1)) {
+            Some(segment) => segment.wall_at(micros),
             None => Timestamp::default(),
         }
     }
 
     fn begin(&mut self, wall: Timestamp, micros: i64) -> u64 {
-        if self.stretches.len() == MAX_STRETCHES {
-            self.stretches.pop_front();
+        if self.segments.len() == MAX_STRETCHES {
+            self.segments.pop_front();
         }
-        self.stretches.push_back(Stretch {
+        self.segments.push_back(Segment {
             micros,
             wall: wall.nanoseconds(),
         });
@@ -112,13 +112,13 @@ impl Timeline {
     }
 }
 
-impl Stretch {
+impl Segment {
     fn wall_at(&self, micros: i64) -> Timestamp {
         let since = micros.saturating_sub(self.micros).saturating_mul(1_000);
         Timestamp::from_nanoseconds(self.wall.saturating_add(since))
     }
 
-    /// Negative for a moment long before the stretch.
+    /// Negative for a moment long before the segment.
     fn micros_at(&self, wall: Timestamp) -> i64 {
         let since = wall.nanoseconds().saturating_sub(self.wall);
         self.micros.saturating_add(since / 1_000)
@@ -211,7 +211,7 @@ mod tests {
                 before = now;
                 timeline.wall(now);
             }
-            prop_assert!(timeline.stretches.len() <= MAX_STRETCHES);
+            prop_assert!(timeline.segments.len() <= MAX_STRETCHES);
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::dataset::Dataset;
-use detection::evidence::{Evidence, Testimony};
+use detection::evidence::{Evidence, Observation};
 use detection::model::{Calibration, Score};
 
 /// Biases tried, log-odds: from generous to one only near certainty passes.
@@ -117,13 +117,13 @@ pub fn tracks(data: &Dataset, scores: &[Option<Score>]) -> Vec<Track> {
 pub fn evidence_rule(track: &Track, calibration: &Calibration) -> Option<usize> {
     let mut evidence = Evidence::default();
     track.snapshots.iter().position(|judged| {
-        let testimony = Testimony {
+        let observation = Observation {
             time: judged.time,
             weight: calibration.evidence(judged.score.attack()),
             class: judged.active.then(|| judged.score.top_attack()),
             proven: false,
         };
-        evidence.hear(&testimony, calibration);
+        evidence.hear(&observation, calibration);
         evidence.suffices(calibration)
     })
 }

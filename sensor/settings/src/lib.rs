@@ -28,6 +28,8 @@ pub struct Config {
     pub sensor: Sensor,
     /// Where frames come from.
     pub capture: Capture,
+    /// Where tunnels are looked for.
+    pub carriers: Carriers,
     /// How large the meter's tables may grow.
     pub meter: Meter,
     /// Which model scores.
@@ -80,6 +82,34 @@ pub struct Capture {
     pub max_kept_headers: Count<1, 4_096>,
     /// An interface on which nothing is seen for this long is a condition.
     pub silence: Span<1, DAY>,
+    /// Senders of copies of somebody else's traffic.
+    pub mirrors: List<IpNet>,
+}
+
+/// `[carriers]`: UDP ports, for each kind of tunnel
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Carriers {
+    /// VXLAN.
+    pub vxlan: List<u16>,
+    /// VXLAN with a next protocol.
+    pub vxlan_gpe: List<u16>,
+    /// Geneve.
+    pub geneve: List<u16>,
+    /// GTP-U.
+    pub gtp: List<u16>,
+    /// L2TP.
+    pub l2tp: List<u16>,
+    /// Teredo.
+    pub teredo: List<u16>,
+    /// CAPWAP's data channel.
+    pub capwap: List<u16>,
+    /// MikroTik's sniffer.
+    pub tzsp: List<u16>,
+    /// LISP's data.
+    pub lisp: List<u16>,
+    /// MPLS over UDP.
+    pub mpls: List<u16>,
 }
 
 /// `[meter]`
@@ -242,6 +272,24 @@ impl Default for Capture {
             max_kept_addresses: Count::clamped(256),
             max_kept_headers: Count::clamped(64),
             silence: Span::clamped(600),
+            mirrors: List::default(),
+        }
+    }
+}
+
+impl Default for Carriers {
+    fn default() -> Self {
+        Self {
+            vxlan: List(vec![4_789, 8_472]),
+            vxlan_gpe: List(vec![4_790]),
+            geneve: List(vec![6_081]),
+            gtp: List(vec![2_152]),
+            l2tp: List(vec![1_701]),
+            teredo: List(vec![3_544]),
+            capwap: List(vec![5_247]),
+            tzsp: List(vec![37_008]),
+            lisp: List(vec![4_341]),
+            mpls: List(vec![6_635]),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The store as control asks it: questions in control's terms, answered by a reader of their own.
+//! The store as control asks it: queries in control's terms, answered by a reader of their own.
 //! It keeps no connection, so that a file that was replaced is found again.
 
 use std::net::IpAddr;

@@ -18,7 +18,7 @@ use contract::printable::sentence;
 use detection::engine::Engine;
 use detection::frame::Timestamp;
 use detection::model::Named;
-use detection::policy::{Guard, Policy, Surroundings};
+use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
 use settings::{CaptureMode, Config, FirewallMode};
 
@@ -33,9 +33,13 @@ pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), Captur
     let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
         let mut live = Live::open(&config.capture, setup.caps, limits)?;
         live.trust(&setup.trusted_tunnels);
+        live.decode_with(setup.decoder.clone());
         Ok(Box::new(live))
     };
     let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
+        if !config.capture.mirrors.is_empty() {
+            return Err(CaptureError::Mirrors);
+        }
         let interfaces = live::interfaces(&config.capture)?;
         if interfaces.is_empty() {
             // Only pcap waits for a default route.
@@ -50,6 +54,11 @@ pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), Captur
     match config.capture.mode {
         CaptureMode::Pcap => Ok((pcap()?, String::new())),
         CaptureMode::Ebpf => Ok((ebpf()?, String::new())),
+        CaptureMode::Auto if !config.capture.mirrors.is_empty() => {
+            let why =
+                "pcap, because the kernel's meter does not look into what capture.mirrors send";
+            Ok((pcap()?, why.to_owned()))
+        }
         CaptureMode::Auto => match ebpf() {
             Ok(kernel) => Ok((
                 kernel,
@@ -81,7 +90,7 @@ pub(super) fn sweep_up() {
     }
 }
 
-pub(super) fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
+pub(super) fn engine(config: &Config, model: &Named, around: &LocalNetwork) -> Engine {
     let guard = Guard::new(&config.policy, around.clone());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)

@@ -1,17 +1,16 @@
-//! What one block of a capture file says: a frame, an interface, or nothing that matters here.
+//! What one block of a pcapng file says: a frame, an interface, or nothing that matters here.
 //! It keeps the interfaces of the current section and does no reading of its own.
 
 use std::ops::Range;
 
 use pcap_parser::{
-    Block, IDB_MAGIC, InterfaceDescriptionBlock, LegacyPcapBlock, PcapBlockOwned, PcapHeader,
-    SimplePacketBlock,
+    Block, IDB_MAGIC, InterfaceDescriptionBlock, PcapBlockOwned, SimplePacketBlock, UnknownBlock,
 };
 
 use detection::frame::{LinkType, Timestamp};
 
 /// Longest frame accepted, in bytes: libpcap's own maximum snap length. A longer one is a damaged record.
-const MAX_FRAME_LEN: usize = 256 * 1024;
+pub(super) const MAX_FRAME_LEN: usize = 256 * 1024;
 
 /// Interfaces remembered for a pcapng section, far above what any machine has.
 const MAX_INTERFACES: usize = 4096;
@@ -23,7 +22,12 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 pub(super) struct Blocks {
     interfaces: Vec<Interface>,
     time: Timestamp,
+    untimed: u64,
 }
+
+/// The type of the packet block that early Wireshark wrote, as it stands in files of either order.
+const OBSOLETE_LITTLE: u32 = 2;
+const OBSOLETE_BIG: u32 = OBSOLETE_LITTLE.swap_bytes();
 
 /// What a capture says of one interface.
 #[derive(Clone, Copy)]
@@ -63,14 +67,14 @@ impl Blocks {
         self.interfaces.iter().map(|interface| interface.link_type)
     }
 
-    /// Reads the block that begins the reader's buffer and takes `size` bytes of it.
-    pub(super) fn read(&mut self, block: &PcapBlockOwned<'_>, size: usize) -> Content {
+    /// Frames without a time of their own.
+    pub(super) fn untimed(&self) -> u64 {
+        self.untimed
+    }
+
+    /// Reads the block that begins the reader's buffer.
+    pub(super) fn read(&mut self, block: &PcapBlockOwned<'_>) -> Content {
         match block {
-            PcapBlockOwned::Legacy(frame) => {
-                let start = size.saturating_sub(frame.data.len());
-                self.frame(self.of_pcap(frame, start))
-            }
-            PcapBlockOwned::LegacyHeader(header) => self.describe(Interface::of_pcap(header)),
             PcapBlockOwned::NG(Block::EnhancedPacket(packet)) => self.frame(Raw {
                 interface: packet.if_id,
                 ticks: Some(u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low)),
@@ -86,7 +90,14 @@ impl Blocks {
                 self.interfaces.clear();
                 Content::Other
             }
-            PcapBlockOwned::NG(_) => Content::Other,
+            PcapBlockOwned::NG(Block::Unknown(block)) => match block.block_type {
+                OBSOLETE_LITTLE => self.obsolete(block, (u16::from_le_bytes, u32::from_le_bytes)),
+                OBSOLETE_BIG => self.obsolete(block, (u16::from_be_bytes, u32::from_be_bytes)),
+                _ => Content::Other,
+            },
+            PcapBlockOwned::NG(_) | PcapBlockOwned::Legacy(_) | PcapBlockOwned::LegacyHeader(_) => {
+                Content::Other
+            }
         }
     }
 
@@ -98,17 +109,29 @@ impl Blocks {
         Content::Other
     }
 
-    fn of_pcap(&self, frame: &LegacyPcapBlock<'_>, start: usize) -> Raw {
-        let per_second = self
-            .interfaces
-            .first()
-            .map_or(0, |interface| interface.ticks_per_second);
-        Raw {
-            interface: 0,
-            ticks: Some(u64::from(frame.ts_sec) * per_second + u64::from(frame.ts_usec)),
-            wire_len: frame.origlen,
-            range: start..start + frame.data.len(),
+    /// The packet block before the enhanced one: the interface has two bytes, and drops are counted in two more.
+    fn obsolete(
+        &mut self,
+        block: &UnknownBlock<'_>,
+        (half, word): (fn([u8; 2]) -> u16, fn([u8; 4]) -> u32),
+    ) -> Content {
+        let Some((header, packet)) = block.data.split_first_chunk::<20>() else {
+            return Content::Nonsense;
+        };
+        let at = |at: usize| match header.get(at..at + 4) {
+            Some(&[a, b, c, d]) => word([a, b, c, d]),
+            _ => 0,
+        };
+        let len = at(12) as usize;
+        if len > packet.len() {
+            return Content::Nonsense;
         }
+        self.frame(Raw {
+            interface: half([header[0], header[1]]).into(),
+            ticks: Some(u64::from(at(4)) << 32 | u64::from(at(8))),
+            wire_len: at(16),
+            range: 28..28 + len,
+        })
     }
 
     /// A simple packet block has no captured length: it is the wire length up to the snap length.
@@ -135,8 +158,9 @@ impl Blocks {
             return Content::Nonsense;
         }
         // A block without a time belongs to the moment of the one before it.
-        if let Some(ticks) = raw.ticks {
-            self.time = interface.time(ticks);
+        match raw.ticks {
+            Some(ticks) => self.time = interface.time(ticks),
+            None => self.untimed += 1,
         }
         Content::Frame(Record {
             time: self.time,
@@ -149,19 +173,6 @@ impl Blocks {
 }
 
 impl Interface {
-    fn of_pcap(header: &PcapHeader) -> Interface {
-        Interface {
-            // The upper bits say how long the frame check sequence is.
-            link_type: LinkType::from_number(header.network.0 as u32 & 0x03ff_ffff),
-            ticks_per_second: match header.is_nanosecond_precision() {
-                true => NANOSECONDS_PER_SECOND,
-                false => 1_000_000,
-            },
-            offset_seconds: 0,
-            snap_len: header.snaplen,
-        }
-    }
-
     fn of_pcapng(description: &InterfaceDescriptionBlock<'_>) -> Interface {
         // The parser reads the offset as little-endian whatever the section says.
         let big_endian = description.block_type != IDB_MAGIC;

@@ -1,9 +1,12 @@
-//! Capture files: pcap and pcapng, of either byte order and any clock resolution, gzip'd or not.
+//! Capture files: pcap and pcapng, of either byte order and any clock resolution, snoop and ERF, compressed or not.
 //! Memory is bounded whatever the file says, and a file that ends badly still yields what came before.
+
+mod format;
+mod records;
 
 use std::{
     fs,
-    io::{self, Cursor, ErrorKind, Read},
+    io::Read,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -11,8 +14,7 @@ use std::{
     },
 };
 
-use flate2::read::MultiGzDecoder;
-use pcap_parser::{PcapError, create_reader, traits::PcapReaderIterator};
+use pcap_parser::{PcapError, traits::PcapReaderIterator};
 
 use detection::frame::{Frame, LinkType};
 
@@ -20,12 +22,7 @@ use super::{
     CaptureError, Source,
     block::{Blocks, Content, Record},
 };
-
-/// Bytes read ahead to recognise the format; more than any file header takes.
-const HEAD_LEN: u64 = 64 * 1024;
-
-/// Bytes buffered at first: several of the largest frames, small enough to stay in a CPU cache.
-const BUFFER_LEN: usize = 1 << 20;
+use format::{Format, Refusal, recognise};
 
 /// Bytes the buffer may grow to, for pcapng blocks that are not frames (TLS keys, name tables).
 const MAX_BUFFER_LEN: usize = 16 << 20;
@@ -33,7 +30,7 @@ const MAX_BUFFER_LEN: usize = 16 << 20;
 /// A capture file being read from its beginning.
 pub struct File {
     path: PathBuf,
-    reader: Box<dyn PcapReaderIterator + Send>,
+    format: Format,
     failed: Arc<AtomicBool>,
     blocks: Blocks,
     first: Option<Record>,
@@ -68,16 +65,19 @@ impl File {
     ) -> Result<File, CaptureError> {
         let path = path.into();
         let failed = Arc::default();
-        let reader = match recognise(input, &failed) {
-            Ok(reader) => reader,
+        let format = match recognise(input, &failed) {
+            Ok(format) => format,
             Err(Refusal::Read(source)) => return Err(CaptureError::Read { path, source }),
             Err(Refusal::Empty) => return Err(CaptureError::Empty { path }),
             Err(Refusal::Cut) => return Err(CaptureError::Truncated { path, frames: 0 }),
             Err(Refusal::Unknown) => return Err(CaptureError::NotCapture { path }),
+            Err(Refusal::Foreign(what, tool)) => {
+                return Err(CaptureError::Foreign { path, what, tool });
+            }
         };
         let mut file = File {
             path,
-            reader,
+            format,
             failed,
             blocks: Blocks::default(),
             first: None,
@@ -101,9 +101,18 @@ impl File {
         }
     }
 
+    /// Frames that have no time of their own, as far as the file was read: they take that of the one before.
+    pub fn untimed(&self) -> u64 {
+        self.blocks.untimed()
+    }
+
     fn refuse_without_ip(&self) -> Result<(), CaptureError> {
         let mut refused = None;
-        for link_type in self.blocks.link_types() {
+        let of_records = match &self.format {
+            Format::Records(records) => Some(records.layout().link_type()),
+            Format::Blocks(_) => None,
+        };
+        for link_type in self.blocks.link_types().chain(of_records) {
             match link_type {
                 LinkType::Other(number) => refused = refused.or(Some(number)),
                 _ => return Ok(()),
@@ -117,19 +126,29 @@ impl File {
 
     fn next_record(&mut self) -> Option<Record> {
         while self.end.is_none() {
-            self.reader.consume_noshift(self.pending);
+            let reader = match &mut self.format {
+                Format::Blocks(reader) => reader,
+                Format::Records(records) => match records.next() {
+                    Ok(record) => return Some(record),
+                    Err(end) => {
+                        self.end = Some(end);
+                        break;
+                    }
+                },
+            };
+            reader.consume_noshift(self.pending);
             self.pending = 0;
-            match self.reader.next() {
+            match reader.next() {
                 Ok((size, block)) => {
                     self.pending = size;
-                    match self.blocks.read(&block, size) {
+                    match self.blocks.read(&block) {
                         Content::Frame(record) => return Some(record),
                         Content::Other => {}
                         Content::Nonsense => self.end = Some(End::Damage),
                     }
                 }
-                Err(PcapError::Incomplete(_)) => self.refill(),
-                Err(PcapError::BufferTooSmall) => self.grow(),
+                Err(PcapError::Incomplete(_)) => self.end = refill(reader),
+                Err(PcapError::BufferTooSmall) => self.end = grow(reader),
                 Err(PcapError::Eof) => self.end = Some(End::Whole),
                 Err(PcapError::UnexpectedEof) => self.end = Some(End::Cut),
                 Err(_) => self.end = Some(End::Damage),
@@ -137,22 +156,22 @@ impl File {
         }
         None
     }
+}
 
-    fn refill(&mut self) {
-        let before = self.reader.data().len();
-        if self.reader.refill().is_err() {
-            self.end = Some(End::Cut);
-        } else if self.reader.data().len() == before && !self.reader.reader_exhausted() {
-            // The parser wants more than the full buffer holds: it would ask for ever.
-            self.grow();
-        }
+fn refill(reader: &mut impl PcapReaderIterator) -> Option<End> {
+    let before = reader.data().len();
+    if reader.refill().is_err() {
+        Some(End::Cut)
+    } else if reader.data().len() == before && !reader.reader_exhausted() {
+        // The parser wants more than the full buffer holds: it would ask for ever.
+        grow(reader)
+    } else {
+        None
     }
+}
 
-    fn grow(&mut self) {
-        if !self.reader.grow(MAX_BUFFER_LEN) {
-            self.end = Some(End::Damage);
-        }
-    }
+fn grow(reader: &mut impl PcapReaderIterator) -> Option<End> {
+    (!reader.grow(MAX_BUFFER_LEN)).then_some(End::Damage)
 }
 
 impl Source for File {
@@ -160,7 +179,11 @@ impl Source for File {
         let Some(record) = self.first.take().or_else(|| self.next_record()) else {
             return Ok(None);
         };
-        let Some(bytes) = self.reader.data().get(record.range) else {
+        let data = match &self.format {
+            Format::Blocks(reader) => reader.data(),
+            Format::Records(records) => records.data(),
+        };
+        let Some(bytes) = data.get(record.range) else {
             self.end = Some(End::Damage);
             return Ok(None);
         };
@@ -172,84 +195,5 @@ impl Source for File {
             link_type: record.link_type,
             interface: record.interface,
         }))
-    }
-}
-
-enum Refusal {
-    Read(io::Error),
-    Empty,
-    Cut,
-    Unknown,
-}
-
-type Parser = Box<dyn PcapReaderIterator + Send>;
-
-/// Looks at the first bytes, undoes gzip, and picks the parser.
-fn recognise(
-    mut input: impl Read + Send + 'static,
-    failed: &Arc<AtomicBool>,
-) -> Result<Parser, Refusal> {
-    let (head, failure) = read_head(&mut input);
-    if let Some(error) = failure {
-        return Err(Refusal::Read(error));
-    }
-    if !head.starts_with(&[0x1f, 0x8b]) {
-        return parser(head, input, failed);
-    }
-    let mut plain = MultiGzDecoder::new(Cursor::new(head).chain(input));
-    match read_head(&mut plain) {
-        (head, Some(error)) if head.is_empty() => Err(Refusal::Read(error)),
-        // A short archive cut in the middle fails here; what it held before the cut is good.
-        (head, _) => parser(head, plain, failed),
-    }
-}
-
-/// The first [`HEAD_LEN`] bytes or the fewer there are, and what kept it from reading more.
-fn read_head(input: &mut impl Read) -> (Vec<u8>, Option<io::Error>) {
-    let mut head = Vec::new();
-    let outcome = input.by_ref().take(HEAD_LEN).read_to_end(&mut head);
-    (head, outcome.err())
-}
-
-fn parser(
-    head: Vec<u8>,
-    rest: impl Read + Send + 'static,
-    failed: &Arc<AtomicBool>,
-) -> Result<Parser, Refusal> {
-    let rest = UntilFailure {
-        input: rest,
-        failed: Arc::clone(failed),
-    };
-    match head.len() {
-        0 => return Err(Refusal::Empty),
-        // Too short to tell a format by.
-        1..4 => return Err(Refusal::Unknown),
-        _ => {}
-    }
-    create_reader(BUFFER_LEN, Cursor::new(head).chain(rest)).map_err(|error| match error {
-        PcapError::Incomplete(_) => Refusal::Cut,
-        _ => Refusal::Unknown,
-    })
-}
-
-/// Ends the file where reading fails, and remembers that it did: a gzip stream that stops before its
-/// trailer, or a failing disk. The parser would otherwise drop what it holds, or take a signal for a failure.
-struct UntilFailure<R> {
-    input: R,
-    failed: Arc<AtomicBool>,
-}
-
-impl<R: Read> Read for UntilFailure<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self.input.read(buffer) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.failed.store(true, Relaxed);
-                    return Ok(0);
-                }
-                read => return read,
-            }
-        }
     }
 }

@@ -18,15 +18,18 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use detection::frame::{Frame, Timestamp};
-
 use super::{CaptureError, InterfaceStatistics, Statistics, Tap};
-use crate::surroundings::network::{Changes, Network};
+use crate::local_network::network::{Changes, Network};
 use clock::{Clock, Moment};
 use contract::printable::sentence;
+use detection::frame::{Frame, Timestamp};
+
 use detection::dataplane::DataPlane;
+
+use detection::decode::Decoder;
 use detection::decode::Outer;
 use detection::meter::Caps;
+
 use headers::Headers;
 use port::Port;
 
@@ -100,6 +103,11 @@ impl Live {
     /// Believes the addresses inside tunnels both of whose ends lie in `networks`.
     pub fn trust(&mut self, networks: &[IpNet]) {
         self.plane.trust(networks);
+    }
+
+    /// Looks for tunnels and mirrors with this decoder from now on.
+    pub fn decode_with(&mut self, decoder: Decoder) {
+        self.plane.decode_with(decoder);
     }
 
     /// Brings the handles in line with the interfaces there are.

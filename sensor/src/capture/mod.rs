@@ -17,10 +17,11 @@ use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
-use crate::surroundings::network::NetworkError;
 use detection::decode::Outer;
 use detection::frame::Frame;
 use detection::meter::Occupancy;
+
+use crate::local_network::network::NetworkError;
 
 /// Something that hands out frames one at a time.
 pub trait Source {
@@ -118,6 +119,21 @@ pub enum CaptureError {
         /// The file named by the user.
         path: PathBuf,
     },
+    /// A format, or a compression, that is not read here.
+    #[error("{} is {what}, which is not read here: convert it with `{tool}` first", path.display())]
+    Foreign {
+        /// The file named by the user.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// The command that makes a capture of it.
+        tool: &'static str,
+    },
+    /// Copies of somebody else's traffic are to be looked into where that cannot be done.
+    #[error(
+        "capture.mode is ebpf, but the kernel's meter does not look into what capture.mirrors send: set it to auto or pcap"
+    )]
+    Mirrors,
     /// No interface of the capture has a link type that leads to IP.
     #[error("capture {} has link type {number}{}, from which no IP packet can be read", path.display(), link_name(*number))]
     LinkType {
@@ -178,7 +194,6 @@ pub enum CaptureError {
 /// The common name of a refused link type, with its leading space, so that the message explains itself.
 fn link_name(number: u32) -> &'static str {
     match number {
-        105 | 119 | 127 | 163 | 192 => " (Wi-Fi)",
         187 | 201 | 251 | 254 | 255 | 256 => " (Bluetooth)",
         186 | 189 | 220 | 249 => " (USB)",
         195 | 215 | 230 | 283 => " (IEEE 802.15.4)",

@@ -1,7 +1,8 @@
 //! `garita check`: whether the sensor could start, and what to do where it could not.
 //! It changes nothing.
 
-use std::io::{self, Write};
+use std::io;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use contract::printable::{printable, sentence};
 use detection::features::SCHEMA;
 use detection::model::Named;
 use nix::unistd::{AccessFlags, access};
-use sensor::capture::{kernel, live};
+use sensor::capture::{CaptureError, kernel, live};
 use sensor::control;
 use sensor::firewall;
 use settings::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
@@ -34,7 +35,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
     if let Ok(config) = &config {
         findings.push(("model", model(config).into()));
         findings.push(("capture", capture(config)));
-        findings.push(("meter", meter(config.capture.mode)));
+        findings.push(("meter", meter(&config.capture)));
         findings.push(("firewall", firewall(config)));
         findings.push(("store", store(config)));
         findings.push(("control", control(config)));
@@ -100,10 +101,19 @@ fn capture(config: &Config) -> Finding {
     }
 }
 
-fn meter(mode: CaptureMode) -> Finding {
+fn meter(settings: &settings::Capture) -> Finding {
+    let mode = settings.mode;
     let in_user_space = "packets are copied to user space (pcap)";
     if mode == CaptureMode::Pcap {
         return Finding::Sound(format!("{in_user_space}, as capture.mode says"));
+    }
+    if !settings.mirrors.is_empty() {
+        return match mode {
+            CaptureMode::Ebpf => Finding::Broken(CaptureError::Mirrors.to_string()),
+            _ => Finding::Sound(format!(
+                "{in_user_space}: only there capture.mirrors is looked into"
+            )),
+        };
     }
     match (mode, kernel::probe()) {
         (_, Ok(())) => Finding::Sound("packets are counted in the kernel (ebpf)".to_owned()),

@@ -44,7 +44,7 @@ pub enum ClientError {
     },
     /// The socket is not for this user.
     #[error("permission denied: the sensor's socket {} is for root and its group", socket.display())]
-    Denied {
+    Rejected {
         /// The socket.
         socket: PathBuf,
     },
@@ -187,7 +187,7 @@ async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 ClientError::Nobody { socket }
             }
-            io::ErrorKind::PermissionDenied => ClientError::Denied { socket },
+            io::ErrorKind::PermissionDenied => ClientError::Rejected { socket },
             _ => ClientError::Broken {
                 socket,
                 reason: error.to_string(),

@@ -1,19 +1,25 @@
 //! `garita flows`: what a model sees of captures, one row a snapshot.
 //! Nothing is scored, so a row does not depend on a model.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::{BufWriter, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use contract::timestamp::Timestamp;
 use detection::dataplane::DataPlane;
+
 use detection::features;
+
 use detection::features::features;
+
 use detection::timeline::Timeline;
 use ebpf::snapshot::{Snapshot, reason};
 use learning::labels::{CaptureLabels, Labels};
+use sensor::capture::CaptureError;
 use sensor::replay::Setup;
 use settings::Config;
 
@@ -49,7 +55,7 @@ const REASONS: [(u32, &str); 9] = [
 /// `garita flows`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Captures (pcap or pcapng, gzip'd or not), each metered by itself
+    /// Captures (pcap, pcapng, snoop or ERF, also with gzip, zstd or lz4), each metered by itself
     #[arg(required_unless_present = "describe", value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Add the class and whether the initiator is an attacker, from this labels file
@@ -95,15 +101,23 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     };
     rows.header(labels.is_some())?;
     let mut progress = Bytes::new(arguments.captures.iter().map(PathBuf::as_path), to_file);
+    let mut damages = Vec::new();
     for (path, labels) in arguments.captures.iter().zip(labelled) {
-        meter(
+        damages.extend(meter(
             &Setup::from(config),
             (path, labels),
             (&mut rows, &mut progress),
-        )?;
+        )?);
     }
     rows.csv.flush()?;
-    output.map_or(Ok(()), Output::keep)
+    output.map_or(Ok(()), Output::keep)?;
+    let Some(last) = damages.pop() else {
+        return Ok(());
+    };
+    for damage in damages {
+        progress.say(&damage.to_string());
+    }
+    Err(last.into())
 }
 
 /// A file that takes its place only when it is complete, so that a failure costs nobody the one that was there.
@@ -182,11 +196,12 @@ fn meter(
     setup: &Setup,
     (path, labels): (&Path, Option<&CaptureLabels>),
     (rows, progress): (&mut Rows, &mut Bytes),
-) -> Result<()> {
+) -> Result<Option<CaptureError>> {
     let mut plane = DataPlane::new(setup.caps, setup.limits);
+    plane.decode_with(setup.decoder.clone());
     let mut snapshots = Vec::new();
     let name = path.to_string_lossy();
-    read::frames(path, progress, |frame| {
+    let damage = read::frames(path, progress, |frame| {
         plane.take(frame, &mut snapshots);
         for snapshot in snapshots.drain(..) {
             rows.push(&name, (&snapshot, plane.timeline()), labels)?;
@@ -197,7 +212,7 @@ fn meter(
     for snapshot in snapshots.drain(..) {
         rows.push(&name, (&snapshot, plane.timeline()), labels)?;
     }
-    Ok(())
+    Ok(damage)
 }
 
 struct Rows {

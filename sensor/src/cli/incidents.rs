@@ -2,7 +2,7 @@
 //! It words nothing anew: the sentences are the incidents' own.
 
 mod export;
-mod told;
+mod stored;
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -21,7 +21,7 @@ use super::client::Client;
 use super::table::Table;
 use super::{listing, moment};
 
-pub use told::Told;
+pub use stored::Told;
 
 /// Characters of an id that a list shows; `show` and `export` take them for the whole.
 const SHORT: usize = 10;

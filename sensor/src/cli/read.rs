@@ -10,16 +10,17 @@ use sensor::capture::{CaptureError, Source};
 
 use super::progress::Bytes;
 
-/// Gives every frame of a capture to `take`. Of one cut in the middle, what came before is used, and that is said.
+/// Gives every frame of a capture to `take`. Of one cut in the middle, what came before is used, and that is said; of one
+/// that is damaged likewise, and the damage is returned: the command fails once it has printed what there is.
 pub fn frames(
     path: &Path,
     progress: &mut Bytes,
     mut take: impl FnMut(&Frame<'_>) -> Result<()>,
-) -> Result<()> {
+) -> Result<Option<CaptureError>> {
     let mut file = match File::open(path) {
         Err(cut @ CaptureError::Truncated { .. }) => {
             progress.say(&cut.to_string());
-            return Ok(());
+            return Ok(None);
         }
         opened => opened?,
     };
@@ -27,8 +28,19 @@ pub fn frames(
         progress.add(frame.bytes.len());
         take(&frame)?;
     }
-    if let Some(damage) = file.damage() {
-        progress.say(&damage.to_string());
+    if file.untimed() > 0 {
+        progress.say(&format!(
+            "{} frames of capture {} have no time of their own and take that of the frame before, so rates and durations are not to be believed",
+            file.untimed(),
+            path.display()
+        ));
     }
-    Ok(())
+    match file.damage() {
+        Some(damage @ CaptureError::Damaged { .. }) => Ok(Some(damage)),
+        Some(cut) => {
+            progress.say(&cut.to_string());
+            Ok(None)
+        }
+        None => Ok(None),
+    }
 }

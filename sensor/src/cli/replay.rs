@@ -1,7 +1,8 @@
 //! `garita replay`: what the sensor would report and block in captures, in capture time.
 //! The firewall only observes, and nothing but the captures, the configuration and the model has a say.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -10,15 +11,17 @@ use detection::engine::Engine;
 use detection::features::SCHEMA;
 use detection::frame::Frame;
 use detection::model::Named;
-use detection::policy::{Guard, Policy, Surroundings};
+use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
 use detection::verdict::Verdict;
+use sensor::capture::CaptureError;
 use sensor::capture::file::File;
-use sensor::incident::{Book, Observer, Revision, Stage};
+use sensor::incident::{IncidentLog, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
 use settings::Config;
 
 use super::progress::Bytes;
+use super::report::Outcome;
 use super::{read, report};
 
 /// What the sensor is called in a replay whose configuration does not name it.
@@ -27,7 +30,7 @@ const NAME: &str = "replay";
 /// `garita replay`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Captures (pcap or pcapng, gzip'd or not); several are one stream in this order
+    /// Captures (pcap, pcapng, snoop or ERF, also with gzip, zstd or lz4); several are one stream in this order
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Score with this model, instead of model.path or the one inside the program
@@ -39,20 +42,6 @@ pub struct Arguments {
     /// Print where this model would decide otherwise
     #[arg(long, value_name = "MODEL", conflicts_with = "json")]
     compare: Option<PathBuf>,
-}
-
-/// What a replay came to.
-pub struct Outcome {
-    /// Last revisions, by time and id.
-    pub incidents: Vec<Incident>,
-    /// Frames read.
-    pub frames: u64,
-    /// Frames that were metered.
-    pub packets: u64,
-    /// Snapshots taken, and of these scored.
-    pub snapshots: (u64, u64),
-    /// What could not be metered as it should, by cause.
-    pub losses: Vec<(&'static str, u64)>,
 }
 
 /// Replays the captures and prints what follows.
@@ -67,7 +56,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             File::open(path)?;
         }
     }
-    let outcome = replay(config, &arguments.captures, &model)?;
+    let (outcome, damage) = replay(config, &arguments.captures, &model)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.json {
         for incident in &outcome.incidents {
@@ -75,31 +64,72 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             out.write_all(b"\n")?;
         }
     } else if let Some(other) = other {
-        let otherwise = replay(config, &arguments.captures, &other)?;
+        let (otherwise, _) = replay(config, &arguments.captures, &other)?;
         let models = [(&model, &outcome), (&other, &otherwise)];
         out.write_all(report::comparison(models).as_bytes())?;
     } else {
         out.write_all(report::incidents(&outcome).as_bytes())?;
     }
-    Ok(out.flush()?)
+    out.flush()?;
+    damage.map_or(Ok(()), |damage| Err(damage.into()))
 }
 
-fn replay(config: &Config, captures: &[PathBuf], model: &Named) -> Result<Outcome> {
+/// What the captures come to, and the last one's damage that is still to be told.
+fn replay(
+    config: &Config,
+    captures: &[PathBuf],
+    model: &Named,
+) -> Result<(Outcome, Option<CaptureError>)> {
     let mut session = Session::new(config, model);
     let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
+    let mut damage: Option<CaptureError> = None;
     for path in captures {
-        read::frames(path, &mut progress, |frame| {
+        let before = session.read();
+        let found = read::frames(path, &mut progress, |frame| {
             session.take(frame);
             Ok(())
         })?;
+        if let Some(why) = session.read().unread_since(&before) {
+            progress.say(&format!("capture {}: {why}", path.display()));
+        }
+        if let Some(earlier) = damage.take_if(|_| found.is_some()) {
+            progress.say(&earlier.to_string());
+        }
+        damage = found.or(damage);
     }
-    Ok(session.finish())
+    Ok((session.finish(), damage))
 }
 
-/// A replay, and the book of what it concludes.
+/// How much was read up to a moment.
+struct Read {
+    frames: u64,
+    packets: u64,
+    losses: Vec<(&'static str, u64)>,
+}
+
+impl Read {
+    /// Why nothing that was read since `before` could be metered, where that is so.
+    fn unread_since(&self, before: &Self) -> Option<String> {
+        let frames = self.frames - before.frames;
+        if frames == 0 || self.packets > before.packets {
+            return None;
+        }
+        let causes = self.losses.iter().zip(&before.losses);
+        let causes: Vec<String> = causes
+            .filter(|((_, now), (_, then))| now > then)
+            .map(|((cause, now), (_, then))| format!("{cause} {}", now - then))
+            .collect();
+        Some(format!(
+            "none of its {frames} frames held a packet that could be read ({})",
+            causes.join(", ")
+        ))
+    }
+}
+
+/// A replay, and the log of what it concludes.
 pub struct Session {
     replay: Replay,
-    book: Book,
+    log: IncidentLog,
     /// Always empty between two frames.
     verdicts: Vec<Verdict>,
     incidents: Vec<Incident>,
@@ -111,14 +141,14 @@ impl Session {
     pub fn new(config: &Config, model: &Named) -> Self {
         Self {
             replay: Replay::new(&Setup::from(config), engine(config, model)),
-            book: Book::new(&config.incident, observer(config, model)),
+            log: IncidentLog::new(&config.incident, observer(config, model)),
             verdicts: Vec::new(),
             incidents: Vec::new(),
             packets: 0,
         }
     }
 
-    /// Takes one frame through to the book.
+    /// Takes one frame through to the log.
     pub fn take(&mut self, frame: &Frame<'_>) {
         let metered = self.replay.take(frame, &mut self.verdicts);
         self.packets += u64::from(metered.ends.is_some());
@@ -127,11 +157,21 @@ impl Session {
         }
     }
 
+    fn read(&mut self) -> Read {
+        let packets = self.packets;
+        let plane = self.replay.plane();
+        Read {
+            frames: plane.frames(),
+            packets,
+            losses: plane.losses().collect(),
+        }
+    }
+
     /// Lets silence follow, ends every incident, and says what it all came to.
     pub fn finish(mut self) -> Outcome {
         self.replay.finish(&mut self.verdicts);
         self.record();
-        keep_last(&mut self.incidents, self.book.end_all());
+        keep_last(&mut self.incidents, self.log.end_all());
         let mut incidents = self.incidents;
         incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
         let snapshots = self.replay.snapshots();
@@ -147,9 +187,9 @@ impl Session {
 
     fn record(&mut self) {
         let timeline = self.replay.plane().timeline().clone();
-        self.book.set_timeline(timeline);
+        self.log.set_timeline(timeline);
         for verdict in self.verdicts.drain(..) {
-            keep_last(&mut self.incidents, self.book.record(&verdict));
+            keep_last(&mut self.incidents, self.log.record(&verdict));
         }
     }
 }
@@ -160,8 +200,8 @@ fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
 }
 
 fn engine(config: &Config, model: &Named) -> Engine {
-    // A replay has no surroundings: the machine it runs on is not the one that captured.
-    let guard = Guard::new(&config.policy, Surroundings::default());
+    // A replay has no local_network: the machine it runs on is not the one that captured.
+    let guard = Guard::new(&config.policy, LocalNetwork::default());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)
 }

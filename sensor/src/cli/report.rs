@@ -13,8 +13,21 @@ use contract::timestamp::Timestamp;
 use detection::model::Named;
 use ipnet::IpNet;
 
-use super::replay::Outcome;
 use super::table::Table;
+
+/// What a replay came to.
+pub struct Outcome {
+    /// Last revisions, by time and id.
+    pub incidents: Vec<Incident>,
+    /// Frames read.
+    pub frames: u64,
+    /// Frames that were metered.
+    pub packets: u64,
+    /// Snapshots taken, and of these scored.
+    pub snapshots: (u64, u64),
+    /// What could not be metered as it should, by cause.
+    pub losses: Vec<(&'static str, u64)>,
+}
 
 /// Incidents, the blocks among them, and what was counted.
 pub fn incidents(outcome: &Outcome) -> String {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::warden::{Enforcement, Standing};
+use crate::blocklist::{Enforcement, Standing};
 use contract::class::Class;
 use contract::record::{Allowance, Block};
 use contract::timestamp::Timestamp;

@@ -36,7 +36,7 @@ pub trait Archive: Send + Sync {
     /// Checks the whole audit chain.
     fn verify_audit(&self) -> Result<Chain, ArchiveError>;
 
-    /// Has a change audited that never reached the warden. It returns at once.
+    /// Has a change audited that never reached the blocklist. It returns at once.
     fn refused(&self, change: RefusedChange);
 }
 

@@ -32,7 +32,7 @@ impl Caller {
             .map_err(io::Error::other)
     }
 
-    /// As whom the warden is asked.
+    /// As whom the blocklist is asked.
     pub(super) fn actor(&self) -> Actor {
         Actor {
             origin: Origin::Operator,

@@ -1,5 +1,5 @@
-//! Changes: who may not make them is refused here and audited; all others go over the desk, one by one.
-//! What a change means is the warden's business.
+//! Changes: who may not make them is refused here and audited; all others go to the blocklist, one by one.
+//! What a change means is the blocklist's business.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -32,8 +32,8 @@ async fn act(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Done>, Problem> {
     let action: Action = read(&body?)?;
-    admit(&shared, &caller, std::slice::from_ref(&action))?;
-    Ok(Json(shared.desk.act(caller.actor(), action).await??))
+    verify_command(&shared, &caller, std::slice::from_ref(&action))?;
+    Ok(Json(shared.blocklist.act(caller.actor(), action).await??))
 }
 
 async fn act_on_all(
@@ -48,10 +48,10 @@ async fn act_on_all(
             actions.len()
         )));
     }
-    admit(&shared, &caller, &actions)?;
+    verify_command(&shared, &caller, &actions)?;
     let mut answers = Vec::with_capacity(actions.len());
     for action in actions {
-        answers.push(match shared.desk.act(caller.actor(), action).await? {
+        answers.push(match shared.blocklist.act(caller.actor(), action).await? {
             Ok(done) => Answer::Message(done.message),
             Err(refusal) => Answer::Error(refusal.to_string()),
         });
@@ -60,7 +60,7 @@ async fn act_on_all(
 }
 
 /// Lets those through who may change things; what the others wanted is audited.
-fn admit(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Problem> {
+fn verify_command(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Problem> {
     let Some(reason) = &caller.barred else {
         return Ok(());
     };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Counter, Element, Firewall, FirewallError, Holdings, Host};
+use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host};
 use detection::policy::Outcome;
 
 /// Touches nothing: every block is only shown.
@@ -13,7 +13,7 @@ use detection::policy::Outcome;
 pub struct Observe;
 
 impl Firewall for Observe {
-    fn install(&mut self, _: &Holdings) -> Result<Vec<Element>, FirewallError> {
+    fn install(&mut self, _: &DesiredState) -> Result<Vec<Element>, FirewallError> {
         Ok(Vec::new())
     }
 

@@ -97,8 +97,8 @@ pub(crate) fn observer() -> Observer {
 }
 
 fn document(verdict: &Verdict) -> Value {
-    let mut book = Book::new(&Default::default(), observer());
-    let revisions = book.record(verdict);
+    let mut log = IncidentLog::new(&Default::default(), observer());
+    let revisions = log.record(verdict);
     serde_json::to_value(&revisions[0].incident).unwrap()
 }
 

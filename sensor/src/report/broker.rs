@@ -13,7 +13,7 @@ use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, LastWill};
 use rumqttc::{TlsConfiguration, Transport};
 
-use super::trouble::{Place, Trouble};
+use super::error::{BrokerError, Place};
 use contract::topics::Topics;
 use settings::{FilePath, Maybe, Scheme};
 
@@ -63,7 +63,7 @@ impl Broker {
     }
 
     /// Everything a connection needs, with `will` published for us if it breaks. Reads files.
-    pub(super) fn options(&self, will: LastWill) -> Result<MqttOptions, Trouble> {
+    pub(super) fn options(&self, will: LastWill) -> Result<MqttOptions, BrokerError> {
         let mut options = MqttOptions::new(&self.place.client, self.url.host(), self.url.port());
         options.set_keep_alive(self.settings.keep_alive.get());
         options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
@@ -89,7 +89,7 @@ impl Broker {
     }
 
     /// Whether the files that the settings name can be used; whether the broker likes them, only it can say.
-    pub(super) fn check(&self) -> Result<(), Trouble> {
+    pub(super) fn check(&self) -> Result<(), BrokerError> {
         self.login()?;
         if self.url.scheme() == Scheme::Tls {
             self.tls()?;
@@ -97,7 +97,7 @@ impl Broker {
         Ok(())
     }
 
-    fn login(&self) -> Result<Option<(String, String)>, Trouble> {
+    fn login(&self) -> Result<Option<(String, String)>, BrokerError> {
         let file = Named::new(
             "report.password_file",
             &self.settings.password_file,
@@ -108,7 +108,7 @@ impl Broker {
             (None, None) => Ok(None),
             // A credential that was handed to the service for a user who is not named says nothing.
             (None, Some(file)) if file.implied => Ok(None),
-            (None, Some(_)) => Err(Trouble::NoUser),
+            (None, Some(_)) => Err(BrokerError::NoUser),
             (Some(user), None) => Ok(Some((user.as_str().to_owned(), String::new()))),
             (Some(user), Some(file)) => {
                 let read = std::fs::read_to_string(&file.path);
@@ -120,7 +120,7 @@ impl Broker {
         }
     }
 
-    fn tls(&self) -> Result<ClientConfig, Trouble> {
+    fn tls(&self) -> Result<ClientConfig, BrokerError> {
         let ca = Named {
             setting: "report.ca_file",
             path: self.settings.ca_file.to_path_buf(),
@@ -135,7 +135,7 @@ impl Broker {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(Trouble::Pair)?
+            .map_err(BrokerError::Pair)?
             .with_root_certificates(roots);
         let certificate = Named::new(
             "report.client_certificate",
@@ -153,9 +153,9 @@ impl Broker {
                 let chain = certificate.certificates()?;
                 builder
                     .with_client_auth_cert(chain, key.key()?)
-                    .map_err(Trouble::Pair)
+                    .map_err(BrokerError::Pair)
             }
-            _ => Err(Trouble::HalfPair),
+            _ => Err(BrokerError::HalfPair),
         }
     }
 }
@@ -187,7 +187,7 @@ impl Named {
         })
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Trouble> {
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, BrokerError> {
         let text = std::fs::read(&self.path).map_err(|source| self.unread(source))?;
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         match found {
@@ -196,21 +196,21 @@ impl Named {
         }
     }
 
-    fn key(&self) -> Result<PrivateKeyDer<'static>, Trouble> {
+    fn key(&self) -> Result<PrivateKeyDer<'static>, BrokerError> {
         let text = std::fs::read(&self.path).map_err(|source| self.unread(source))?;
         PrivateKeyDer::from_pem_slice(&text).map_err(|_| self.empty("private key"))
     }
 
-    fn unread(&self, source: std::io::Error) -> Trouble {
-        Trouble::Read {
+    fn unread(&self, source: std::io::Error) -> BrokerError {
+        BrokerError::Read {
             setting: self.setting,
             path: self.path.clone(),
             source,
         }
     }
 
-    fn empty(&self, wanted: &'static str) -> Trouble {
-        Trouble::Empty {
+    fn empty(&self, wanted: &'static str) -> BrokerError {
+        BrokerError::Empty {
             setting: self.setting,
             path: self.path.clone(),
             wanted,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use contract::envelope::{Envelope, JSON};
 use rumqttc::v5::mqttbytes::v5::{LastWillProperties, PublishProperties};
 
-use super::link::Packed;
+use super::connection::Packed;
 
 /// What a packet takes beside its topic, body and user properties, at most, bytes: headers, lengths, identifier,
 /// expiry, content type and format.

@@ -1,10 +1,10 @@
-//! The answer to a command. It says what the warden said, and adds nothing.
+//! The answer to a command. It says what the blocklist said, and adds nothing.
 
 use contract::reply::Reply;
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
 
+use super::connection::Packed;
 use super::envelope::Dispatch;
-use super::link::Packed;
 use contract::envelope::Envelope;
 use contract::topics::Topics;
 

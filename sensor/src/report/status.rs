@@ -6,8 +6,8 @@ use contract::topics::Topics;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::LastWill;
 
+use super::connection::Packed;
 use super::envelope::Dispatch;
-use super::link::Packed;
 
 /// The retained message.
 pub(super) fn pack(status: &Status, topics: &Topics) -> Option<Packed> {

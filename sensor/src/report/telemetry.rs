@@ -4,10 +4,10 @@
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::blocklist::BlocklistHandle;
 use crate::clock;
 use crate::condition::Conditions;
 use crate::store::{AuditHead, Entry, Health, Message, OutboxExtent, Store, StoreError};
-use crate::warden::Desk;
 use contract::digest::Digest;
 use contract::telemetry::{AuditFigures, Figures, OutboxFigures, StoreFigures, Telemetry};
 use contract::topics::Topic;
@@ -16,11 +16,11 @@ use contract::topics::Topics;
 /// The least severe: the first to go when the outbox is full.
 const SEVERITY: u8 = 1;
 
-/// What the clerk works with.
-pub(super) struct Clerk {
+/// What it works with.
+pub(super) struct TelemetryTask {
     pub(super) topics: Topics,
     pub(super) store: Store,
-    pub(super) desk: Desk,
+    pub(super) blocklist: BlocklistHandle,
     pub(super) conditions: Conditions,
     pub(super) figures: Box<dyn Fn() -> Figures + Send + Sync>,
     pub(super) every: std::time::Duration,
@@ -28,7 +28,7 @@ pub(super) struct Clerk {
     pub(super) digest: watch::Sender<Option<Digest>>,
 }
 
-impl Clerk {
+impl TelemetryTask {
     /// Sends figures again and again, the first at once.
     pub(super) async fn serve(self) {
         let mut turns = interval(self.every);
@@ -40,7 +40,7 @@ impl Clerk {
     }
 
     async fn send(&self) {
-        let blocks = self.desk.blocks().await.ok();
+        let blocks = self.blocklist.blocks().await.ok();
         let blocks = blocks.map(|blocks| Digest::of(&blocks));
         self.digest.send_if_modified(|digest| {
             let other = blocks.is_some() && *digest != blocks;

@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::rows::LastRevision;
 use crate::incident::Revision;
 use contract::address::is_host;
 use contract::record::{Allowance, Block, Review};
@@ -107,6 +106,21 @@ pub struct Message {
     pub at: Timestamp,
     /// The body, JSON.
     pub body: String,
+}
+
+/// The revision that ends an incident which an earlier run left open: the one it told last, under the next number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRevision {
+    /// The incident's id.
+    pub id: String,
+    /// The number.
+    pub number: u32,
+    /// 1 (low) to 4 (critical).
+    pub severity: u8,
+    /// When what it tells was decided.
+    pub at: Timestamp,
+    /// The document, JSON.
+    pub document: String,
 }
 
 /// What an entry is about, as losses are counted.

@@ -4,8 +4,9 @@
 use rusqlite::{Connection, Result, Row, ToSql};
 
 use super::column::{Text, Word, moment, moment_if_any};
+use super::entry::LastRevision;
 use super::error::is_of_the_entry;
-use super::rows::{LastRevision, Offences, Recovered};
+use super::rows::{Offences, Recovered};
 use super::{audit, write};
 use contract::record::{Allowance, Answered, Block, Review, ReviewState};
 use contract::timestamp::Timestamp;

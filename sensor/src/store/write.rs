@@ -4,9 +4,10 @@ use ipnet::IpNet;
 use rusqlite::{Connection, Result, named_params, params};
 
 use super::column::{Text, Word, conversion, ends, packed};
+use super::entry::LastRevision;
 use super::entry::{Entry, host};
 use super::queue::Waiting;
-use super::rows::{LastRevision, Offences};
+use super::rows::Offences;
 use super::{audit, outbox};
 use crate::incident::{Revision, Stage};
 use contract::record::{Allowance, Block, Review};

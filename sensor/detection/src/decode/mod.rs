@@ -1,17 +1,30 @@
 //! From a captured frame to the IP packet in it: link layers, tags and tunnels are peeled and remembered.
 //! The packet itself is not parsed here; the meter's own parser does, in the kernel as in user space.
 
+mod cooked;
+mod ethertype;
+mod gre;
 mod link;
+pub(crate) mod nflog;
+mod ports;
+mod serial;
 mod tag;
 mod tunnel;
+mod udp;
+mod vendor;
+mod wireless;
 
 #[cfg(test)]
 mod tests;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
-use crate::frame::Frame;
+use ipnet::IpNet;
 
+use crate::frame::{Frame, LinkType};
+
+pub use ports::{Carrier, Ports};
 pub use tag::{Tag, TagKind};
 
 /// An IP packet found in a frame.
@@ -26,6 +39,12 @@ pub struct Peeled<'a> {
     pub tag: Tag,
     /// The endpoints of the outermost tunnel it came through.
     pub tunnel: Option<Outer>,
+    /// The mirror that copied it here, and to whom: the packet itself was on somebody else's wire.
+    pub mirror: Option<Outer>,
+    /// Whether its carrier may have cut it: then its own length is what was on the wire.
+    cut: bool,
+    /// Whether the capture has lost the outer one of two VLANs.
+    pub lost_vlan: bool,
 }
 
 /// Who carries a tunnel: the addresses really on the wire.
@@ -47,27 +66,91 @@ impl Outer {
     }
 }
 
-/// Finds the innermost IP packet of a frame.
-///
-/// A tunnel whose inside is not a readable IP packet is not peeled: what is on the wire is then an
-/// ordinary packet between its endpoints, and is metered as such.
-#[inline]
+/// Where tunnels are looked for, and which of them are mirrors.
+#[derive(Debug, Clone, Default)]
+pub struct Decoder {
+    ports: Ports,
+    mirrors: Vec<IpNet>,
+}
+
+/// What [`decode`] uses.
+static DEFAULT: LazyLock<Decoder> = LazyLock::new(Decoder::default);
+
+/// Finds the innermost IP packet of a frame, with the ports that the standards name and without a mirror.
 pub fn decode<'a>(frame: &Frame<'a>) -> Result<Peeled<'a>, Undecodable> {
-    let (ip, tag) = link::peel(frame.link_type, frame.bytes)?;
-    let outer = Peeled {
-        ip,
-        wire_len: wire_len(frame, ip),
-        tag,
-        tunnel: None,
-    };
-    if !tunnel::is_likely(ip) {
-        return Ok(outer);
+    DEFAULT.decode(frame)
+}
+
+impl Decoder {
+    /// Tunnels at these ports; those whose sender lies in `mirrors` carry copies of somebody else's traffic.
+    pub fn new(ports: Ports, mirrors: &[IpNet]) -> Self {
+        Self {
+            ports,
+            mirrors: mirrors.to_vec(),
+        }
     }
-    let inner = tunnel::peel(outer);
-    Ok(Peeled {
-        wire_len: wire_len(frame, inner.ip),
-        ..inner
-    })
+
+    /// Finds the innermost IP packet of a frame.
+    ///
+    /// A tunnel whose inside is not a readable IP packet is not peeled: what is on the wire is then an
+    /// ordinary packet between its endpoints, and is metered as such.
+    #[inline]
+    pub fn decode<'a>(&self, frame: &Frame<'a>) -> Result<Peeled<'a>, Undecodable> {
+        let (ip, tag) = link::peel(frame)?;
+        let outer = Peeled {
+            ip,
+            wire_len: wire_len(frame, ip),
+            tag,
+            tunnel: None,
+            mirror: None,
+            cut: false,
+            lost_vlan: frame.link_type == LinkType::LinuxCooked2 && cooked::lost_a_tag(frame, ip),
+        };
+        if !tunnel::is_likely(ip, self) {
+            return Ok(outer);
+        }
+        let inner = tunnel::peel(outer, self)?;
+        let wire_len = wire_len(frame, inner.ip);
+        Ok(Peeled {
+            wire_len: match inner.cut {
+                true => wire_len.max(claimed_len(inner.ip)),
+                false => wire_len,
+            },
+            ..inner
+        })
+    }
+
+    /// Whether a mirror sends from this address.
+    fn is_mirror(&self, sender: IpAddr) -> bool {
+        let sender = sender.to_canonical();
+        self.mirrors.iter().any(|net| net.contains(&sender))
+    }
+
+    /// The same of an IP packet's sender.
+    fn is_mirror_of(&self, ip: &[u8]) -> bool {
+        match ip {
+            [first, ..] if first >> 4 == 4 => match ip.get(12..16) {
+                Some(&[a, b, c, d]) => self.is_mirror(Ipv4Addr::new(a, b, c, d).into()),
+                _ => false,
+            },
+            _ => match ip.get(8..24).and_then(<[u8]>::first_chunk::<16>) {
+                Some(octets) => self.is_mirror(Ipv6Addr::from(*octets).into()),
+                None => false,
+            },
+        }
+    }
+}
+
+/// The length that an IP packet says of itself.
+fn claimed_len(ip: &[u8]) -> u32 {
+    let at = |at: usize| match ip.get(at..at + 2) {
+        Some(&[high, low]) => u32::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    };
+    match ip {
+        [first, ..] if first >> 4 == 4 => at(2),
+        _ => 40 + at(4),
+    }
 }
 
 /// Bytes on the wire from `part` to the end of `frame`, of which `part` is a piece.
@@ -89,16 +172,25 @@ pub enum Undecodable {
     TooDeep,
     /// The interface has a link type without a decoder, beside others that have one.
     LinkType,
+    /// Its payload is encrypted below IP: Wi-Fi, MACsec, PPP.
+    Encrypted,
+    /// The link layer has split the packet, and this is not its beginning.
+    Fragment,
+    /// A mirror's copy of something else, or not the beginning of a copy.
+    Mirrored,
 }
 
 impl Undecodable {
     /// Every cause, in the order of the counters.
-    pub const ALL: [Undecodable; 5] = [
+    pub const ALL: [Undecodable; 8] = [
         Undecodable::NotIp,
         Undecodable::Cut,
         Undecodable::IpVersion,
         Undecodable::TooDeep,
         Undecodable::LinkType,
+        Undecodable::Encrypted,
+        Undecodable::Fragment,
+        Undecodable::Mirrored,
     ];
 
     /// The name under which the cause is counted and printed.
@@ -109,6 +201,9 @@ impl Undecodable {
             Undecodable::IpVersion => "wrong-ip-version",
             Undecodable::TooDeep => "too-many-link-headers",
             Undecodable::LinkType => "unknown-link-type",
+            Undecodable::Encrypted => "encrypted-below-ip",
+            Undecodable::Fragment => "link-fragment",
+            Undecodable::Mirrored => "mirrored-not-ip",
         }
     }
 }

@@ -27,6 +27,20 @@ pub enum TagKind {
     Vxlan = 4,
     /// Geneve, the network identifier.
     Geneve = 5,
+    /// GTP-U; 0, because its endpoint identifiers differ by direction.
+    Gtp = 6,
+    /// L2TP; 0, for the same reason.
+    L2tp = 7,
+    /// Teredo; 0.
+    Teredo = 8,
+    /// CAPWAP; 0.
+    Capwap = 9,
+    /// LISP, the instance or 0.
+    Lisp = 10,
+    /// ERSPAN or TZSP, a mirror's carriers; 0, because a mirror may have a session for each direction.
+    Mirror = 11,
+    /// A provider's backbone, the service instance (IEEE 802.1ah).
+    Backbone = 12,
     /// Several of the above inside each other: a hash of all.
     Nested = 15,
 }
@@ -73,6 +87,13 @@ impl fmt::Display for Tag {
             3 => write!(f, "ip-in-ip"),
             4 => write!(f, "vxlan {id}"),
             5 => write!(f, "geneve {id}"),
+            6 => write!(f, "gtp"),
+            7 => write!(f, "l2tp"),
+            8 => write!(f, "teredo"),
+            9 => write!(f, "capwap"),
+            10 => write!(f, "lisp {id}"),
+            11 => write!(f, "mirror"),
+            12 => write!(f, "backbone {id}"),
             _ => write!(f, "nested {id:07x}"),
         }
     }

@@ -1,165 +1,178 @@
 //! Tunnels: from an outer IP packet to the one it carries.
 //! What cannot be read to an inner IP header stays unpeeled; that decision is made here, never an error.
 
-use etherparse::{EtherType, IpNumber, Ipv6ExtensionSlice, LaxIpSlice, UdpHeaderSlice};
+use etherparse::{EtherType, IpNumber, Ipv6ExtensionSlice, LaxIpSlice};
 
-use super::{
-    Outer, Peeled, TagKind,
-    link::{self, MPLS, TRANSPARENT_ETHERNET, split},
-};
+use super::ethertype::MPLS;
+use super::link::{self, Layer, split};
+use super::{Decoder, Outer, Peeled, Tag, TagKind, Undecodable, gre, udp};
 
 /// Tunnels entered in one frame. Overlays over a site-to-site tunnel make two, a virtual machine's own
 /// VPN three; deeper nesting is a way to hide or to burn time, and is metered as the fourth level's flow.
 const MAX_TUNNELS: usize = 4;
 
-/// UDP destination port of VXLAN (RFC 7348).
-const VXLAN_PORT: u16 = 4789;
-/// UDP destination port of Geneve (RFC 8926).
-const GENEVE_PORT: u16 = 6081;
-
-/// MPLS in IP (RFC 4023).
+/// Ethernet in IP (RFC 3378), L2TP version 3 (RFC 3931), MPLS in IP (RFC 4023), and Ethernet behind a segment routing
+/// header (RFC 8986).
+const ETHER_IP: IpNumber = IpNumber(97);
+const L2TP_3: IpNumber = IpNumber(115);
 const MPLS_IN_IP: IpNumber = IpNumber(137);
+const ETHERNET: IpNumber = IpNumber(143);
 
 /// Answers in a few instructions for nearly every packet that it is no tunnel; a yes is to be checked.
 #[inline]
-pub(super) fn is_likely(ip: &[u8]) -> bool {
+pub(super) fn is_likely(ip: &[u8], decoder: &Decoder) -> bool {
     let (protocol, header_len) = match ip {
         [first, ..] if first >> 4 == 4 => (ip.get(9), usize::from(first & 0xf) * 4),
         _ => (ip.get(6), 40),
     };
     match protocol.copied().map(IpNumber) {
         Some(IpNumber::TCP | IpNumber::ICMP | IpNumber::IPV6_ICMP) | None => false,
-        Some(IpNumber::UDP) => match ip.get(header_len + 2..header_len + 4) {
-            Some(&[high, low]) => {
-                matches!(u16::from_be_bytes([high, low]), VXLAN_PORT | GENEVE_PORT)
+        Some(IpNumber::UDP) => match ip.get(header_len..header_len + 4) {
+            // A later fragment has no ports, and where it comes from a mirror it is no packet of its own.
+            Some(&[a, b, c, d]) => {
+                let (source, destination) =
+                    (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+                decoder.ports.may_carry(source, destination)
+                    || !decoder.mirrors.is_empty() && decoder.is_mirror_of(ip)
             }
             _ => false,
         },
-        Some(IpNumber::IPV4 | IpNumber::IPV6 | IpNumber::GRE | MPLS_IN_IP) => true,
+        Some(
+            IpNumber::IPV4
+            | IpNumber::IPV6
+            | IpNumber::GRE
+            | ETHER_IP
+            | L2TP_3
+            | MPLS_IN_IP
+            | ETHERNET,
+        ) => true,
         // A chain of extension headers: what ends it may be any of the above.
         Some(other) => other.is_ipv6_ext_header_value(),
     }
 }
 
 /// Enters tunnels as far as they lead to an IP packet, at most [`MAX_TUNNELS`] deep.
+///
+/// What a mirror sends and is no IP packet inside is an error: the copy is not traffic between mirror and sensor.
 #[cold]
-pub(super) fn peel(outer: Peeled<'_>) -> Peeled<'_> {
+pub(super) fn peel<'a>(outer: Peeled<'a>, decoder: &Decoder) -> Result<Peeled<'a>, Undecodable> {
     let mut packet = outer;
     for _ in 0..MAX_TUNNELS {
-        match enter(packet) {
+        match enter(packet, decoder)? {
             Some(inner) => packet = inner,
             None => break,
         }
     }
-    packet
+    Ok(packet)
 }
 
 /// What a tunnel header says of what follows it.
-struct Inside<'a> {
-    ether_type: EtherType,
-    bytes: &'a [u8],
-    kind: TagKind,
-    id: u32,
+pub(super) struct Inside<'a> {
+    pub(super) layer: Layer,
+    pub(super) bytes: &'a [u8],
+    pub(super) kind: TagKind,
+    pub(super) id: u32,
+    /// Whether the carrier has cut what it carries, or spread it over several packets.
+    pub(super) cut: bool,
 }
 
-fn enter(packet: Peeled<'_>) -> Option<Peeled<'_>> {
-    let (outer, unread) = LaxIpSlice::from_slice(packet.ip).ok()?;
+fn enter<'a>(packet: Peeled<'a>, decoder: &Decoder) -> Result<Option<Peeled<'a>>, Undecodable> {
+    let Ok((outer, unread)) = LaxIpSlice::from_slice(packet.ip) else {
+        return Ok(None);
+    };
+    let ends = Outer {
+        source: outer.source_addr(),
+        destination: outer.destination_addr(),
+    };
+    let outermost = packet.tunnel.is_none() && packet.mirror.is_none();
+    let is_mirror = outermost && decoder.is_mirror(ends.source);
     // Only a packet's first fragment has the headers, and with them enough to find the inner flow.
-    if unread.is_some() || is_later_fragment(&outer) {
-        return None;
+    let fragment = fragment(&outer);
+    if unread.is_some() || fragment == Fragment::Later {
+        let carrier = matches!(outer.payload_ip_number(), IpNumber::GRE | IpNumber::UDP);
+        return match is_mirror && carrier && fragment == Fragment::Later {
+            true => Err(Undecodable::Mirrored),
+            false => Ok(None),
+        };
     }
-    let inside = inside(outer.payload_ip_number(), outer.payload().payload)?;
-    let tag = packet.tag.with(inside.kind, inside.id);
-    let (ip, tag) = link::payload(inside.ether_type, inside.bytes, tag).ok()?;
-    Some(Peeled {
+    let payload = outer.payload().payload;
+    let Some(inside) = inside(outer.payload_ip_number(), payload, decoder) else {
+        return Ok(None);
+    };
+    let tag = match is_mirror {
+        true => Tag::NONE,
+        false => packet.tag.with(inside.kind, inside.id),
+    };
+    let (ip, tag) = match link::descend(inside.layer, inside.bytes, tag) {
+        Ok(found) => found,
+        Err(_) if is_mirror => return Err(Undecodable::Mirrored),
+        Err(_) => return Ok(None),
+    };
+    let tunnel = packet.tunnel.or(Some(ends));
+    Ok(Some(Peeled {
         ip,
         tag,
-        tunnel: packet.tunnel.or(Some(Outer {
-            source: outer.source_addr(),
-            destination: outer.destination_addr(),
-        })),
+        tunnel: if is_mirror { None } else { tunnel },
+        mirror: if is_mirror { Some(ends) } else { packet.mirror },
+        cut: packet.cut || is_mirror || inside.cut || fragment == Fragment::First,
         ..packet
-    })
+    }))
 }
 
-fn is_later_fragment(packet: &LaxIpSlice<'_>) -> bool {
-    match packet {
-        LaxIpSlice::Ipv4(v4) => v4.header().fragments_offset().value() != 0,
-        LaxIpSlice::Ipv6(v6) => v6.extensions().clone().into_iter().any(|extension| {
-            matches!(extension, Ipv6ExtensionSlice::Fragment(fragment) if fragment.fragment_offset().value() != 0)
-        }),
+#[derive(PartialEq, Eq)]
+enum Fragment {
+    Whole,
+    First,
+    Later,
+}
+
+fn fragment(packet: &LaxIpSlice<'_>) -> Fragment {
+    let (offset, more) = match packet {
+        LaxIpSlice::Ipv4(v4) => {
+            let header = v4.header();
+            (header.fragments_offset().value(), header.more_fragments())
+        }
+        LaxIpSlice::Ipv6(v6) => {
+            let mut found = (0, false);
+            for extension in v6.extensions().clone() {
+                if let Ipv6ExtensionSlice::Fragment(fragment) = extension {
+                    found = (
+                        fragment.fragment_offset().value(),
+                        fragment.more_fragments(),
+                    );
+                }
+            }
+            found
+        }
+    };
+    match (offset, more) {
+        (0, false) => Fragment::Whole,
+        (0, true) => Fragment::First,
+        _ => Fragment::Later,
     }
 }
 
-fn inside(protocol: IpNumber, bytes: &[u8]) -> Option<Inside<'_>> {
-    let ether_type = match protocol {
-        IpNumber::GRE => return gre(bytes),
-        IpNumber::UDP => return udp(bytes),
-        IpNumber::IPV4 => EtherType::IPV4,
-        IpNumber::IPV6 => EtherType::IPV6,
-        MPLS_IN_IP => MPLS,
+fn inside<'a>(protocol: IpNumber, bytes: &'a [u8], decoder: &Decoder) -> Option<Inside<'a>> {
+    let (layer, bytes) = match protocol {
+        IpNumber::GRE => return gre::inside(bytes),
+        IpNumber::UDP => return udp::inside(bytes, &decoder.ports),
+        L2TP_3 => return udp::l2tp_3(bytes),
+        IpNumber::IPV4 => (Layer::Type(EtherType::IPV4), bytes),
+        IpNumber::IPV6 => (Layer::Type(EtherType::IPV6), bytes),
+        MPLS_IN_IP => (Layer::Type(MPLS), bytes),
+        ETHERNET => (Layer::Ethernet, bytes),
+        // Version 3, and twelve reserved bits.
+        ETHER_IP => match split::<2>(bytes).ok()? {
+            (&[0x30, _], frame) => (Layer::Ethernet, frame),
+            _ => return None,
+        },
         _ => return None,
     };
     Some(Inside {
-        ether_type,
+        layer,
         bytes,
         kind: TagKind::IpInIp,
         id: 0,
+        cut: false,
     })
-}
-
-/// GRE with optional checksum, key and sequence number (RFC 2784, RFC 2890), and PPTP's version 1, which adds an
-/// acknowledgment (RFC 2637). The source routes of RFC 1701 were abandoned; ERSPAN's copies of traffic seen
-/// elsewhere have an ethertype of their own and stay unpeeled.
-fn gre(bytes: &[u8]) -> Option<Inside<'_>> {
-    let (&[flags, version, high, low], rest) = split::<4>(bytes).ok()?;
-    let pptp = version & 0x07 == 1;
-    if flags & 0x40 != 0 || version & 0x07 > 1 {
-        return None;
-    }
-    let mut bytes = rest;
-    let mut id = 0;
-    if flags & 0x80 != 0 {
-        bytes = split::<4>(bytes).ok()?.1;
-    }
-    if flags & 0x20 != 0 {
-        let (key, rest) = split::<4>(bytes).ok()?;
-        // PPTP has its payload length here, and a call number that differs by direction.
-        id = if pptp { 0 } else { u32::from_be_bytes(*key) };
-        bytes = rest;
-    }
-    for present in [flags & 0x10 != 0, pptp && version & 0x80 != 0] {
-        if present {
-            bytes = split::<4>(bytes).ok()?.1;
-        }
-    }
-    Some(Inside {
-        ether_type: EtherType(u16::from_be_bytes([high, low])),
-        bytes,
-        kind: TagKind::Gre,
-        id,
-    })
-}
-
-/// The fixed bits are checked, because a port number alone may be anybody's.
-fn udp(bytes: &[u8]) -> Option<Inside<'_>> {
-    let header = UdpHeaderSlice::from_slice(bytes).ok()?;
-    let rest = bytes.get(header.slice().len()..)?;
-    match (header.destination_port(), split::<8>(rest).ok()?) {
-        // The I flag, alone or with the G flag of the group policy extension.
-        (VXLAN_PORT, (&[0x08 | 0x88, _, _, _, a, b, c, 0], bytes)) => Some(Inside {
-            ether_type: TRANSPARENT_ETHERNET,
-            bytes,
-            kind: TagKind::Vxlan,
-            id: u32::from_be_bytes([0, a, b, c]),
-        }),
-        (GENEVE_PORT, (&[first @ ..0x40, _, high, low, a, b, c, 0], rest)) => Some(Inside {
-            ether_type: EtherType(u16::from_be_bytes([high, low])),
-            // The six low bits are the length of the options in words.
-            bytes: rest.get(usize::from(first) * 4..)?,
-            kind: TagKind::Geneve,
-            id: u32::from_be_bytes([0, a, b, c]),
-        }),
-        _ => None,
-    }
 }

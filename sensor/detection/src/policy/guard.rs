@@ -36,7 +36,7 @@ const NEVER: [(IpNet, &str); 9] = [
 
 /// What the sensor knows of the machine and the network around it; a replay knows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct LocalNetwork {
     /// The networks that `policy.home = "auto"` stands for.
     pub home: Vec<IpNet>,
     /// Addresses that the network cannot do without.
@@ -113,13 +113,13 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// What the configuration exempts, and what the surroundings protect.
-    pub fn new(settings: &settings::Policy, surroundings: Surroundings) -> Self {
+    /// What the configuration exempts, and what the local network protects.
+    pub fn new(settings: &settings::Policy, local_network: LocalNetwork) -> Self {
         let home = match &settings.home {
-            settings::Home::Auto => surroundings.home,
+            settings::Home::Auto => local_network.home,
             settings::Home::Networks(networks) => networks.to_vec(),
         };
-        let protected = surroundings.protected.into_iter();
+        let protected = local_network.protected.into_iter();
         Self {
             exempt: settings.exempt.iter().copied().map(canonical).collect(),
             home: home.into_iter().map(canonical).collect(),
@@ -207,14 +207,14 @@ mod tests {
     fn guard() -> Guard {
         let text = "[policy]\nexempt = [\"198.51.100.0/24\"]\nhome = [\"192.0.2.0/24\"]\n";
         let config = settings::Config::layered(text, "test", HashMap::new()).unwrap();
-        let surroundings = Surroundings {
+        let local_network = LocalNetwork {
             home: vec!["10.0.0.0/8".parse().unwrap()],
             protected: vec![
                 ("203.0.113.1".parse().unwrap(), Role::Gateway),
                 ("2001:db8::1".parse().unwrap(), Role::Own),
             ],
         };
-        Guard::new(&config.policy, surroundings)
+        Guard::new(&config.policy, local_network)
     }
 
     fn exemption(target: &str) -> Option<Exemption> {

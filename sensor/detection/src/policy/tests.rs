@@ -7,7 +7,7 @@ const SECOND: u64 = 1_000_000;
 fn policy(settings: &str) -> Policy {
     let text = format!("[policy]\n{settings}");
     let config = settings::Config::layered(&text, "test", Default::default()).unwrap();
-    let guard = Guard::new(&config.policy, Surroundings::default());
+    let guard = Guard::new(&config.policy, LocalNetwork::default());
     Policy::new(&config.policy, guard)
 }
 
@@ -56,7 +56,7 @@ fn an_old_offence_is_forgotten() {
     let offender = suspect("203.0.113.7", Proof::Proven);
     let (ttl, _) = seconds(&mut policy, &offender, 0);
     let forgotten = (ttl + 3600) * SECOND;
-    assert_eq!(policy.ledger.offences(offender.address, forgotten - 1), 1);
+    assert_eq!(policy.history.offences(offender.address, forgotten - 1), 1);
     assert_eq!(seconds(&mut policy, &offender, forgotten).1, 1);
 }
 
@@ -207,7 +207,7 @@ fn offenders_are_forgotten_oldest_first_beyond_the_cap() {
     for index in 0..200_u64 {
         let offender = suspect(&format!("203.0.113.{index}"), Proof::Proven);
         assert_eq!(seconds(&mut policy, &offender, index * SECOND).1, 1);
-        assert!(policy.ledger.len() <= 64);
+        assert!(policy.history.len() <= 64);
     }
     let again = |policy: &mut Policy, last| {
         seconds(

@@ -9,7 +9,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use pcap::{Active, Capture, Linktype, Packet, Precision};
 
 use crate::capture::{CaptureError, InterfaceStatistics};
-use crate::surroundings::network::Link;
+use crate::local_network::network::Link;
 use detection::frame::LinkType;
 
 /// The kernel hands over what it has after this long, milliseconds, however little; a deciding packet waits no longer.

@@ -87,11 +87,12 @@ fn a_useless_file_is_refused_in_one_sentence() {
         refusal(&order.pcap_header(0xa1b2_c3d4, 1)[..20]),
         "capture FILE is cut in the middle; 0 frames before the cut were used"
     );
-    let sentence = "capture FILE has link type 127 (Wi-Fi), from which no IP packet can be read";
-    assert_eq!(refusal(&order.pcap_header(0xa1b2_c3d4, 127)), sentence);
-    let wifi = [order.section(), order.interface(127, 0, &[])].concat();
-    assert_eq!(refusal(&wifi), sentence);
-    let beside_ethernet = [&wifi[..], &order.interface(1, 0, &[])].concat();
+    let sentence =
+        "capture FILE has link type 195 (IEEE 802.15.4), from which no IP packet can be read";
+    assert_eq!(refusal(&order.pcap_header(0xa1b2_c3d4, 195)), sentence);
+    let radio = [order.section(), order.interface(195, 0, &[])].concat();
+    assert_eq!(refusal(&radio), sentence);
+    let beside_ethernet = [&radio[..], &order.interface(1, 0, &[])].concat();
     assert_eq!(refusal(&beside_ethernet), "opened");
     let missing = File::open("no/such/file.pcap").err().unwrap();
     assert_eq!(missing.to_string(), "cannot open capture no/such/file.pcap");

@@ -11,7 +11,7 @@ use sensor::control::{Answer, MAX_BATCH};
 use super::super::client::Client;
 use super::super::progress::Parts;
 use super::super::{listing, moment, say};
-use super::exchange::{self, BadLine, Entry, Until};
+use super::formats::{self, BadLine, Entry, Until};
 
 /// Bytes of a list: a million addresses with a reason each.
 const MAX_LIST: u64 = 64 << 20;
@@ -39,7 +39,7 @@ pub fn run(client: &Client, arguments: &Arguments) -> Result<()> {
     let mut bad: Vec<BadLine> = Vec::new();
     let mut over = 0;
     let mut wanted: Vec<(u64, Action)> = Vec::new();
-    for one in exchange::read(&text) {
+    for one in formats::read(&text) {
         match one {
             Err(line) => bad.push(line),
             Ok(entry) => match action(entry, arguments) {

@@ -87,13 +87,15 @@ fn mpls_labels_are_popped_and_not_part_of_the_tag() {
 
 #[test]
 fn what_is_not_ip_is_counted_by_cause() {
-    use Undecodable::{Cut, IpVersion, NotIp, TooDeep};
+    use Undecodable::{Cut, Encrypted, Fragment, IpVersion, NotIp, TooDeep};
     let arp = ethernet(0x0806, &[0; 28]);
     let llc = ethernet(38, &[0x42, 0x42, 3, 0, 0]);
     let goose = ethernet(0x88b8, &[0; 40]);
     let pppoe_discovery = ethernet(0x8863, &[0x11, 9, 0, 0, 0, 4]);
     let lcp = [0xff, 0x03, 0xc0, 0x21, 1, 1, 0, 4];
-    let pseudowire = ethernet(0x8847, &[0, 1, 1, 64, 0, 0, 0, 0, 2, 0, 0, 0]);
+    let mut later_fragment = [0; 40];
+    (later_fragment[0], later_fragment[22]) = (0x08, 1);
+    let short_pseudowire = ethernet(0x8847, &[0, 1, 1, 64, 0, 0, 0, 0, 2, 0, 0, 0]);
     let endless_vlans = ethernet(0x8100, &[0x00, 0x05, 0x81, 0x00].repeat(20));
     let endless_labels = ethernet(0x8847, &[0; 100]);
     let eth = LinkType::Ethernet;
@@ -117,7 +119,9 @@ fn what_is_not_ip_is_counted_by_cause() {
         (eth, &ethernet(0x0800, &v6(6, &[])), IpVersion),
         (eth, &ethernet(0x86dd, &v4(6, &[])), IpVersion),
         (LinkType::RawIp, &[0x12; 40], IpVersion),
-        (eth, &pseudowire, IpVersion),
+        (eth, &short_pseudowire, IpVersion),
+        (eth, &ethernet(0x88e5, &[0x0c, 0, 0, 0, 0, 1]), Encrypted),
+        (LinkType::Dot11, &later_fragment, Fragment),
         (eth, &endless_vlans, TooDeep),
         (eth, &endless_labels, TooDeep),
         (LinkType::Other(127), &[0; 60], Undecodable::LinkType),
@@ -138,7 +142,10 @@ fn what_is_not_ip_is_counted_by_cause() {
             ("cut-link-header", 10),
             ("wrong-ip-version", 4),
             ("too-many-link-headers", 2),
-            ("unknown-link-type", 1)
+            ("unknown-link-type", 1),
+            ("encrypted-below-ip", 1),
+            ("link-fragment", 1),
+            ("mirrored-not-ip", 0),
         ]
     );
     assert_eq!(counters.total(), cases.len() as u64);
