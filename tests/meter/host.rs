@@ -177,8 +177,7 @@ fn a_flow_met_late_turns_round() {
         ]
     };
     // Nobody is charged until the initiator speaks.
-    assert_eq!(minute(&bench, b()), [0; 6]);
-    assert_eq!(minute(&bench, a()), [0; 6]);
+    assert_eq!(bench.meter.hosts().count(), 0);
     bench.tcp(10, true, &tcp((40_000, 80), (1001, 5001), ACK, &[]));
     assert_eq!(
         minute(&bench, b()),
