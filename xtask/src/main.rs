@@ -10,6 +10,7 @@ mod bench;
 mod demo;
 mod deny;
 mod ebpf;
+mod findings;
 mod lab;
 mod package;
 mod provision;
@@ -48,6 +49,11 @@ enum Task {
     Deny,
     /// Build the kernel program
     Ebpf,
+    /// Show again what surprised us about other people's software; it needs the package registries
+    Findings {
+        /// Only those whose name begins with this
+        only: Option<String>,
+    },
     /// Install everything the other tasks need, and do nothing else
     Provision,
     /// Run every test of the workspace, the kernel program's included
@@ -93,6 +99,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo => demo::run(&shell),
         Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
+        Task::Findings { only } => findings::run(&shell, only.as_deref()),
         Task::Provision => provision::everything(&shell).map(drop),
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Tidy => tidy::run(&shell),
