@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 
+use detection::dataplane::DataPlane;
+use detection::decode::{Tag, decode};
 use ebpf::packet::protocol::{SCTP, TCP, UDP};
 use sensor::capture::Source;
 use sensor::capture::file::File;
-use sensor::dataplane::DataPlane;
-use sensor::decode::{Tag, decode};
 use sensor::replay::Setup;
 
 use crate::garita::garita;

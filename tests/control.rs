@@ -1,10 +1,10 @@
 //! The command line against control over its socket: what an administrator types, reads, and may not do.
 //! Nothing on the machine is blocked by it.
 
-mod desk;
+mod blocklist;
 mod listing;
 mod rights;
-mod stage;
+mod testbed;
 
 use std::fs;
 use std::process::Command;
@@ -12,8 +12,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::garita::{Run, command, run};
-use desk::{EXEMPT, SUSPECT};
-use stage::{HEADERS, Memory, Stage};
+use blocklist::{EXEMPT, SUSPECT};
+use testbed::{HEADERS, Memory, Stage};
 
 #[test]
 fn a_block_is_added_listed_explained_and_lifted() {

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sensor::features::SCHEMA;
-use sensor::model::{Model, Schema};
+use detection::features::SCHEMA;
+use detection::model::{Model, Schema};
 use tempfile::TempDir;
 
 use crate::garita::{Run, capture, cases, garita, root, run};
@@ -206,8 +206,12 @@ fn damaged_copies_never_make_it_panic() {
         let name = format!("copy {copy}, {kind} of {path}: {}", found.said);
         match found.code {
             DONE if found.said.is_empty() => {}
-            DONE => found.assert_sentence(&["damaged.pcap"]),
-            FAILED => found.assert_refused(FAILED, &["damaged.pcap"]),
+            // What was read before the damage is printed all the same.
+            DONE | FAILED => {
+                assert!(!found.said.is_empty(), "{name}");
+                let mut lines = found.said.lines();
+                assert!(lines.all(|line| line.contains("damaged.pcap")), "{name}");
+            }
             code => panic!("exit code {code}, {name}"),
         }
         for line in found.out.lines() {

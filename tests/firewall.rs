@@ -3,22 +3,22 @@
 
 mod elements;
 mod machine;
-mod meddling;
 mod ruleset;
 mod speed;
+mod tampering;
 mod traffic;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use sensor::firewall::{Element, Firewall, Holdings, Host, Nftables};
+use sensor::firewall::{DesiredState, Element, Firewall, Host, Nftables};
 use serde_json::Value;
 
 use crate::netns::Namespace;
 use crate::skip::skip;
 
 /// A namespace and the firewall in it, installed and empty; nothing where this machine has none.
-fn gate(test: &str) -> Option<(Namespace, Nftables)> {
+fn verifier(test: &str) -> Option<(Namespace, Nftables)> {
     let namespace = Namespace::new(test, "gate")?;
     if std::process::Command::new("nft")
         .arg("--version")
@@ -35,7 +35,7 @@ fn gate(test: &str) -> Option<(Namespace, Nftables)> {
 /// A firewall that is installed in `namespace`.
 fn guard(namespace: &Namespace) -> Nftables {
     let mut firewall = namespace.run(Nftables::open).unwrap();
-    firewall.install(&Holdings::default()).unwrap();
+    firewall.install(&DesiredState::default()).unwrap();
     firewall
 }
 

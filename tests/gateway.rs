@@ -1,24 +1,24 @@
 //! The whole sensor at work: attackers outside, a gateway that runs `garita run`, a server behind it, and real tools.
 //! Every test runs with each meter; none looks inside the program.
 
+mod clients;
+mod daemon;
 mod forged;
-mod post;
 mod sensor;
-mod stage;
-mod talk;
+mod testbed;
 mod tools;
 
 mod attack;
 mod benign;
-mod centre;
 mod crash;
-mod deluge;
 mod exempt;
-mod life;
+mod faults;
+mod flood;
+mod lifecycle;
 mod list;
-mod meddling;
+mod reporting;
 mod speed;
-mod trouble;
+mod tampering;
 
 /// Makes a test of each function for each meter.
 macro_rules! with_each_meter {
@@ -26,13 +26,13 @@ macro_rules! with_each_meter {
         mod pcap {
             $(#[test] fn $name() {
                 let test = concat!(module_path!(), "::", stringify!($name));
-                super::$name(test.trim_start_matches("garita::"), crate::gateway::post::Meter::Pcap);
+                super::$name(test.trim_start_matches("garita::"), crate::gateway::daemon::Meter::Pcap);
             })+
         }
         mod ebpf {
             $(#[test] fn $name() {
                 let test = concat!(module_path!(), "::", stringify!($name));
-                super::$name(test.trim_start_matches("garita::"), crate::gateway::post::Meter::Ebpf);
+                super::$name(test.trim_start_matches("garita::"), crate::gateway::daemon::Meter::Ebpf);
             })+
         }
     };

@@ -10,7 +10,7 @@ mod mixes;
 mod object;
 mod oracle;
 mod program;
-mod stage;
+mod testbed;
 
 use std::time::Instant;
 

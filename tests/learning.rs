@@ -149,7 +149,7 @@ fn rows_carry_what_the_model_sees_and_the_label() {
     }
     assert!(attacks > 10);
     let described = done(garita(&["flows", "--describe"]));
-    for name in &sensor::features::NAMES {
+    for name in &detection::features::NAMES {
         assert!(described.contains(name) && header.contains(name), "{name}");
     }
 }

@@ -7,12 +7,12 @@ mod interfaces;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use detection::meter::Caps;
 use ebpf::account::Limits;
 use ebpf::snapshot::Snapshot;
 use sensor::capture::live::Live;
 use sensor::capture::{Statistics, Tap};
-use sensor::config::Config;
-use sensor::meter::Caps;
+use settings::Config;
 
 use crate::netns::{Namespace, join};
 

@@ -21,6 +21,8 @@ mod lines;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod local_network;
+#[cfg(test)]
 mod meter;
 #[cfg(test)]
 mod netns;
@@ -42,8 +44,6 @@ mod selftest;
 mod skip;
 #[cfg(test)]
 mod store;
-#[cfg(test)]
-mod surroundings;
 #[cfg(test)]
 mod tshark;
 #[cfg(test)]

@@ -12,13 +12,13 @@ mod window;
 
 use std::net::IpAddr;
 
+use detection::meter::{Caps, Datagram, Meter};
 use ebpf::account::Limits;
 use ebpf::flow::{FlowKey, FlowStats};
 use ebpf::host::{HostKey, HostStats, InitiatorSums, ResponderSums};
 use ebpf::pair::PairStats;
 use ebpf::snapshot::Snapshot;
 use proptest::prelude::ProptestConfig;
-use sensor::meter::{Caps, Datagram, Meter};
 
 use crate::kernel::frames::{ACK, FIN, PSH, RST, SYN, address, icmp, ip, tcp, udp};
 

@@ -189,20 +189,20 @@ fn a_connection_crosses_a_router_and_the_namespaces_leave_nothing() {
     }
 
     let mut cat = client.command("cat");
-    let mut lingering = cat
+    let mut recent = cat
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     // Its echo says that it is there.
-    let stdin = lingering.stdin.as_mut().unwrap();
+    let stdin = recent.stdin.as_mut().unwrap();
     stdin.write_all(b"knock").unwrap();
     let mut heard = [0; 5];
-    let stdout = lingering.stdout.as_mut().unwrap();
+    let stdout = recent.stdout.as_mut().unwrap();
     stdout.read_exact(&mut heard).unwrap();
     let name = client.name().to_owned();
     drop(client);
-    assert!(!lingering.wait().unwrap().success(), "it was ended");
+    assert!(!recent.wait().unwrap().success(), "it was ended");
     let left = Command::new("ip").args(["netns", "list"]).output().unwrap();
     assert!(!String::from_utf8_lossy(&left.stdout).contains(&name));
 }

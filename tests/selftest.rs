@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use sensor::features::SCHEMA;
-use sensor::model::Model;
+use detection::features::SCHEMA;
+use detection::model::Model;
 use serde_json::Value;
 
 use crate::garita::{Run, garita, root, run};

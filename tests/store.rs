@@ -8,9 +8,10 @@ mod sample;
 mod upgrade;
 mod volume;
 
-use sensor::record::{Answered, Review, ReviewState};
-use sensor::store::{AuditCheck, Entry, IncidentQuery, Page, Recovered, Store, Topic};
-use sensor::timestamp::Timestamp;
+use contract::record::{Answered, Review, ReviewState};
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
+use sensor::store::{AuditCheck, Entry, IncidentQuery, Page, Recovered, Store};
 
 use sample::{NOW, block, config, ended, incident, net, now, said, seconds};
 
@@ -19,7 +20,7 @@ fn review(id: &str, state: ReviewState) -> Review {
     Review {
         id: id.to_owned(),
         address: "203.0.113.9".parse().unwrap(),
-        class: sensor::class::Class::Scan,
+        class: contract::class::Class::Scan,
         cause: "it is inside the home networks".to_owned(),
         message: "203.0.113.9 scans".to_owned(),
         asked: seconds(-60),
@@ -58,7 +59,7 @@ fn what_stands_is_known_again_and_what_has_ended_is_history() {
         reason: "a colleague \u{202e}\0".to_owned(),
     });
     for (key, net) in [("kept", "192.0.2.0/24"), ("taken back", "198.51.100.0/24")] {
-        store.record(Entry::Allowance(sensor::record::Allowance {
+        store.record(Entry::Allowance(contract::record::Allowance {
             net: net.parse().unwrap(),
             by: "configuration".to_owned(),
             reason: key.to_owned(),
@@ -175,7 +176,7 @@ fn an_incident_is_kept_with_all_its_revisions_and_its_message() {
         }),
         0
     );
-    let class = Some(sensor::class::Class::Flood);
+    let class = Some(contract::class::Class::Flood);
     assert_eq!(
         of(IncidentQuery {
             class,

@@ -8,12 +8,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use detection::dataplane::DataPlane;
+use detection::decode::decode;
+use detection::meter::Caps;
 use ebpf::account::Limits;
 use ebpf::packet::{HEAD, Kind, Packet, parse, protocol};
 use sensor::capture::{Source, file::File};
-use sensor::dataplane::DataPlane;
-use sensor::decode::decode;
-use sensor::meter::Caps;
 
 use crate::carriers::{self, carriers};
 use crate::kernel::frames::address;

@@ -4,11 +4,11 @@
 use std::fs;
 use std::net::IpAddr;
 
+use detection::dataplane::DataPlane;
+use detection::decode::{Decoder, Outer, Ports};
+use detection::frame::LinkType;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
-use sensor::capture::{self, LinkType};
-use sensor::dataplane::DataPlane;
-use sensor::decode::{Decoder, Outer, Ports};
 use sensor::replay::Setup;
 use serde_json::{Value, json};
 
@@ -151,8 +151,8 @@ fn each_inner_sender_has_the_tunnel_in_its_own_direction() {
     let setup = Setup::default();
     let mut plane = DataPlane::new(setup.caps, setup.limits);
     for frame in &scan(gre)[..2] {
-        let frame = capture::Frame {
-            time: capture::Timestamp::default(),
+        let frame = detection::frame::Frame {
+            time: detection::frame::Timestamp::default(),
             wire_len: frame.wire,
             bytes: &frame.bytes,
             link_type: LinkType::Ethernet,
@@ -253,8 +253,8 @@ fn a_packet_that_two_mirrors_send_counts_once_and_one_sent_twice_counts_twice() 
     let mut plane = DataPlane::new(setup.caps, setup.limits);
     plane.decode_with(setup.decoder);
     for frame in &script.frames {
-        let frame = capture::Frame {
-            time: capture::Timestamp::from_nanoseconds(frame.time as i64 * 1_000),
+        let frame = detection::frame::Frame {
+            time: detection::frame::Timestamp::from_nanoseconds(frame.time as i64 * 1_000),
             wire_len: frame.wire,
             bytes: &frame.bytes,
             link_type: LinkType::Ethernet,

@@ -1,7 +1,7 @@
 //! The orchestration: which flow, hosts and pair a packet is charged to, and when a snapshot is taken.
 //! It keeps nothing itself; what is kept lives in the tables.
 
-use crate::flow::{Ending, FlowKey, FlowStats, Side, event, state};
+use crate::flow::{FlowKey, FlowStats, Side, ThreadExits, event, state};
 use crate::host::{Aims, HostKey};
 use crate::packet::{Kind, Packet};
 use crate::pair::{PairKey, PairStats};
@@ -43,7 +43,7 @@ pub struct Work {
     initiator: HostKey,
     responder: HostKey,
     pair: PairKey,
-    ending: Ending,
+    ending: ThreadExits,
     /// What the packet changed in its flow, see [`event`]. Here and not in a variable, as is `reasons`: the kernel's
     /// verifier follows every value of a variable that is tested twice, and takes what comes out of memory for unknown.
     events: u32,

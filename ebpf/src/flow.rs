@@ -20,7 +20,7 @@ pub const SILENCE: u64 = 3_000_000;
 /// Ports from here on are taken by clients (Linux's default range begins here, IANA's and Windows' lies above).
 const EPHEMERAL: u16 = 32_768;
 
-/// Payload lengths kept from the start of a flow; the first exchange of most protocols is done by then.
+/// Payload lengths kept from the start of a flow; the first formats of most protocols is done by then.
 pub const OPENING: usize = 4;
 
 /// State bits of a flow.
@@ -71,7 +71,7 @@ pub mod event {
 /// What is known of a flow when it ends.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Ending {
+pub(crate) struct ThreadExits {
     /// Payload of both sides, bytes.
     pub(crate) payload: u64,
     /// From the first packet to the last, microseconds.
@@ -81,7 +81,7 @@ pub(crate) struct Ending {
 /// A flow's payload is squared up to this many bytes, so that sums of squares fit 64 bits.
 const SQUARED_PAYLOAD: u64 = 1 << 24;
 
-impl Ending {
+impl ThreadExits {
     #[inline(always)]
     pub(crate) fn payload_square(&self) -> u64 {
         let bounded = self.payload.min(SQUARED_PAYLOAD);
@@ -162,8 +162,8 @@ impl FlowStats {
     }
 
     #[inline(always)]
-    pub(crate) fn ending(&self) -> Ending {
-        Ending {
+    pub(crate) fn ending(&self) -> ThreadExits {
+        ThreadExits {
             payload: self.payload(),
             duration: self.duration(),
         }

@@ -5,7 +5,7 @@ mod aims;
 mod sums;
 mod window;
 
-use crate::flow::Ending;
+use crate::flow::ThreadExits;
 use crate::packet::{Address, Packet, flag, protocol};
 
 pub use aims::Aims;
@@ -287,7 +287,7 @@ impl HostStats {
 
     /// Charges the end of a flow this host opened.
     #[inline(always)]
-    pub(crate) fn close(&mut self, ending: &Ending) {
+    pub(crate) fn close(&mut self, ending: &ThreadExits) {
         let short = u32::from(ending.payload == 0);
         add!(self.minute.current.initiated.closed, 1);
         add!(self.minute.current.initiated.short, short);

@@ -1,7 +1,7 @@
 //! Pairs: how often, how regularly and how much one initiator uses one service.
 //! A pair opens at a flow's first answer, so that a flood or a scan of silent hosts cannot flush the table.
 
-use crate::flow::Ending;
+use crate::flow::ThreadExits;
 use crate::packet::{Address, protocol};
 
 /// Names a service of a responder and one initiator that uses it.
@@ -90,7 +90,7 @@ impl PairStats {
 
     /// Charges the end of one of its flows.
     #[inline(always)]
-    pub(crate) fn close(&mut self, ending: &Ending) {
+    pub(crate) fn close(&mut self, ending: &ThreadExits) {
         self.payload_sum = self.payload_sum.saturating_add(ending.payload);
         self.payload_squares = self.payload_squares.saturating_add(ending.payload_square());
         self.closed = self.closed.saturating_add(1);

@@ -3,13 +3,14 @@
 
 mod archive;
 mod assembly;
-mod clockwork;
-mod ending;
-mod parts;
+mod components;
+mod exit;
+mod health;
 mod reload;
-mod vitals;
+mod timers;
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -18,13 +19,13 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::Moment;
-use crate::config::Config;
-use crate::features::SCHEMA;
-use crate::model::Named;
-use crate::printable::printable;
 use crate::telemetry;
+use contract::printable::printable;
+use detection::features::SCHEMA;
+use detection::model::Named;
+use settings::Config;
 
-use parts::Parts;
+use components::Components;
 
 /// How long tasks may take to end once they are told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -48,29 +49,29 @@ pub fn run(file: Option<&Path>) -> Result<()> {
         .enable_all()
         .build()
         .context("the runtime does not start")?;
-    let parts = Parts::assemble(config, model, runtime.handle())?;
-    let outcome = runtime.block_on(serve(&parts, file));
-    take_down(parts, runtime, outcome.is_ok());
+    let components = Components::assemble(config, model, runtime.handle())?;
+    let outcome = runtime.block_on(serve(&components, file));
+    take_down(components, runtime, outcome.is_ok());
     outcome
 }
 
-async fn serve(parts: &Parts, file: Option<&Path>) -> Result<()> {
+async fn serve(components: &Components, file: Option<&Path>) -> Result<()> {
     let mut stops = [
         listen(SignalKind::terminate())?,
         listen(SignalKind::interrupt())?,
     ];
     let mut reload = listen(SignalKind::hangup())?;
-    let mut clockwork = clockwork::Clockwork::new(parts);
+    let mut timers = timers::Timers::new(components);
     tell(&[NotifyState::Ready, NotifyState::Status("watching")]);
-    tracing::info!("{}", parts.vital.introduction());
+    tracing::info!("{}", components.health.introduction());
     loop {
         let [terminate, interrupt] = &mut stops;
         let call = tokio::select! {
             _ = terminate.recv() => Call::Stop,
             _ = interrupt.recv() => Call::Stop,
             _ = reload.recv() => Call::Reload,
-            why = parts.ended() => Call::Ended(why),
-            () = clockwork.turn() => continue,
+            why = components.ended() => Call::Ended(why),
+            () = timers.turn() => continue,
         };
         match call {
             Call::Stop => return Ok(()),
@@ -78,7 +79,7 @@ async fn serve(parts: &Parts, file: Option<&Path>) -> Result<()> {
                 let now = Moment::now();
                 let micros = i128::from(monotonic_micros());
                 tell(&[NotifyState::Reloading, NotifyState::MonotonicUsec(micros)]);
-                reload::reload(parts, file, now);
+                reload::reload(components, file, now);
                 tell(&[NotifyState::Ready]);
             }
             Call::Ended(why) => bail!("{}", printable(&why)),
@@ -87,10 +88,10 @@ async fn serve(parts: &Parts, file: Option<&Path>) -> Result<()> {
 }
 
 /// In the order in which what one does is needed by the next: no more packets, no more decisions, everything written.
-fn take_down(parts: Parts, runtime: Runtime, told: bool) {
+fn take_down(components: Components, runtime: Runtime, told: bool) {
     tell(&[NotifyState::Stopping]);
     tracing::info!("garita stops; blocks stay in the kernel until their time is over");
-    parts.stop(runtime.handle(), told);
+    components.stop(runtime.handle(), told);
     runtime.shutdown_timeout(GRACE);
     tracing::info!("garita has stopped");
 }
@@ -110,4 +111,9 @@ fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::debug!("systemd was not told: {error}");
     }
+}
+
+/// What a thread left behind that failed is as good as any.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

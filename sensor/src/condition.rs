@@ -5,68 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::incident::{ConditionDocument, Teller};
-use crate::printable::printable;
-use crate::record::Condition;
-use crate::store::{Entry, Message, Store, Topic};
-use crate::timestamp::Timestamp;
+use crate::store::{Entry, Message, Store};
+use contract::condition::{ConditionDocument, Name};
+use contract::incident::Identity;
+use contract::printable::printable;
+use contract::record::Condition;
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
 
 /// An event of the same name and subject within this long is the same event.
 const SAME_EVENT: Duration = Duration::from_secs(60);
 /// Conditions that stand, and events remembered, at once; subjects are interfaces and blocked addresses.
 const MAX_STANDING: usize = 1_024;
-
-/// The names of conditions, as subscribers know them.
-macro_rules! names {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
-        /// What kind of condition it is.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Name { $($(#[$doc])* $name,)+ }
-
-        impl Name {
-            /// Every name.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The name as it is written.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $word,)+ }
-            }
-        }
-    };
-}
-
-names! {
-    /// Somebody else changed the firewall's table; it has been restored.
-    RulesetTampered = "ruleset-tampered",
-    /// Traffic of a blocked address goes through all the same.
-    BlockIneffective = "block-ineffective",
-    /// The kernel refused a block; it is tried again.
-    EnforcementFailed = "enforcement-failed",
-    /// Somebody has switched enforcement off.
-    EnforcementOff = "enforcement-off",
-    /// The minute's blocks are used up: decisions go to a person.
-    BudgetExhausted = "budget-exhausted",
-    /// Nothing has been seen for a while.
-    CaptureSilent = "capture-silent",
-    /// An interface cannot be watched.
-    InterfaceMissing = "interface-missing",
-    /// Packets or snapshots were lost.
-    CaptureDrops = "capture-drops",
-    /// The store cannot be written.
-    StoreFailing = "store-failing",
-    /// The broker could not be reached for a while.
-    Outage = "outage",
-    /// Messages had to be dropped before they were delivered.
-    OutboxDropped = "outbox-dropped",
-    /// The broker does not take messages to a topic.
-    PublishRefused = "publish-refused",
-    /// A configuration or a model was not taken.
-    ReloadRefused = "reload-refused",
-    /// The wall clock was set.
-    ClockStepped = "clock-stepped",
-    /// The program ended without having been told to.
-    UncleanStop = "unclean-stop",
-}
 
 /// The conditions of this sensor; clones share them.
 #[derive(Debug, Clone)]
@@ -74,7 +24,7 @@ pub struct Conditions(Arc<Mutex<Board>>);
 
 #[derive(Debug)]
 struct Board {
-    teller: Teller,
+    identity: Identity,
     store: Store,
     standing: BTreeMap<(Name, String), Condition>,
     /// When an event was last told.
@@ -82,10 +32,10 @@ struct Board {
 }
 
 impl Conditions {
-    /// Nothing wrong yet; what is raised is told by `teller` and recorded in `store`.
-    pub fn new(teller: Teller, store: Store) -> Self {
+    /// Nothing wrong yet; what is raised is told by `identity` and recorded in `store`.
+    pub fn new(identity: Identity, store: Store) -> Self {
         Self(Arc::new(Mutex::new(Board {
-            teller,
+            identity,
             store,
             standing: BTreeMap::new(),
             events: BTreeMap::new(),
@@ -176,7 +126,7 @@ impl Board {
             true => tracing::info!("{} has passed: {}", condition.name, condition.message),
             false => tracing::warn!("{}: {}", condition.name, condition.message),
         }
-        let document = ConditionDocument::new(&self.teller, condition);
+        let document = ConditionDocument::new(&self.identity, condition);
         let Ok(body) = serde_json::to_string(&document) else {
             return;
         };

@@ -1,5 +1,5 @@
 //! Control: HTTP over a unix socket, where people at the machine ask what is the case and have it changed.
-//! It settles nothing itself: changes go over the [`Desk`], and who may ask for them is all it judges.
+//! It settles nothing itself: changes go over the [`BlocklistHandle`], and who may ask for them is all it judges.
 
 mod answer;
 mod archive;
@@ -7,7 +7,7 @@ mod caller;
 mod changes;
 mod metrics;
 mod problem;
-mod questions;
+mod queries;
 mod socket;
 mod status;
 
@@ -27,18 +27,17 @@ use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
-use crate::config;
-use crate::warden::Desk;
+use crate::blocklist::BlocklistHandle;
 
 pub use answer::{Answer, Case, Chain, ErrorText, Explanation, Found, Labelled, Page, PastBlock};
 pub use archive::{Archive, ArchiveError, IncidentFilter, RefusedChange};
 pub use changes::MAX_BATCH;
 pub use metrics::serve_metrics;
-pub use questions::{MAX_BLOCKS, MAX_ROWS};
+pub use queries::{MAX_BLOCKS, MAX_ROWS};
 pub use socket::{Socket, SocketError};
 pub use status::{
-    Agent, BlockCounts, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus, Status,
-    StoreStatus, TableStatus, Vitals,
+    Agent, AgentHealth, BlockCounts, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus,
+    Status, StoreStatus, TableStatus,
 };
 
 use caller::Caller;
@@ -62,7 +61,7 @@ const READERS: usize = 4;
 /// What the answers are made of.
 #[derive(Clone)]
 pub struct Shared {
-    desk: Desk,
+    blocklist: BlocklistHandle,
     archive: Arc<dyn Archive>,
     agent: Arc<dyn Agent>,
     admins: Option<Arc<str>>,
@@ -71,16 +70,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Answers from the warden behind `desk`, from the store, and from the agent that keeps all running.
+    /// Answers from the blocklist behind `blocklist`, from the store, and from the agent that keeps all running.
     pub fn new(
-        desk: Desk,
+        blocklist: BlocklistHandle,
         archive: Arc<dyn Archive>,
         agent: Arc<dyn Agent>,
-        settings: &config::Control,
+        settings: &settings::Control,
     ) -> Self {
         let admins = settings.admin_group.get();
         Self {
-            desk,
+            blocklist,
             archive,
             agent,
             admins: admins.map(|group| group.as_str().into()),
@@ -156,7 +155,7 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 fn router(shared: Shared) -> Router {
-    let routes = questions::routes().merge(changes::routes());
+    let routes = queries::routes().merge(changes::routes());
     Router::new()
         .nest("/v1", routes)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such resource"))

@@ -7,14 +7,16 @@ use std::net::IpAddr;
 use ebpf::snapshot::Snapshot;
 
 use crate::capture::file::File;
-use crate::capture::{CaptureError, Frame, Source, Timestamp};
-use crate::class::Class;
-use crate::dataplane::DataPlane;
-use crate::evidence::Grounds;
-use crate::features::{self, Features, features};
-use crate::learn::labels::{CaptureLabels, Labels};
-use crate::learn::{Capture, Dataset, Sample, Watch, parallel};
+use crate::capture::{CaptureError, Source};
 use crate::replay::Setup;
+use contract::class::Class;
+use detection::dataplane::DataPlane;
+use detection::evidence::Grounds;
+use detection::features;
+use detection::features::{Features, features};
+use detection::frame::{Frame, Timestamp};
+use learning::labels::{CaptureLabels, Labels};
+use learning::{Capture, Dataset, Sample, Watch, parallel};
 
 /// One snapshot of a labelled capture.
 #[derive(Clone, Debug)]

@@ -9,17 +9,16 @@ use serde::Serialize;
 
 use crate::capture::file::File;
 use crate::capture::{CaptureError, Source};
-use crate::class::Class;
-use crate::config;
 use crate::corpus::{self, Row};
-use crate::dataplane::Metered;
-use crate::engine::Engine;
-use crate::learn::labels::CaptureLabels;
-use crate::learn::{ClassMetrics, Metrics};
-use crate::model::{Calibration, Model, Score};
-use crate::policy::{Decision, Guard, Policy, Surroundings};
 use crate::replay::{Replay, Setup};
-use crate::verdict::Verdict;
+use contract::class::Class;
+use detection::dataplane::Metered;
+use detection::engine::Engine;
+use detection::model::{Calibration, Model, Score};
+use detection::policy::{Decision, Guard, LocalNetwork, Policy};
+use detection::verdict::Verdict;
+use learning::labels::CaptureLabels;
+use learning::{ClassMetrics, Metrics};
 
 /// The figures, in the form `garita evaluate --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -122,12 +121,12 @@ pub fn judge(
         suspects.note(&metered);
         verdicts
             .drain(..)
-            .for_each(|verdict| suspects.convict(&verdict));
+            .for_each(|verdict| suspects.conclude_against(&verdict));
     }
     replay.finish(&mut verdicts);
     verdicts
         .drain(..)
-        .for_each(|verdict| suspects.convict(&verdict));
+        .for_each(|verdict| suspects.conclude_against(&verdict));
     let (figures, reviewed) = suspects.figures();
     Ok(Judged {
         figures,
@@ -184,11 +183,11 @@ fn call(row: &Row, model: &Model) -> Option<(Class, Score)> {
 }
 
 fn engine(model: &Arc<Model>, setup: &Setup) -> Engine {
-    let settings = config::Policy {
+    let settings = settings::Policy {
         exempt: Default::default(),
-        ..config::Policy::default()
+        ..settings::Policy::default()
     };
-    let policy = Policy::new(&settings, Guard::new(&settings, Surroundings::default()));
+    let policy = Policy::new(&settings, Guard::new(&settings, LocalNetwork::default()));
     Engine::new(Arc::clone(model), policy, &setup.evidence)
 }
 
@@ -239,7 +238,7 @@ impl Suspects<'_> {
         }
     }
 
-    fn convict(&mut self, verdict: &Verdict) {
+    fn conclude_against(&mut self, verdict: &Verdict) {
         self.raised |= verdict.class == self.labels.class();
         let Some(seen) = self.seen.get_mut(&verdict.subject.address()) else {
             return;

@@ -23,14 +23,14 @@ pub use nftables::Nftables;
 pub use observe::Observe;
 pub use probe::{Machine, probe};
 
-use crate::policy::Outcome;
+use detection::policy::Outcome;
 
 /// Something that keeps addresses out.
 pub trait Firewall: fmt::Debug + Send {
     /// Makes the rules stand with everything that is wanted in force, in one step: at the start, and again whenever
     /// somebody has meddled. What is blocked beside that stays blocked and is returned: a former run left it, or a
     /// person added it by hand. Networks that are allowed beside the wanted ones no longer are.
-    fn install(&mut self, wanted: &Holdings) -> Result<Vec<Element>, FirewallError>;
+    fn install(&mut self, wanted: &DesiredState) -> Result<Vec<Element>, FirewallError>;
 
     /// Keeps these hosts out from now on; for one that already is, the new time counts.
     fn block(&mut self, hosts: &[Host]) -> Result<(), FirewallError>;
@@ -91,7 +91,7 @@ pub struct Element {
 
 /// Everything that should be in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Holdings {
+pub struct DesiredState {
     /// Hosts to keep out.
     pub hosts: Vec<Host>,
     /// Prefixes to keep out.
@@ -113,7 +113,7 @@ pub struct Counter {
 
 /// What somebody else did to the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meddling {
+pub enum Tampering {
     /// The table, a set, a chain or a rule is gone or changed: what, in words.
     Tampered(String),
     /// One element was deleted by hand.

@@ -1,58 +1,33 @@
 //! Garita: a network edge sensor, from captured frames to incidents. This page is the map.
 //!
 //! ```text
-//!  capture ─ Frame ▶ dataplane ─ Snapshot ▶ engine ─ Verdict ▶ firewall ─ Outcome ▶ incident
-//!                    │                      │
-//!                    ├ timeline             ├ features ▶ model ▶ evidence
-//!                    ├ decode               ├ statistics
-//!                    └ meter (ebpf crate)   └ policy
+//!  capture ─ Frame ▶ detection ─ Verdict ▶ blocklist ▶ firewall ─ Outcome ▶ incident ▶ store ▶ report
 //! ```
 //!
-//! - [`capture`] hands out frames; [`decode`] peels them down to the IP packet; [`timeline`] makes their wall time a
-//!   clock that never runs backwards; [`meter`] keeps the bounded tables behind the accounting of the `ebpf` crate,
-//!   which the kernel program shares. [`dataplane`] is these four in a row.
-//! - [`engine`] judges snapshots without IO and without a clock: [`features`] reads the vector, [`model`] scores it,
-//!   [`evidence`] lets scores accumulate against an address, [`statistics`] says what one number says better, and
-//!   [`policy`] draws the conclusion, its guard first.
-//! - [`firewall`] enforces or shows; [`incident`] records what was decided about whom, and why, in words.
-//! - [`replay`] is all of it over a capture; [`corpus`], [`learn`] and [`evaluate`] make models and say what they are
-//!   worth, from the same snapshots.
+//! - [`capture`] hands out frames of files and interfaces, or snapshots of the kernel's meter.
+//! - The crate `detection` decides: it decodes and meters frames and judges what they add up to. `settings` is every
+//!   setting, `learning` makes models, `contract` is what is said to a coordinator.
+//! - [`firewall`] enforces or shows; [`incident`] records what was decided about whom, and why, in words; [`store`]
+//!   keeps it and [`report`] tells it.
+//! - [`replay`] is all of it over a capture; [`corpus`] and [`evaluate`] feed labelled captures to `learning`, and say
+//!   what a model is worth.
 //!
 //! Data moves one way. What decides is apart from what does IO; time is an argument; nothing grows without a cap.
 
 pub mod action;
-pub mod address;
 pub mod agent;
+pub mod blocklist;
 pub mod capture;
-pub mod class;
 pub mod clock;
 pub mod condition;
-pub mod config;
 pub mod control;
 pub mod corpus;
-pub mod dataplane;
-pub mod decode;
-pub mod engine;
 pub mod evaluate;
-pub mod evidence;
-pub mod features;
 pub mod firewall;
 pub mod incident;
-pub mod learn;
-pub mod meter;
-pub mod model;
-pub mod policy;
-pub mod printable;
-pub mod record;
+pub mod local_network;
+pub mod pipeline;
 pub mod replay;
 pub mod report;
-pub mod service;
-pub mod statistics;
 pub mod store;
-pub mod surroundings;
 pub mod telemetry;
-pub mod timeline;
-pub mod timestamp;
-pub mod verdict;
-pub mod warden;
-pub mod watch;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use sensor::config::{self, Config};
-use sensor::printable::sentence;
+use contract::printable::sentence;
+use settings::Config;
 
 /// `EX_CONFIG` of sysexits.h: systemd and scripts tell it from a failure that may pass.
 const BAD_CONFIGURATION: u8 = 78;
@@ -124,7 +124,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// What a client needs is where the sensor answers, and whoever undoes a block must not have to mend a file first.
-fn for_a_client(config: Result<Config, config::Error>, file: Option<&Path>) -> Config {
+fn for_a_client(config: Result<Config, settings::Error>, file: Option<&Path>) -> Config {
     config.unwrap_or_else(|error| {
         let config = Config::salvaged(file);
         let socket = config.control.socket.display();
@@ -158,7 +158,7 @@ fn misuse(error: &clap::Error) -> String {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let is_configuration = error.is::<config::Error>()
+    let is_configuration = error.is::<settings::Error>()
         || error
             .downcast_ref::<cli::check::Failed>()
             .is_some_and(|failed| failed.configuration);

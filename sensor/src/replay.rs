@@ -6,15 +6,18 @@ use ebpf::host::HostKey;
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 
-use crate::capture::Frame;
-use crate::config::{self, Config};
-use crate::dataplane::{DataPlane, Metered};
-use crate::decode::{Decoder, Ports};
-use crate::engine::{Engine, Order};
 use crate::firewall::{Firewall, Observe};
-use crate::meter::Caps;
-use crate::policy::Outcome;
-use crate::verdict::Verdict;
+use detection::dataplane::{DataPlane, Metered};
+
+use detection::decode::{Decoder, Ports};
+use detection::engine::{Engine, Order};
+
+use detection::frame::Frame;
+
+use detection::meter::Caps;
+use detection::policy::Outcome;
+use detection::verdict::Verdict;
+use settings::Config;
 
 /// What replaying depends on besides the capture and the model.
 #[derive(Clone, Debug)]
@@ -24,7 +27,7 @@ pub struct Setup {
     /// Settings of the meter.
     pub limits: Limits,
     /// What is remembered against an address.
-    pub evidence: config::Evidence,
+    pub evidence: settings::Evidence,
     /// Outer ends of tunnels whose inner addresses are believed.
     pub trusted_tunnels: Vec<IpNet>,
     /// Where tunnels and mirrors are looked for.

@@ -1,53 +1,47 @@
 //! What the operations centre is told over MQTT 5, and what it may ask: the outbox is emptied in order, and signed
-//! commands are passed to the warden. Nothing here waits for the disk, and nobody waits for what is here.
+//! commands are passed to the blocklist. Nothing here waits for the disk, and nobody waits for what is here.
 //!
 //! ```text
 //!  store ─ outbox ▶ session ─ link ▶ broker ▶ subscribers
 //!                     ▲  │
-//!           replies ──┘  └─ commands ▶ gate ▶ desk ▶ warden
+//!           replies ──┘  └─ commands ▶ verify ▶ execute ▶ blocklist
 //! ```
 //!
 //! A message leaves the outbox when the broker has acknowledged it with a reason below 0x80, and not before.
 
 mod backoff;
 mod broker;
-mod command;
+mod connection;
 mod dialect;
-mod digest;
 mod envelope;
-mod figures;
-mod gate;
-mod link;
+mod error;
+mod execute;
 mod loss;
-mod officer;
 mod outbox;
-mod pace;
+mod rate;
+mod received;
 mod reduce;
 mod reply;
 mod resync;
-mod schema;
-mod seen;
 mod serve;
 mod session;
 mod status;
 mod telemetry;
-mod topics;
-mod trouble;
+mod verify;
 
 use std::fmt;
 
 use tokio::sync::watch;
 
+use crate::blocklist::BlocklistHandle;
 use crate::condition::Conditions;
-use crate::config::Config;
-use crate::incident::Teller;
 use crate::store::Store;
-use crate::timestamp::Timestamp;
-use crate::warden::Desk;
+use contract::incident::Identity;
+use contract::timestamp::Timestamp;
+use settings::Config;
 
-pub use figures::{Figures, ModelFigures};
-pub use schema::schemas;
-pub use seen::SEEN_COMMANDS;
+use contract::telemetry::Figures;
+pub use received::SEEN_COMMANDS;
 pub use serve::serve;
 
 /// What reporting works with.
@@ -55,11 +49,11 @@ pub struct Setup {
     /// The configuration; `[sensor]`, `[policy]` and `[report]` are read.
     pub config: Config,
     /// Who reports.
-    pub teller: Teller,
+    pub identity: Identity,
     /// Where the messages wait, and what was done is kept.
     pub store: Store,
-    /// The way to the warden, for commands.
-    pub desk: Desk,
+    /// The way to the blocklist, for commands.
+    pub blocklist: BlocklistHandle,
     /// Where it says what is wrong.
     pub conditions: Conditions,
     /// The sensor's figures, whenever they are asked for.
@@ -67,18 +61,18 @@ pub struct Setup {
     /// The setting [`SEEN_COMMANDS`] as the store has recovered it.
     pub seen: Option<String>,
     /// Where it says how it is doing.
-    pub contact: watch::Sender<Contact>,
+    pub broker_status: watch::Sender<BrokerStatus>,
 }
 
 impl fmt::Debug for Setup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Setup({})", self.teller.name)
+        write!(f, "Setup({})", self.identity.name)
     }
 }
 
 /// How reporting is doing, for `garita status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contact {
+pub struct BrokerStatus {
     /// Whether the broker is connected.
     pub connected: bool,
     /// Since when it is, or is not; nothing before the first try.
@@ -92,7 +86,7 @@ pub struct Contact {
 /// # Errors
 /// What is wrong, in a sentence.
 pub fn check(config: &Config) -> Result<(), String> {
-    let topics = topics::Topics::new(config.sensor.site.as_str(), "check");
+    let topics = contract::topics::Topics::new(config.sensor.site.as_str(), "check");
     let broker = broker::Broker::new(&config.report, &topics);
     let checked = broker.map_or(Ok(()), |broker| broker.check());
     checked.map_err(|trouble| trouble.to_string())
@@ -103,7 +97,7 @@ pub fn check(config: &Config) -> Result<(), String> {
 /// # Errors
 /// What stands in the way, in a sentence; nothing of it keeps the sensor from starting.
 pub fn reach(config: &Config) -> Result<(), String> {
-    let topics = topics::Topics::new(config.sensor.site.as_str(), "check");
+    let topics = contract::topics::Topics::new(config.sensor.site.as_str(), "check");
     let Some(broker) = broker::Broker::new(&config.report, &topics) else {
         return Ok(());
     };
@@ -111,6 +105,6 @@ pub fn reach(config: &Config) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the broker cannot be tried: {error}"))?;
-    let tried = runtime.block_on(link::Link::<()>::try_out(&broker));
+    let tried = runtime.block_on(connection::Connection::<()>::try_out(&broker));
     tried.map_err(|trouble| trouble.to_string())
 }

@@ -19,9 +19,9 @@ use prometheus_client::registry::Registry;
 use systemd_journal_logger::JournalLog;
 use tracing_subscriber::EnvFilter;
 
-use crate::class::Class;
-use crate::warden::Counts;
-use crate::watch::Figures;
+use crate::blocklist::Counts;
+use crate::pipeline::Figures;
+use contract::class::Class;
 
 /// From a packet to its element in the kernel: a millisecond is good, a second is the promise.
 const BUCKETS: [f64; 9] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
@@ -96,7 +96,7 @@ struct Blocked {
     origin: &'static str,
 }
 
-/// What the watch has counted, told in its own numbers when somebody asks.
+/// What the pipeline has counted, told in its own numbers when somebody asks.
 #[derive(Debug)]
 struct Seen(Arc<Mutex<Figures>>);
 
@@ -170,7 +170,7 @@ impl Metrics {
         self.0.outbox.set(messages);
     }
 
-    /// Says what the watch has counted.
+    /// Says what the pipeline has counted.
     pub fn set_figures(&self, figures: Figures) {
         *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = figures;
     }

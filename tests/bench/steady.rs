@@ -7,14 +7,15 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use detection::dataplane::DataPlane;
+use detection::frame::{Frame, LinkType, Timestamp};
+use detection::meter::Caps;
 use ebpf::account::Limits;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
+use sensor::capture::Tap;
 use sensor::capture::kernel::Kernel;
-use sensor::capture::{Frame, LinkType, Tap, Timestamp};
-use sensor::config::Config;
-use sensor::dataplane::DataPlane;
-use sensor::meter::Caps;
+use settings::Config;
 
 use crate::traffic::{Order, Traffic};
 use crate::{Objects, stay_on};

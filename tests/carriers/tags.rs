@@ -1,6 +1,6 @@
 //! Tags that networks and switches put between Ethernet and IP.
 
-use sensor::decode::{Tag, TagKind};
+use detection::decode::{Tag, TagKind};
 
 use super::{ADDRESSES, Carrier, behind, by_family, ether_type, framed, link, pppoe, tagged};
 use super::{ETHERNET, unknown_to_tshark};

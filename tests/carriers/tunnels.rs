@@ -1,7 +1,7 @@
 //! Tunnels, whose outer ends are known.
 
+use detection::decode::{Tag, TagKind};
 use ebpf::packet::protocol::UDP;
-use sensor::decode::{Tag, TagKind};
 
 use super::{Carrier, behind, by_family, datagram, ether_type, framed, only, outside, ppp, snap};
 use super::{tunnel, unknown_to_tshark, wireless};

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use sensor::record::AuditEntry;
-use sensor::timestamp::Timestamp;
+use contract::record::AuditEntry;
+use contract::timestamp::Timestamp;
 use serde_json::Value;
 
-use super::stage::{Memory, Stage};
+use super::testbed::{Memory, Stage};
 
 #[test]
 fn a_list_is_imported_and_its_bad_lines_are_named() {
@@ -91,7 +91,7 @@ fn answered_reviews_become_rows_to_learn_from() {
         header.starts_with("review,address,at,by,class,"),
         "{header}"
     );
-    assert_eq!(header.split(',').count(), 5 + sensor::features::COUNT);
+    assert_eq!(header.split(',').count(), 5 + detection::features::COUNT);
     let rows: Vec<&str> = lines.collect();
     assert_eq!(rows.len(), 700);
     assert!(rows.iter().all(|row| row.contains(",'=cmd(),benign,0.5,")));

@@ -6,10 +6,10 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use nix::unistd::Group;
-use sensor::config::Config;
 use sensor::control::{Socket, SocketError};
+use settings::Config;
 
-use super::stage::{ADMINS, Stage};
+use super::testbed::{ADMINS, Stage};
 
 /// A group of nobody, which stands for the one that the daemon runs as.
 const READERS: u32 = 61_235;

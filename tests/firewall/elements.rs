@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use sensor::firewall::{Element, Firewall, Host};
 
-use super::{address, gate, host, nft, prefix, seen, standing};
+use super::{address, host, nft, prefix, seen, standing, verifier};
 
 #[test]
 fn hosts_stand_for_their_time_and_are_renewed_and_released() {
     let test = "firewall::elements::hosts_stand_for_their_time_and_are_renewed_and_released";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     let permanent = Host {
@@ -82,7 +82,7 @@ fn hosts_stand_for_their_time_and_are_renewed_and_released() {
 #[test]
 fn prefixes_are_replaced_in_one_step_and_may_overlap_or_touch() {
     let test = "firewall::elements::prefixes_are_replaced_in_one_step_and_may_overlap_or_touch";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     let mut given = vec![
@@ -161,7 +161,7 @@ fn prefixes_are_replaced_in_one_step_and_may_overlap_or_touch() {
 #[test]
 fn what_has_expired_is_gone_and_can_be_released_or_blocked_again() {
     let test = "firewall::elements::what_has_expired_is_gone_and_can_be_released_or_blocked_again";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     let short = |text: &str| Host {
@@ -210,7 +210,7 @@ fn what_has_expired_is_gone_and_can_be_released_or_blocked_again() {
 #[test]
 fn a_refusal_names_the_act() {
     let test = "firewall::elements::a_refusal_names_the_act";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     nft(&namespace, "delete table inet garita");

@@ -3,16 +3,16 @@
 
 use std::process::Stdio;
 
-use sensor::firewall::{Firewall, Holdings, Nftables, probe};
+use sensor::firewall::{DesiredState, Firewall, Nftables, probe};
 
-use super::{gate, host, nft};
+use super::{host, nft, verifier};
 use crate::netns::Namespace;
 use crate::skip::skip;
 
 #[test]
 fn the_machine_is_probed_without_a_change() {
     let test = "firewall::machine::the_machine_is_probed_without_a_change";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     firewall.remove().unwrap();
@@ -76,7 +76,7 @@ fn capable() {
     assert!(!nix::unistd::Uid::effective().is_root());
     let mut firewall = Nftables::open().unwrap();
     let mut monitor = firewall.monitor().unwrap().unwrap();
-    firewall.install(&Holdings::default()).unwrap();
+    firewall.install(&DesiredState::default()).unwrap();
     // More than an unprivileged socket may send at once.
     let hosts: Vec<_> = (0..20_000_u32)
         .map(|number| sensor::firewall::Host {
@@ -87,12 +87,12 @@ fn capable() {
     firewall.block(&hosts).unwrap();
     firewall.block(&[host("2001:db8::1", 60)]).unwrap();
     assert_eq!(firewall.elements().unwrap().len(), 20_001);
-    let holdings = Holdings {
+    let desired = DesiredState {
         hosts,
-        ..Holdings::default()
+        ..DesiredState::default()
     };
     firewall.remove().unwrap();
-    firewall.install(&holdings).unwrap();
+    firewall.install(&desired).unwrap();
     assert_eq!(firewall.verify().unwrap(), None);
     assert_eq!(probe().unwrap().tables, 1);
     monitor.stopper().stop();

@@ -1,16 +1,16 @@
 //! The table as `nft` prints it, made, adopted and taken away.
 //! What its rules do to traffic is not looked at here.
 
-use sensor::firewall::{Element, Firewall, Holdings, Nftables};
+use sensor::firewall::{DesiredState, Element, Firewall, Nftables};
 
-use super::{gate, guard, host, nft, prefix, seen, standing};
+use super::{guard, host, nft, prefix, seen, standing, verifier};
 
 const RULESET: &str = include_str!("ruleset.nft");
 
 #[test]
 fn the_table_is_made_as_designed_and_no_other_is_touched() {
     let test = "firewall::ruleset::the_table_is_made_as_designed_and_no_other_is_touched";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     assert_eq!(nft(&namespace, "list ruleset"), RULESET);
@@ -31,7 +31,7 @@ fn the_table_is_made_as_designed_and_no_other_is_touched() {
     nft(&namespace, "add table ip garita");
     nft(&namespace, "add chain ip garita prerouting");
     let others = nft(&namespace, "list ruleset");
-    firewall.install(&Holdings::default()).unwrap();
+    firewall.install(&DesiredState::default()).unwrap();
     assert_eq!(
         nft(&namespace, "list ruleset"),
         format!("{others}{RULESET}")
@@ -44,7 +44,7 @@ fn the_table_is_made_as_designed_and_no_other_is_touched() {
 #[test]
 fn a_new_process_adopts_what_the_last_one_left() {
     let test = "firewall::ruleset::a_new_process_adopts_what_the_last_one_left";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     firewall
@@ -64,7 +64,7 @@ fn a_new_process_adopts_what_the_last_one_left() {
     drop(firewall);
 
     let mut next = namespace.run(Nftables::open).unwrap();
-    let wanted = Holdings {
+    let wanted = DesiredState {
         hosts: vec![host("192.0.2.1", 100), host("192.0.2.2", 50)],
         prefixes: vec![prefix("198.51.100.0/24", 300)],
         allowed: vec!["192.0.2.201/32".parse().unwrap()],
@@ -100,7 +100,7 @@ fn a_new_process_adopts_what_the_last_one_left() {
 #[test]
 fn a_table_that_deviates_is_made_anew_with_everything_in_it() {
     let test = "firewall::ruleset::a_table_that_deviates_is_made_anew_with_everything_in_it";
-    let Some((namespace, _)) = gate(test) else {
+    let Some((namespace, _)) = verifier(test) else {
         return;
     };
     let deviations = [
@@ -128,7 +128,7 @@ fn a_table_that_deviates_is_made_anew_with_everything_in_it() {
     ];
     for (command, said) in deviations {
         let mut firewall = guard(&namespace);
-        let wanted = Holdings {
+        let wanted = DesiredState {
             hosts: vec![host("192.0.2.1", 100), host("2001:db8::1", 100)],
             prefixes: vec![prefix("198.51.100.0/24", 100)],
             allowed: vec!["192.0.2.200/32".parse().unwrap()],
@@ -148,7 +148,7 @@ fn a_table_that_deviates_is_made_anew_with_everything_in_it() {
 #[test]
 fn a_foreign_table_of_our_name_is_replaced_and_its_readable_elements_are_kept() {
     let test = "firewall::ruleset::a_foreign_table_of_our_name_is_replaced_and_its_readable_elements_are_kept";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     firewall.remove().unwrap();
@@ -172,7 +172,7 @@ fn a_foreign_table_of_our_name_is_replaced_and_its_readable_elements_are_kept() 
         what.contains("the counter to_blocked4 is missing"),
         "{what}"
     );
-    let found = firewall.install(&Holdings::default()).unwrap();
+    let found = firewall.install(&DesiredState::default()).unwrap();
     assert_eq!(found[0].target, "192.0.2.7/32".parse().unwrap());
     assert_eq!(firewall.verify().unwrap(), None);
     assert_eq!(seen(&namespace, "blocked4").len(), 1);

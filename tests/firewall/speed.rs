@@ -5,9 +5,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
-use sensor::firewall::{Firewall, Holdings, Host, Nftables};
+use sensor::firewall::{DesiredState, Firewall, Host, Nftables};
 
-use super::gate;
+use super::verifier;
 
 const MANY: u32 = 100_000;
 
@@ -50,7 +50,7 @@ fn crowd() -> Vec<Host> {
 #[test]
 fn one_block_takes_less_than_a_millisecond() {
     let test = "firewall::speed::one_block_takes_less_than_a_millisecond";
-    let Some((_namespace, mut firewall)) = gate(test) else {
+    let Some((_namespace, mut firewall)) = verifier(test) else {
         return;
     };
     for (what, filling) in [("an empty set", &[][..]), ("100,000 hosts", &crowd()[..])] {
@@ -76,13 +76,13 @@ fn one_block_takes_less_than_a_millisecond() {
 #[test]
 fn a_hundred_thousand_hosts_stand_are_adopted_and_rebuilt() {
     let test = "firewall::speed::a_hundred_thousand_hosts_stand_are_adopted_and_rebuilt";
-    let Some((namespace, mut firewall)) = gate(test) else {
+    let Some((namespace, mut firewall)) = verifier(test) else {
         return;
     };
     let crowd = crowd();
-    let holdings = Holdings {
+    let desired = DesiredState {
         hosts: crowd.clone(),
-        ..Holdings::default()
+        ..DesiredState::default()
     };
     let count = |firewall: &mut Nftables| firewall.elements().unwrap().len();
 
@@ -103,24 +103,24 @@ fn a_hundred_thousand_hosts_stand_are_adopted_and_rebuilt() {
     drop(firewall);
     let mut next = namespace.run(Nftables::open).unwrap();
     let timer = Timer::start();
-    assert_eq!(next.install(&holdings).unwrap(), []);
+    assert_eq!(next.install(&desired).unwrap(), []);
     timer.stop("installing them where they stand");
     let timer = Timer::start();
     assert_eq!(
-        next.install(&Holdings::default()).unwrap().len(),
+        next.install(&DesiredState::default()).unwrap().len(),
         MANY as usize
     );
     timer.stop("adopting them");
 
     super::nft(&namespace, "flush ruleset");
     let timer = Timer::start();
-    assert_eq!(next.install(&holdings).unwrap(), []);
+    assert_eq!(next.install(&desired).unwrap(), []);
     timer.stop("installing them after `flush ruleset`");
     assert_eq!(count(&mut next), MANY as usize);
     super::nft(&namespace, "flush chain inet garita prerouting");
     let timer = Timer::start();
     assert_eq!(
-        next.install(&Holdings::default()).unwrap().len(),
+        next.install(&DesiredState::default()).unwrap().len(),
         MANY as usize
     );
     timer.stop("rebuilding the table with them");

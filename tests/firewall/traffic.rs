@@ -30,7 +30,7 @@ const SERVER: [&str; 2] = ["198.51.100.2", "2001:db8:2::2"];
 
 fn lab(test: &str) -> Option<Lab> {
     let attacker = Namespace::new(test, "attacker")?;
-    let (gateway, firewall) = super::gate(test)?;
+    let (gateway, firewall) = super::verifier(test)?;
     let bystander = Namespace::new(test, "bystander")?;
     let server = Namespace::new(test, "server")?;
     for (namespace, link, v4, v6) in [

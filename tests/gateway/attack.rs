@@ -3,10 +3,10 @@
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::post::{Meter, Post};
+use super::clients::{Talk, dial, is_echoed};
+use super::daemon::{Meter, Post};
 use super::sensor::Sensor;
-use super::stage::{ATTACKER, CLIENT, ECHO, GATEWAY, NEIGHBOUR, SERVER, attacker};
-use super::talk::{Talk, dial, is_echoed};
+use super::testbed::{ATTACKER, CLIENT, ECHO, GATEWAY, NEIGHBOUR, SERVER, attacker};
 use super::tools::{hydra, nmap};
 use crate::lines::Lines;
 

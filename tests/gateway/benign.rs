@@ -6,11 +6,11 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use super::clients::{Talk, ask, dial, visit};
+use super::daemon::{Meter, Post};
 use super::forged::flood;
-use super::post::{Meter, Post};
 use super::sensor::Sensor;
-use super::stage::{ATTACKER, CLIENT, DOWNLOAD, SERVER, WEB, attacker};
-use super::talk::{Talk, ask, dial, visit};
+use super::testbed::{ATTACKER, CLIENT, DOWNLOAD, SERVER, WEB, attacker};
 use super::tools::{hydra, nmap};
 
 super::with_each_meter! {
@@ -45,7 +45,7 @@ fn clients_beside_an_attack_are_served_and_never_blocked(test: &str, meter: Mete
             scope.spawn(|| within(&post, || downloads(CLIENT[0], server))),
             scope.spawn(|| within(&post, || pages(CLIENT[0], server))),
             scope.spawn(|| within(&post, || pages(CLIENT[1], server6))),
-            scope.spawn(|| within(&post, || questions(CLIENT[0], server))),
+            scope.spawn(|| within(&post, || queries(CLIENT[0], server))),
             scope.spawn(|| within(&post, || probes(CLIENT[1], server6))),
         ];
         let attack = attack();
@@ -141,7 +141,7 @@ fn pages(client: IpAddr, server: IpAddr) -> io::Result<()> {
     Ok(())
 }
 
-fn questions(client: IpAddr, server: IpAddr) -> io::Result<()> {
+fn queries(client: IpAddr, server: IpAddr) -> io::Result<()> {
     for _ in 0..QUESTIONS {
         ask(client, server)?;
     }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::post::{Meter, Post};
-use super::stage::{SERVER, attacker};
-use super::talk::scan;
+use super::clients::scan;
+use super::daemon::{Meter, Post};
+use super::testbed::{SERVER, attacker};
 
 super::with_each_meter! {
     killed_in_mid_attack_it_loses_nothing_older_than_a_second

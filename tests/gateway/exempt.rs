@@ -3,9 +3,9 @@
 use std::fs;
 use std::net::IpAddr;
 
-use super::post::{Meter, Post};
-use super::stage::{ATTACKER, CLIENT, GATEWAY, ROUTER, SERVER, attacker};
-use super::talk::{Talk, scan};
+use super::clients::{Talk, scan};
+use super::daemon::{Meter, Post};
+use super::testbed::{ATTACKER, CLIENT, GATEWAY, ROUTER, SERVER, attacker};
 
 super::with_each_meter! {
     nobody_exempt_is_blocked_at_the_command_line

@@ -9,7 +9,7 @@ use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, sendto, socket,
 };
 
-use super::stage::WEB;
+use super::testbed::WEB;
 
 const TCP: u8 = 6;
 const SYN: u8 = 2;

@@ -1,8 +1,8 @@
 //! Blocks by hand that undo themselves, and networks that are blocked whole.
 
-use super::post::{Meter, Post};
-use super::stage::{CLIENT, SERVER, attacker};
-use super::talk::Talk;
+use super::clients::Talk;
+use super::daemon::{Meter, Post};
+use super::testbed::{CLIENT, SERVER, attacker};
 use super::tools::hydra;
 
 super::with_each_meter! {

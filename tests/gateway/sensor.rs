@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::post::Post;
+use super::daemon::Post;
 use crate::lines::{LOOK, PATIENCE};
 use crate::process::Process;
 

@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::attack::attempts;
-use super::post::{Meter, Post};
-use super::stage::{ATTACKERS, SERVER, attacker, send_from};
+use super::daemon::{Meter, Post};
+use super::testbed::{ATTACKERS, SERVER, attacker, send_from};
 use super::tools::{hydra, nmap};
 use crate::process::Process;
 

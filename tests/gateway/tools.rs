@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::process::Command;
 
-use super::post::Post;
+use super::daemon::Post;
 use crate::process::Process;
 
 /// A command of the outside.

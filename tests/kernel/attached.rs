@@ -8,10 +8,10 @@ use std::time::Duration;
 use nix::net::if_::if_nametoindex;
 use sensor::capture::Tap;
 use sensor::capture::kernel::{Hook, Kernel};
-use sensor::config::Config;
+use settings::Config;
 
 use super::frames::{Script, address};
-use super::stage::{Stage, bytes, listen, wan, watched};
+use super::testbed::{Stage, bytes, listen, wan, watched};
 use crate::garita;
 
 /// Tells this test binary, started again by one of its tests, which part that run plays.

@@ -3,12 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
+use detection::decode::decode;
+use detection::frame::LinkType;
+use detection::meter::{Caps, Datagram, Meter};
+use detection::timeline::Timeline;
 use ebpf::account::Work;
 use ebpf::program::Count;
-use sensor::capture::{LinkType, Source, file::File};
-use sensor::decode::decode;
-use sensor::meter::{Caps, Datagram, Meter};
-use sensor::timeline::Timeline;
+use sensor::capture::Source;
+use sensor::capture::file::File;
 
 use super::frames::{Frame, ethernet};
 use super::mixes::mixes;

@@ -3,18 +3,18 @@
 
 use std::path::Path;
 
+use detection::meter::{Caps, Datagram, Meter};
 use ebpf::account::Limits;
 use ebpf::host::HostKey;
 use ebpf::snapshot::{Snapshot, reason};
 use nix::net::if_::if_nametoindex;
 use sensor::capture::kernel::Kernel;
 use sensor::capture::{Source, Statistics, Tap, file::File};
-use sensor::config::Config;
-use sensor::meter::{Caps, Datagram, Meter};
+use settings::Config;
 
 use super::frames::{ACK, RST, SYN, Script, address, tcp, udp};
 use super::oracle;
-use super::stage::{Stage, bytes, listen, losses, wan, watched};
+use super::testbed::{Stage, bytes, listen, losses, wan, watched};
 
 /// The frames of a golden capture, Ethernet all of them.
 fn capture(case: &str) -> Vec<Vec<u8>> {

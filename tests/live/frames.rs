@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use detection::dataplane::DataPlane;
 use ebpf::flow::Half;
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
@@ -16,12 +17,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sensor::capture::file::File;
 use sensor::capture::{Source, Tap};
-use sensor::dataplane::DataPlane;
 
 use super::{caps, has, knock, limits, listen, loss, machines, packets, python, tap};
 use crate::netns::Namespace;
 
-/// Six conversations of each family, three questions long, and datagrams to closed ports between them.
+/// Six conversations of each family, three queries long, and datagrams to closed ports between them.
 const TALK: &str = "
 import socket
 for host in ['192.0.2.1', '2001:db8::1']:

@@ -6,7 +6,7 @@ use std::process::Command;
 use nix::net::if_::if_nametoindex;
 use sensor::capture::live::probe;
 use sensor::capture::{CaptureError, Tap};
-use sensor::config::Config;
+use settings::Config;
 
 use super::{connect, knock, listen, machines, packets, tap};
 use crate::netns::Namespace;

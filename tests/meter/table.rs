@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use detection::dataplane::DataPlane;
+use detection::frame::{Frame, LinkType, Timestamp};
+use detection::meter::Caps;
 use ebpf::account::Limits;
 use ebpf::flow::state;
 use proptest::prelude::*;
-use sensor::capture::{Frame, LinkType, Timestamp};
-use sensor::dataplane::DataPlane;
-use sensor::meter::Caps;
 
 use super::{ACK, Bench, RST, SYN, a, address, b, cases, ip, tcp, udp};
 use crate::kernel::frames::ethernet;

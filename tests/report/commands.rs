@@ -4,13 +4,13 @@
 use std::process::Command;
 use std::time::Duration;
 
+use contract::class::Class;
+use contract::record::{AuditEntry, Review, ReviewState};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use rumqttc::v5::mqttbytes::v5::PublishProperties;
-use sensor::class::Class;
 use sensor::clock;
-use sensor::record::{AuditEntry, Review, ReviewState};
 use sensor::store::{Entry, Store};
 use serde_json::{Value, json};
 use tempfile::TempDir;

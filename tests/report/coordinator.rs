@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use contract::timestamp::Timestamp;
 use ed25519_dalek::{Signer, SigningKey};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, Packet, Publish, PublishProperties};
 use rumqttc::v5::{Client, Connection, Event, MqttOptions};
 use sensor::clock;
-use sensor::timestamp::Timestamp;
 use serde_json::{Value, json};
 
 use super::{SENSOR, SITE};

@@ -150,8 +150,8 @@ fn certificates_that_do_not_hold_are_said_once_and_one_that_does_connects() {
 fn a_denied_topic_is_a_condition_once_and_everything_else_goes_on() {
     let folder = TempDir::new().unwrap();
     let list = |rule: &str| format!("{rule}topic readwrite garita/#\n");
-    let denied = format!("topic deny garita/v1/{SITE}/{SENSOR}/incident\n");
-    std::fs::write(folder.path().join("list"), list(&denied)).unwrap();
+    let rejected = format!("topic deny garita/v1/{SITE}/{SENSOR}/incident\n");
+    std::fs::write(folder.path().join("list"), list(&rejected)).unwrap();
     let settings = "allow_anonymous true\nacl_file FOLDER/list\n";
     let broker = Broker::in_folder(folder, (free_port(), settings));
     let coordinator = Coordinator::start(broker.port);

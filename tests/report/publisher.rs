@@ -1,4 +1,4 @@
-//! A sensor's store, warden and reporting in a process of their own, which can be killed: this test binary, run again.
+//! A sensor's store, blocklist and reporting in a process of their own, which can be killed: this test binary, run again.
 //! It watches no traffic; what it reports it is told to on its standard input.
 
 use std::collections::BTreeMap;
@@ -8,18 +8,22 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use contract::incident::Identity;
+use contract::telemetry::{Figures, ModelFigures};
+use contract::topics::Topic;
+use detection::policy::LocalNetwork;
+use detection::timeline::Timeline;
+use sensor::blocklist::{Blocklist, BlocklistHandle, Service, Tools};
 use sensor::clock::{self, Heartbeat, Moment};
 use sensor::condition::Conditions;
-use sensor::config::{Config, FirewallMode};
 use sensor::firewall::{Firewall, Nftables, Observe};
-use sensor::incident::{Book, Observer, Teller};
-use sensor::policy::Surroundings;
-use sensor::report::{self, Figures, ModelFigures, SEEN_COMMANDS, Setup};
-use sensor::store::{Entry, Message, Store, Topic};
+use sensor::incident::{IncidentLog, Observer};
+use sensor::report;
+use sensor::report::{SEEN_COMMANDS, Setup};
+use sensor::store::{Entry, Message, Store};
 use sensor::telemetry::{self, Metrics};
-use sensor::timeline::Timeline;
-use sensor::warden::{Desk, Service, Tools, Warden};
 use serde_json::Value;
+use settings::{Config, FirewallMode};
 use tokio::sync::watch;
 
 use super::{SENSOR, SITE};
@@ -164,13 +168,13 @@ fn process() {
     let config = Config::load(Some(Path::new(&file))).expect("the configuration is right");
     telemetry::init();
     let (store, mut recovered) = Store::open(&config, clock::wall);
-    let teller = Teller {
+    let identity = Identity {
         name: SENSOR.to_owned(),
         version: env!("CARGO_PKG_VERSION"),
     };
-    let conditions = Conditions::new(teller.clone(), store.clone());
+    let conditions = Conditions::new(identity.clone(), store.clone());
     let (messages, inbox) = mpsc::sync_channel(1_024);
-    let desk = Desk::new(messages);
+    let blocklist = BlocklistHandle::new(messages);
     let (engine, _notices) = mpsc::channel();
     let firewall = |mode| -> Box<dyn Firewall> {
         match mode {
@@ -186,34 +190,34 @@ fn process() {
         engine,
     };
     let now = Moment::now();
-    let wall = sensor::capture::Timestamp::from_nanoseconds(now.wall.micros() * 1_000);
+    let wall = detection::frame::Timestamp::from_nanoseconds(now.wall.micros() * 1_000);
     let observer = Observer {
-        teller: teller.clone(),
+        identity: identity.clone(),
         model_name: "test".to_owned(),
         model_sha256: "0".repeat(64),
         timeline: Timeline::anchored(now.micros, wall),
     };
-    let book = Book::new(&config.incident, observer);
-    let mut warden = Warden::new(&config, Surroundings::default(), (book, tools));
-    warden.begin(recovered, now);
+    let log = IncidentLog::new(&config.incident, observer);
+    let mut list = Blocklist::new(&config, LocalNetwork::default(), (log, tools));
+    list.begin(recovered, now);
     let service = Service {
-        warden,
+        blocklist: list,
         messages: inbox,
         metrics: Metrics::new(),
         heartbeat: Heartbeat::default(),
     };
     std::thread::spawn(move || service.run());
     let (stopper, stop) = watch::channel(false);
-    let (contact, _) = watch::channel(report::Contact::default());
+    let (broker_status, _) = watch::channel(report::BrokerStatus::default());
     let setup = Setup {
         config,
-        teller,
+        identity,
         store: store.clone(),
-        desk,
+        blocklist,
         conditions,
         figures: Box::new(figures),
         seen,
-        contact,
+        broker_status,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -10,7 +10,7 @@ use crate::garita::root;
 
 /// A validator for each topic's last level.
 pub(super) fn validators() -> HashMap<String, Validator> {
-    let schemas = sensor::report::schemas().into_iter();
+    let schemas = contract::schema::schemas().into_iter();
     schemas
         .map(|(path, text)| {
             let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
@@ -28,7 +28,7 @@ pub(super) fn validators() -> HashMap<String, Validator> {
 
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
-    for (path, text) in sensor::report::schemas() {
+    for (path, text) in contract::schema::schemas() {
         let file = root().join("config/schema").join(&path);
         let committed = std::fs::read_to_string(&file).unwrap_or_default();
         assert_eq!(

@@ -7,16 +7,18 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 
-use sensor::class::Class;
-use sensor::config::Config;
-use sensor::incident::{
+use contract::class::Class;
+use contract::incident::{
     Ecs, Endpoint, Event, EvidenceSummary, Garita, Incident, ModelScore, Network, ObservedBy,
-    Related, Revision, Stage,
+    Related,
 };
-use sensor::policy::Origin;
-use sensor::record::{Block, BlockState};
-use sensor::store::{Entry, Message, Topic};
-use sensor::timestamp::Timestamp;
+use contract::record::Origin;
+use contract::record::{Block, BlockState};
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
+use sensor::incident::{Revision, Stage};
+use sensor::store::{Entry, Message};
+use settings::Config;
 
 /// The clock of these tests stands still.
 pub(crate) const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -94,13 +96,15 @@ pub(crate) fn incident(id: &str, offender: &str, revision: u32) -> Entry {
     };
     let incident = Incident {
         timestamp: at,
-        ecs: Ecs { version: "8.17.0" },
+        ecs: Ecs {
+            version: "8.17.0".into(),
+        },
         event: Event {
             id: id.to_owned(),
-            kind: "alert",
-            category: ["network", "intrusion_detection"],
-            action: "review",
-            outcome: "unknown",
+            kind: "alert".into(),
+            category: ["network".into(), "intrusion_detection".into()],
+            action: "review".into(),
+            outcome: "unknown".into(),
             severity: 2,
             risk_score: 40,
             start: NOW,
@@ -117,16 +121,16 @@ pub(crate) fn incident(id: &str, offender: &str, revision: u32) -> Entry {
         },
         threat: None,
         observer: ObservedBy {
-            name: "gate".to_owned(),
-            version: "0.1.0",
-            kind: "sensor",
+            name: "verifier".to_owned(),
+            version: "0.1.0".into(),
+            kind: "sensor".into(),
             ingress: None,
         },
         message: format!("{offender} scans. {}", "It goes on and on. ".repeat(60)),
         garita: Garita {
             offender: Some(offender.parse().unwrap()),
             class: Class::Scan,
-            decision: "review",
+            decision: "review".into(),
             reason: None,
             outcome: None,
             revision,
@@ -148,6 +152,7 @@ pub(crate) fn incident(id: &str, offender: &str, revision: u32) -> Entry {
             victim: None,
             sources: None,
             tunnel: None,
+            reduced: Vec::new(),
         },
     };
     let stage = if revision == 1 {

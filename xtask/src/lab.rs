@@ -2,25 +2,25 @@
 //! Its traffic never leaves them, and it leaves nothing behind on the machine.
 //!
 //! A `scenario` says which hosts of a `topology` serve (`service`, scripts under `serve/`) and act (`play`, scripts under
-//! `play/`). `director` performs it on a `stage`, whose namespaces a `lease` gives back whatever happens. `golden` makes the
-//! small `cases`, `training` the large set of `attacks` and `ambience`; labels follow from who acts. What no tool sends is
+//! `play/`). `runner` performs it on a `stage`, whose namespaces a `lease` gives back whatever happens. `golden` makes the
+//! small `cases`, `training` the large set of `attacks` and `background`; labels follow from who acts. What no tool sends is
 //! `written` from `frames`.
 
-mod ambience;
 mod attacks;
+mod background;
 mod cases;
 mod chatter;
-mod director;
 mod forged;
 mod frames;
 mod golden;
 pub(crate) mod lease;
 mod packages;
 mod play;
+mod runner;
 mod running;
 mod scenario;
 mod service;
-mod stage;
+mod testbed;
 mod topology;
 mod training;
 mod written;

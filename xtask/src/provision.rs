@@ -123,7 +123,7 @@ pub(crate) fn packages(shell: &Shell, wanted: &[Package]) -> Result<()> {
         "no apt-get here: install what this system calls {}, then run this again",
         names.join(", ")
     );
-    // sudo drops the environment, so the setting that keeps Debian from asking questions travels as an argument.
+    // sudo drops the environment, so the setting that keeps Debian from asking queries travels as an argument.
     let (program, first): (_, &[_]) = match has_root(shell)? {
         true => ("env", &[]),
         false => ("sudo", &["env"]),

@@ -30,6 +30,11 @@ const RULES: &[Rule] = &[
         check: code::core_is_pure,
     },
     Rule {
+        name: "borders hold",
+        why: "a change at the edge compiles neither the decision core nor the contract again",
+        check: code::borders_hold,
+    },
+    Rule {
         name: "unsafe stays in its files",
         why: "whoever reviews memory safety reads these files and no others",
         check: code::unsafe_in_its_files,

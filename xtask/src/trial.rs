@@ -2,7 +2,7 @@
 //! Its traffic never leaves two network namespaces, and nothing of it stays on the machine but the cached Debian tree.
 
 mod flood;
-mod life;
+mod lifecycle;
 mod machine;
 mod network;
 mod tree;
@@ -16,7 +16,7 @@ use xshell::Shell;
 use crate::lab::lease::{self, Lease};
 use crate::package::{self, Architecture};
 use crate::provision::{self, Package, package};
-use life::Trial;
+use lifecycle::Trial;
 
 /// Installs, attacks, upgrades, crashes and removes the package in a container (as root, on Debian).
 #[derive(clap::Args, Debug)]
@@ -60,7 +60,7 @@ pub(crate) fn run(shell: &Shell, arguments: &Args) -> Result<()> {
         network,
         packages,
     };
-    for (name, step) in life::STEPS {
+    for (name, step) in lifecycle::STEPS {
         let begun = Instant::now();
         match step(&mut trial) {
             Ok(shown) => println!(
@@ -77,7 +77,7 @@ pub(crate) fn run(shell: &Shell, arguments: &Args) -> Result<()> {
     }
     println!(
         "{} steps in {:.0} s",
-        life::STEPS.len(),
+        lifecycle::STEPS.len(),
         started.elapsed().as_secs_f64()
     );
     Ok(())

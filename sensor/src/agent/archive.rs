@@ -1,20 +1,20 @@
-//! The store as control asks it: questions in control's terms, answered by a reader of their own.
+//! The store as control asks it: queries in control's terms, answered by a reader of their own.
 //! It keeps no connection, so that a file that was replaced is found again.
 
 use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::class::Class;
 use crate::control::{
     Archive, ArchiveError, Case, Chain, IncidentFilter, Labelled, PastBlock, RefusedChange,
 };
-use crate::features::SCHEMA;
-use crate::printable::sentence;
-use crate::record::{AuditEntry, Review, ReviewState};
 use crate::store::{
     AuditCheck, Entry, IncidentQuery, Page, Reader, Store, StoreError, StoredIncident,
 };
+use contract::class::Class;
+use contract::printable::sentence;
+use contract::record::{AuditEntry, Review, ReviewState};
+use detection::features::SCHEMA;
 
 impl Archive for Store {
     fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Value>, ArchiveError> {

@@ -8,17 +8,19 @@ use ebpf::account::Limits;
 
 use crate::capture::kernel::Kernel;
 use crate::capture::live::{self, Live};
-use crate::capture::{CaptureError, Tap, Timestamp};
+use crate::capture::{CaptureError, Tap};
 use crate::clock::Moment;
-use crate::config::{CaptureMode, Config, FirewallMode};
-use crate::engine::Engine;
 use crate::firewall::{Firewall, Nftables, Observe};
-use crate::incident::{Observer, Teller};
-use crate::model::Named;
-use crate::policy::{Guard, Policy, Surroundings};
-use crate::printable::sentence;
+use crate::incident::Observer;
 use crate::replay::Setup;
-use crate::timeline::Timeline;
+use contract::incident::Identity;
+use contract::printable::sentence;
+use detection::engine::Engine;
+use detection::frame::Timestamp;
+use detection::model::Named;
+use detection::policy::{Guard, LocalNetwork, Policy};
+use detection::timeline::Timeline;
+use settings::{CaptureMode, Config, FirewallMode};
 
 /// The tap of the configured mode, and why it is this one.
 pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {
@@ -88,19 +90,19 @@ pub(super) fn sweep_up() {
     }
 }
 
-pub(super) fn engine(config: &Config, model: &Named, around: &Surroundings) -> Engine {
+pub(super) fn engine(config: &Config, model: &Named, around: &LocalNetwork) -> Engine {
     let guard = Guard::new(&config.policy, around.clone());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)
 }
 
-pub(super) fn teller(config: &Config) -> Teller {
+pub(super) fn identity(config: &Config) -> Identity {
     let name = config
         .sensor
         .name
         .get()
         .map(|name| name.as_str().to_owned());
-    Teller {
+    Identity {
         name: name.unwrap_or_else(host_name),
         version: env!("CARGO_PKG_VERSION"),
     }
@@ -124,7 +126,7 @@ fn host_name() -> String {
 pub(super) fn observer(config: &Config, model: &Named, now: Moment) -> Observer {
     let wall = Timestamp::from_nanoseconds(now.wall.micros().saturating_mul(1_000));
     Observer {
-        teller: teller(config),
+        identity: identity(config),
         model_name: model.name.clone(),
         model_sha256: model.model.sha256().to_owned(),
         timeline: Timeline::anchored(now.micros, wall),

@@ -3,18 +3,18 @@
 
 use std::path::Path;
 
-use super::parts::Parts;
+use super::components::Components;
+use crate::blocklist::{Message, Notice};
 use crate::clock::Moment;
-use crate::condition::Name;
-use crate::config::{Capture, Config};
 use crate::control::ModelStatus;
-use crate::features::SCHEMA;
-use crate::model::Named;
-use crate::printable::sentence;
-use crate::warden::{Message, Notice};
+use contract::condition::Name;
+use contract::printable::sentence;
+use detection::features::SCHEMA;
+use detection::model::Named;
+use settings::{Capture, Config};
 
 /// Reads the configuration again; a bad one changes nothing and says so.
-pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
+pub(super) fn reload(components: &Components, file: Option<&Path>, now: Moment) {
     let loaded = Config::load(file)
         .map_err(|error| sentence(&error))
         .and_then(|config| {
@@ -24,24 +24,26 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
         });
     let (config, model) = match loaded {
         Ok(loaded) => loaded,
-        Err(why) => return refuse(parts, &why, now),
+        Err(why) => return refuse(components, &why, now),
     };
     let named = ModelStatus {
         name: model.name.clone(),
         sha256: model.model.sha256().to_owned(),
     };
-    let firewall = match parts.change_firewall(&config) {
+    let firewall = match components.change_firewall(&config) {
         Ok(firewall) => firewall,
-        Err(error) => return refuse(parts, &format!("{error:#}"), now),
+        Err(error) => return refuse(components, &format!("{error:#}"), now),
     };
-    parts.conditions.clear(Name::ReloadRefused, "", now.wall);
-    let other_model = parts.vital.replace(config.clone(), named.clone());
-    parts.tell(Message::Reload(Box::new(config.clone()), firewall));
+    components
+        .conditions
+        .clear(Name::ReloadRefused, "", now.wall);
+    let other_model = components.health.replace(config.clone(), named.clone());
+    components.tell(Message::Reload(Box::new(config.clone()), firewall));
     if other_model {
-        parts.tell(Message::Notice(Notice::Adopt(model.model)));
-        parts.tell(Message::Model(named.name, named.sha256));
+        components.tell(Message::Notice(Notice::Adopt(model.model)));
+        components.tell(Message::Model(named.name, named.sha256));
     }
-    let fixed = fixed(&parts.started, &config);
+    let fixed = fixed(&components.started, &config);
     let rest = match fixed.as_slice() {
         [] => String::new(),
         sections => format!("; changes of {} need a restart", sections.join(", ")),
@@ -49,11 +51,11 @@ pub(super) fn reload(parts: &Parts, file: Option<&Path>, now: Moment) {
     tracing::info!("the configuration was read again{rest}");
 }
 
-fn refuse(parts: &Parts, why: &str, now: Moment) {
+fn refuse(components: &Components, why: &str, now: Moment) {
     let words = format!(
         "the configuration was not taken, the one before stays in force: {why}; correct it and reload"
     );
-    let standing = parts.conditions.standing();
+    let standing = components.conditions.standing();
     if standing
         .iter()
         .any(|one| one.name == Name::ReloadRefused.as_str())
@@ -61,7 +63,7 @@ fn refuse(parts: &Parts, why: &str, now: Moment) {
         // The condition is told once, but each attempt has its answer in the log.
         tracing::warn!("{words}");
     }
-    parts
+    components
         .conditions
         .raise(Name::ReloadRefused, ("", &words), now.wall);
 }

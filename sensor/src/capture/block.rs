@@ -7,7 +7,7 @@ use pcap_parser::{
     Block, IDB_MAGIC, InterfaceDescriptionBlock, PcapBlockOwned, SimplePacketBlock, UnknownBlock,
 };
 
-use super::{LinkType, Timestamp};
+use detection::frame::{LinkType, Timestamp};
 
 /// Longest frame accepted, in bytes: libpcap's own maximum snap length. A longer one is a damaged record.
 pub(super) const MAX_FRAME_LEN: usize = 256 * 1024;

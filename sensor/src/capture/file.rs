@@ -16,8 +16,10 @@ use std::{
 
 use pcap_parser::{PcapError, traits::PcapReaderIterator};
 
+use detection::frame::{Frame, LinkType};
+
 use super::{
-    CaptureError, Frame, LinkType, Source,
+    CaptureError, Source,
     block::{Blocks, Content, Record},
 };
 use format::{Format, Refusal, recognise};

@@ -18,14 +18,18 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{CaptureError, Frame, InterfaceStatistics, Statistics, Tap, Timestamp};
-use crate::config;
-use crate::dataplane::DataPlane;
-use crate::decode::{Decoder, Outer};
-use crate::meter::Caps;
-use crate::printable::sentence;
-use crate::surroundings::network::{Changes, Network};
+use super::{CaptureError, InterfaceStatistics, Statistics, Tap};
+use crate::local_network::network::{Changes, Network};
 use clock::{Clock, Moment};
+use contract::printable::sentence;
+use detection::frame::{Frame, Timestamp};
+
+use detection::dataplane::DataPlane;
+
+use detection::decode::Decoder;
+use detection::decode::Outer;
+use detection::meter::Caps;
+
 use headers::Headers;
 use port::Port;
 
@@ -54,7 +58,7 @@ const NO_ROUTE: &str =
 
 /// Live interfaces metered in user space.
 pub struct Live {
-    settings: config::Capture,
+    settings: settings::Capture,
     ports: Vec<Port>,
     plane: DataPlane,
     clock: Clock,
@@ -72,7 +76,7 @@ pub struct Live {
 impl Live {
     /// Listens on the interfaces of `settings`. One that is not there, or is down, is waited for.
     pub fn open(
-        settings: &config::Capture,
+        settings: &settings::Capture,
         caps: Caps,
         limits: Limits,
     ) -> Result<Self, CaptureError> {
@@ -289,7 +293,7 @@ impl Tap for Live {
 /// Says of each interface that would be captured on now what stands in the way, if anything does. What stands in the way
 /// of all of them, a missing right or a bad filter, is the error.
 pub fn probe(
-    settings: &config::Capture,
+    settings: &settings::Capture,
 ) -> Result<Vec<(String, Option<CaptureError>)>, CaptureError> {
     port::permitted()?;
     port::check_filter(settings)?;
@@ -302,7 +306,7 @@ pub fn probe(
 }
 
 /// The names of the interfaces to capture on now.
-pub fn interfaces(settings: &config::Capture) -> Result<Vec<String>, CaptureError> {
+pub fn interfaces(settings: &settings::Capture) -> Result<Vec<String>, CaptureError> {
     let network = Network::read()?;
     Ok(wanted(settings, &network)
         .into_iter()
@@ -311,8 +315,8 @@ pub fn interfaces(settings: &config::Capture) -> Result<Vec<String>, CaptureErro
 }
 
 /// The interfaces named, or those of the default routes.
-fn wanted<'a>(settings: &'a config::Capture, network: &'a Network) -> BTreeSet<&'a str> {
-    let named = settings.interfaces.iter().map(config::Interface::as_str);
+fn wanted<'a>(settings: &'a settings::Capture, network: &'a Network) -> BTreeSet<&'a str> {
+    let named = settings.interfaces.iter().map(settings::Interface::as_str);
     if settings.interfaces.is_empty() {
         network.exits().collect()
     } else {

@@ -4,7 +4,6 @@
 mod block;
 pub mod file;
 pub mod kernel;
-mod link_type;
 pub mod live;
 
 #[cfg(test)]
@@ -18,45 +17,11 @@ use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
-use crate::decode::Outer;
-use crate::meter::Occupancy;
-use crate::surroundings::network::NetworkError;
+use detection::decode::Outer;
+use detection::frame::Frame;
+use detection::meter::Occupancy;
 
-pub use link_type::LinkType;
-
-/// A moment on the clock of the capturing machine, in nanoseconds since the Unix epoch.
-///
-/// It only labels what happened; durations come from [`crate::timeline::Timeline`].
-/// The range is years 1677 to 2262; a capture that claims another year is held at the border.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Timestamp(i64);
-
-impl Timestamp {
-    /// The moment `nanoseconds` after (or before) the Unix epoch.
-    pub const fn from_nanoseconds(nanoseconds: i64) -> Timestamp {
-        Timestamp(nanoseconds)
-    }
-
-    /// Nanoseconds since the Unix epoch, negative before it.
-    pub const fn nanoseconds(self) -> i64 {
-        self.0
-    }
-}
-
-/// Bytes as captured, on loan until the next frame is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Frame<'a> {
-    /// When the capturing machine saw it.
-    pub time: Timestamp,
-    /// Length on the wire in bytes, at least the captured length.
-    pub wire_len: u32,
-    /// The captured bytes, from the link layer on.
-    pub bytes: &'a [u8],
-    /// How the bytes begin.
-    pub link_type: LinkType,
-    /// The interface, as the source numbers them from 0.
-    pub interface: u32,
-}
+use crate::local_network::network::NetworkError;
 
 /// Something that hands out frames one at a time.
 pub trait Source {

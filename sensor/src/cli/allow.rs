@@ -3,11 +3,11 @@
 
 use anyhow::Result;
 use clap::Subcommand;
+use contract::action::{Action, Lifetime};
+use contract::record::Allowance;
 use ipnet::IpNet;
-use sensor::action::{Action, Lifetime};
-use sensor::config::Config;
 use sensor::control::Found;
-use sensor::record::Allowance;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

@@ -3,9 +3,9 @@
 
 use anyhow::{Result, bail};
 use clap::Subcommand;
-use sensor::config::Config;
+use contract::record::AuditEntry;
 use sensor::control::{Chain, MAX_ROWS};
-use sensor::record::AuditEntry;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

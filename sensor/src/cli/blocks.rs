@@ -1,7 +1,7 @@
 //! `garita blocks`: the list of who is kept out, or would be, and every way to change it by hand.
 //! Who may be blocked is settled by the daemon, never here.
 
-mod exchange;
+mod formats;
 mod import;
 mod list;
 
@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Subcommand;
+use contract::action::{Action, Lifetime};
+use contract::record::Block;
 use ipnet::IpNet;
-use sensor::action::{Action, Lifetime};
-use sensor::config::Config;
 use sensor::control::Found;
-use sensor::record::Block;
+use settings::Config;
 
 use super::client::{Client, ClientError};
 use super::{listing, moment};
@@ -79,8 +79,8 @@ enum Command {
     /// Write the blocks so that `blocks import` takes them back
     Export {
         /// One JSON document a line, or CSV for a spreadsheet
-        #[arg(long, value_enum, default_value_t = exchange::Format::Json)]
-        format: exchange::Format,
+        #[arg(long, value_enum, default_value_t = formats::Format::Json)]
+        format: formats::Format,
         /// Write here, instead of stdout
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
@@ -116,7 +116,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
         Command::Import(arguments) => import::run(&client, arguments),
         Command::Export { format, output } => {
             let blocks: Vec<Block> = client.pages("blocks")?;
-            exchange::write(&blocks, *format, output.as_deref())
+            formats::write(&blocks, *format, output.as_deref())
         }
     }
 }

@@ -1,19 +1,20 @@
 //! `garita check`: whether the sensor could start, and what to do where it could not.
 //! It changes nothing.
 
-use std::io::{self, Write};
+use std::io;
+use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::Result;
+use contract::printable::{printable, sentence};
+use detection::features::SCHEMA;
+use detection::model::Named;
 use nix::unistd::{AccessFlags, access};
 use sensor::capture::{CaptureError, kernel, live};
-use sensor::config::{self, CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 use sensor::control;
-use sensor::features::SCHEMA;
 use sensor::firewall;
-use sensor::model::Named;
-use sensor::printable::{printable, sentence};
+use settings::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 
 use super::table::Table;
 
@@ -100,7 +101,7 @@ fn capture(config: &Config) -> Finding {
     }
 }
 
-fn meter(settings: &config::Capture) -> Finding {
+fn meter(settings: &settings::Capture) -> Finding {
     let mode = settings.mode;
     let in_user_space = "packets are copied to user space (pcap)";
     if mode == CaptureMode::Pcap {
@@ -206,7 +207,7 @@ fn report(config: &Config) -> Finding {
 
 fn configuration(
     file: Option<&Path>,
-    config: &std::result::Result<Config, sensor::config::Error>,
+    config: &std::result::Result<Config, settings::Error>,
 ) -> std::result::Result<String, String> {
     if let Err(error) = config {
         return Err(format!(

@@ -5,16 +5,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use contract::action::Action;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use sensor::action::{Action, Done};
-use sensor::config::Config;
+use sensor::action::Done;
 use sensor::control::{Answer, ErrorText, Page};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use settings::Config;
 use tokio::net::UnixStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -43,7 +44,7 @@ pub enum ClientError {
     },
     /// The socket is not for this user.
     #[error("permission denied: the sensor's socket {} is for root and its group", socket.display())]
-    Denied {
+    Rejected {
         /// The socket.
         socket: PathBuf,
     },
@@ -186,7 +187,7 @@ async fn connect(socket: &Path) -> Result<UnixStream, ClientError> {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
                 ClientError::Nobody { socket }
             }
-            io::ErrorKind::PermissionDenied => ClientError::Denied { socket },
+            io::ErrorKind::PermissionDenied => ClientError::Rejected { socket },
             _ => ClientError::Broken {
                 socket,
                 reason: error.to_string(),

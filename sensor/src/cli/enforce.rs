@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Subcommand;
-use sensor::action::Action;
-use sensor::config::Config;
+use contract::action::Action;
+use settings::Config;
 
 use super::client::Client;
 use super::{listing, moment};

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
+use detection::features::SCHEMA;
+use detection::model::{Algorithm, Model, Named};
+use learning::labels::{CaptureLabels, Labels};
+use learning::{Dataset, Settings, Trainer, Unseen, evidence_rule, parallel};
 use sensor::capture::CaptureError;
-use sensor::config::Config;
 use sensor::evaluate::{Evaluation, judge, sum};
-use sensor::features::SCHEMA;
-use sensor::learn::labels::{CaptureLabels, Labels};
-use sensor::learn::{Dataset, Settings, Trainer, Unseen, evidence_rule, parallel};
-use sensor::model::{Algorithm, Model, Named};
 use sensor::replay::Setup;
 use serde::Serialize;
+use settings::Config;
 
 use super::progress::Parts;
 use super::table::Table;

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use std::net::IpAddr;
 
 use anyhow::Result;
-use sensor::address::is_host;
-use sensor::config::Config;
-use sensor::control::{Explanation, PastBlock};
-use sensor::record::{Block, BlockState};
+use contract::address::is_host;
+use contract::record::{Block, BlockState};
+use sensor::control::Explanation;
+use sensor::control::PastBlock;
+use settings::Config;
 
 use super::client::Client;
 use super::{blocks, incidents, listing, moment, status};

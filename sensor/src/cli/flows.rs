@@ -1,21 +1,27 @@
 //! `garita flows`: what a model sees of captures, one row a snapshot.
 //! Nothing is scored, so a row does not depend on a model.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::fs::File;
+use std::io;
+use std::io::{BufWriter, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use contract::timestamp::Timestamp;
+use detection::dataplane::DataPlane;
+
+use detection::features;
+
+use detection::features::features;
+
+use detection::timeline::Timeline;
 use ebpf::snapshot::{Snapshot, reason};
+use learning::labels::{CaptureLabels, Labels};
 use sensor::capture::CaptureError;
-use sensor::config::Config;
-use sensor::dataplane::DataPlane;
-use sensor::features::{self, features};
-use sensor::incident::{self, Timestamp};
-use sensor::learn::labels::{CaptureLabels, Labels};
 use sensor::replay::Setup;
-use sensor::timeline::Timeline;
+use settings::Config;
 
 use super::progress::Bytes;
 use super::read;
@@ -242,7 +248,7 @@ impl Rows {
             initiator_port.to_string(),
             ends[1].to_string(),
             responder_port.to_string(),
-            incident::transport(snapshot.key.protocol),
+            contract::flow::transport(snapshot.key.protocol),
             reasons(snapshot.reason),
         ]);
         let values = features(snapshot);

@@ -2,7 +2,7 @@
 //! It words nothing anew: the sentences are the incidents' own.
 
 mod export;
-mod told;
+mod stored;
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -10,18 +10,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
-use sensor::class::Class;
-use sensor::config::Config;
+use contract::class::Class;
+use contract::timestamp::Timestamp;
 use sensor::control::{Case, MAX_ROWS};
-use sensor::timestamp::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;
 use super::{listing, moment};
 
-pub use told::Told;
+pub use stored::Told;
 
 /// Characters of an id that a list shows; `show` and `export` take them for the whole.
 const SHORT: usize = 10;

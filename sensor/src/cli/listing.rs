@@ -7,10 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 use console::Term;
+use contract::address::canonical;
+pub use contract::address::shown as target;
+use contract::printable::printable;
 use ipnet::IpNet;
-use sensor::address::canonical;
-pub use sensor::address::shown as target;
-use sensor::printable::printable;
 use serde::Serialize;
 
 use super::table::Table;

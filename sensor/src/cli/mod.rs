@@ -29,7 +29,7 @@ pub mod withdraw;
 
 use std::io::{self, Write};
 
-use sensor::printable::printable;
+use contract::printable::printable;
 
 /// Tells a person something, in one line on stderr. Nobody is left to tell if that fails.
 pub fn say(text: &str) {

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sensor::action::{LONGEST, Lifetime};
-use sensor::timestamp::Timestamp;
+use contract::action::{LONGEST, Lifetime};
+use contract::timestamp::Timestamp;
 
 /// Now, by the wall clock.
 pub fn now() -> Timestamp {

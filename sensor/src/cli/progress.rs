@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use sensor::learn;
 
 /// Bytes of a capture between two updates: a clock is read for each.
 const STEP: u64 = 1 << 20;
@@ -64,7 +63,7 @@ impl Parts {
     }
 
     /// Shows how far the job has come.
-    pub fn show(&self, progress: learn::Progress) {
+    pub fn show(&self, progress: learning::Progress) {
         self.0.set_length(progress.total as u64);
         self.0.set_position(progress.done as u64);
     }

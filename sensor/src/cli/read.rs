@@ -4,8 +4,9 @@
 use std::path::Path;
 
 use anyhow::Result;
+use detection::frame::Frame;
 use sensor::capture::file::File;
-use sensor::capture::{CaptureError, Frame, Source};
+use sensor::capture::{CaptureError, Source};
 
 use super::progress::Bytes;
 

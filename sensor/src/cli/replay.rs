@@ -1,23 +1,27 @@
 //! `garita replay`: what the sensor would report and block in captures, in capture time.
 //! The firewall only observes, and nothing but the captures, the configuration and the model has a say.
 
-use std::io::{self, BufWriter, Write};
+use std::io;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
+use contract::incident::{Identity, Incident};
+use detection::engine::Engine;
+use detection::features::SCHEMA;
+use detection::frame::Frame;
+use detection::model::Named;
+use detection::policy::{Guard, LocalNetwork, Policy};
+use detection::timeline::Timeline;
+use detection::verdict::Verdict;
+use sensor::capture::CaptureError;
 use sensor::capture::file::File;
-use sensor::capture::{CaptureError, Frame};
-use sensor::config::Config;
-use sensor::engine::Engine;
-use sensor::features::SCHEMA;
-use sensor::incident::{Book, Incident, Observer, Revision, Stage, Teller};
-use sensor::model::Named;
-use sensor::policy::{Guard, Policy, Surroundings};
+use sensor::incident::{IncidentLog, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
-use sensor::timeline::Timeline;
-use sensor::verdict::Verdict;
+use settings::Config;
 
 use super::progress::Bytes;
+use super::report::Outcome;
 use super::{read, report};
 
 /// What the sensor is called in a replay whose configuration does not name it.
@@ -38,20 +42,6 @@ pub struct Arguments {
     /// Print where this model would decide otherwise
     #[arg(long, value_name = "MODEL", conflicts_with = "json")]
     compare: Option<PathBuf>,
-}
-
-/// What a replay came to.
-pub struct Outcome {
-    /// Last revisions, by time and id.
-    pub incidents: Vec<Incident>,
-    /// Frames read.
-    pub frames: u64,
-    /// Frames that were metered.
-    pub packets: u64,
-    /// Snapshots taken, and of these scored.
-    pub snapshots: (u64, u64),
-    /// What could not be metered as it should, by cause.
-    pub losses: Vec<(&'static str, u64)>,
 }
 
 /// Replays the captures and prints what follows.
@@ -99,7 +89,9 @@ fn replay(
             session.take(frame);
             Ok(())
         })?;
-        if let Some(why) = session.read().unread_since(&before) {
+        if found.is_none()
+            && let Some(why) = session.read().unread_since(&before)
+        {
             progress.say(&format!("capture {}: {why}", path.display()));
         }
         if let Some(earlier) = damage.take_if(|_| found.is_some()) {
@@ -136,10 +128,10 @@ impl Read {
     }
 }
 
-/// A replay, and the book of what it concludes.
+/// A replay, and the log of what it concludes.
 pub struct Session {
     replay: Replay,
-    book: Book,
+    log: IncidentLog,
     /// Always empty between two frames.
     verdicts: Vec<Verdict>,
     incidents: Vec<Incident>,
@@ -151,14 +143,14 @@ impl Session {
     pub fn new(config: &Config, model: &Named) -> Self {
         Self {
             replay: Replay::new(&Setup::from(config), engine(config, model)),
-            book: Book::new(&config.incident, observer(config, model)),
+            log: IncidentLog::new(&config.incident, observer(config, model)),
             verdicts: Vec::new(),
             incidents: Vec::new(),
             packets: 0,
         }
     }
 
-    /// Takes one frame through to the book.
+    /// Takes one frame through to the log.
     pub fn take(&mut self, frame: &Frame<'_>) {
         let metered = self.replay.take(frame, &mut self.verdicts);
         self.packets += u64::from(metered.ends.is_some());
@@ -181,7 +173,7 @@ impl Session {
     pub fn finish(mut self) -> Outcome {
         self.replay.finish(&mut self.verdicts);
         self.record();
-        keep_last(&mut self.incidents, self.book.end_all());
+        keep_last(&mut self.incidents, self.log.end_all());
         let mut incidents = self.incidents;
         incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));
         let snapshots = self.replay.snapshots();
@@ -197,9 +189,9 @@ impl Session {
 
     fn record(&mut self) {
         let timeline = self.replay.plane().timeline().clone();
-        self.book.set_timeline(timeline);
+        self.log.set_timeline(timeline);
         for verdict in self.verdicts.drain(..) {
-            keep_last(&mut self.incidents, self.book.record(&verdict));
+            keep_last(&mut self.incidents, self.log.record(&verdict));
         }
     }
 }
@@ -210,8 +202,8 @@ fn keep_last(incidents: &mut Vec<Incident>, told: Vec<Revision>) {
 }
 
 fn engine(config: &Config, model: &Named) -> Engine {
-    // A replay has no surroundings: the machine it runs on is not the one that captured.
-    let guard = Guard::new(&config.policy, Surroundings::default());
+    // A replay has no local_network: the machine it runs on is not the one that captured.
+    let guard = Guard::new(&config.policy, LocalNetwork::default());
     let policy = Policy::new(&config.policy, guard);
     Engine::new(model.model.clone(), policy, &config.evidence)
 }
@@ -219,7 +211,7 @@ fn engine(config: &Config, model: &Named) -> Engine {
 fn observer(config: &Config, model: &Named) -> Observer {
     let name = config.sensor.name.get();
     Observer {
-        teller: Teller {
+        identity: Identity {
             name: name.map_or(NAME, |name| name.as_str()).to_owned(),
             version: env!("CARGO_PKG_VERSION"),
         },

@@ -6,14 +6,28 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use contract::address::shown;
+use contract::class::Class;
+use contract::incident::{BlockSummary, Incident};
+use contract::timestamp::Timestamp;
+use detection::model::Named;
 use ipnet::IpNet;
-use sensor::address::shown;
-use sensor::class::Class;
-use sensor::incident::{BlockSummary, Incident, Timestamp};
-use sensor::model::Named;
 
-use super::replay::Outcome;
 use super::table::Table;
+
+/// What a replay came to.
+pub struct Outcome {
+    /// Last revisions, by time and id.
+    pub incidents: Vec<Incident>,
+    /// Frames read.
+    pub frames: u64,
+    /// Frames that were metered.
+    pub packets: u64,
+    /// Snapshots taken, and of these scored.
+    pub snapshots: (u64, u64),
+    /// What could not be metered as it should, by cause.
+    pub losses: Vec<(&'static str, u64)>,
+}
 
 /// Incidents, the blocks among them, and what was counted.
 pub fn incidents(outcome: &Outcome) -> String {
@@ -140,9 +154,9 @@ fn subject(incident: &Incident) -> IpAddr {
 /// The decision, and what hindered it.
 fn decision(incident: &Incident) -> String {
     let garita = &incident.garita;
-    match garita.outcome {
+    match garita.outcome.as_deref() {
         Some(outcome @ ("exempt" | "failed")) => format!("{} ({outcome})", garita.decision),
-        _ => garita.decision.to_owned(),
+        _ => garita.decision.to_string(),
     }
 }
 

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Subcommand, ValueEnum};
-use sensor::action::{Action, Lifetime};
-use sensor::config::Config;
+use contract::action::{Action, Lifetime};
+use contract::record::{Review, ReviewState};
+use detection::features::NAMES;
 use sensor::control::Labelled;
-use sensor::features::NAMES;
-use sensor::record::{Review, ReviewState};
+use settings::Config;
 
 use super::client::Client;
 use super::table::Table;

@@ -16,7 +16,7 @@ pub struct Arguments {
 
 /// Writes one file a schema.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    for (path, text) in sensor::report::schemas() {
+    for (path, text) in contract::schema::schemas() {
         let file = arguments.folder.join(path);
         let folder = file.parent().unwrap_or(&arguments.folder);
         let made = fs::create_dir_all(folder).and_then(|()| fs::write(&file, text));

@@ -5,14 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::Result;
+use contract::class::Class;
+use contract::incident::Incident;
+use detection::features::SCHEMA;
+use detection::model::Named;
 use sensor::capture::file::File;
 use sensor::capture::{CaptureError, Source};
-use sensor::class::Class;
-use sensor::config::Config;
-use sensor::features::SCHEMA;
-use sensor::incident::Incident;
-use sensor::model::Named;
 use serde::Serialize;
+use settings::Config;
 
 use super::replay::Session;
 use super::table::Table;
@@ -214,7 +214,7 @@ fn judge(case: &Case, incidents: &[Incident]) -> Finding {
 fn told(incident: &Incident) -> String {
     let garita = &incident.garita;
     let address = (garita.offender.or(garita.victim)).unwrap_or(incident.destination.ip);
-    let decision = phrase(garita.decision);
+    let decision = phrase(&garita.decision);
     let reason = garita.reason.as_ref();
     let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
     format!("{decision} {address} for {}{reason}", garita.class)

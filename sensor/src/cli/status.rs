@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use indicatif::HumanBytes;
-use sensor::config::Config;
+use sensor::blocklist::{Enforcement, Switch};
 use sensor::control::{ReportStatus, Status, StoreStatus};
-use sensor::warden::{Enforcement, Switch};
+use settings::Config;
 
 use super::client::Client;
 use super::{listing, moment};
@@ -50,7 +50,7 @@ pub fn enforcement(enforcement: &Enforcement) -> String {
 }
 
 fn text(status: &Status) -> String {
-    let vitals = &status.vitals;
+    let health = &status.health;
     let mut text = String::new();
     let mut line = |name: &str, said: String| {
         // Writing to a string cannot fail.
@@ -60,18 +60,18 @@ fn text(status: &Status) -> String {
         "sensor",
         format!(
             "{} at {}, version {}, process {}",
-            vitals.sensor, vitals.site, vitals.version, vitals.pid
+            health.sensor, health.site, health.version, health.pid
         ),
     );
-    let uptime = moment::rough(Duration::from_secs(vitals.uptime));
+    let uptime = moment::rough(Duration::from_secs(health.uptime));
     line(
         "running",
-        format!("{uptime}, since {}", moment::clock(vitals.since)),
+        format!("{uptime}, since {}", moment::clock(health.since)),
     );
-    if vitals.conditions.is_empty() {
+    if health.conditions.is_empty() {
         line("conditions", "none: all is well".to_owned());
     }
-    for condition in &vitals.conditions {
+    for condition in &health.conditions {
         let subject = match condition.subject.as_str() {
             "" => String::new(),
             subject => format!(" {subject}"),
@@ -100,7 +100,7 @@ fn text(status: &Status) -> String {
             waiting => format!("{waiting} wait for a person; see `garita review list`"),
         },
     );
-    let capture = &vitals.capture;
+    let capture = &health.capture;
     let why = match capture.why.as_str() {
         "" => String::new(),
         why => format!(" ({why})"),
@@ -115,32 +115,32 @@ fn text(status: &Status) -> String {
     }
     line(
         "model",
-        format!("{}, SHA-256 {}", vitals.model.name, vitals.model.sha256),
+        format!("{}, SHA-256 {}", health.model.name, health.model.sha256),
     );
-    let tables = vitals.tables.iter().map(|table| {
+    let tables = health.tables.iter().map(|table| {
         format!(
             "{} {} ({} evicted)",
             table.entries, table.table, table.evictions
         )
     });
     let mut said = tables.collect::<Vec<_>>().join(", ");
-    if vitals.kernel_memory > 0 {
+    if health.kernel_memory > 0 {
         let _ = write!(
             said,
             ", {} of kernel memory",
-            HumanBytes(vitals.kernel_memory)
+            HumanBytes(health.kernel_memory)
         );
     }
     line("tables", listing::or_dash(&said));
-    let losses = vitals.losses.iter().filter(|(_, count)| *count > 0);
+    let losses = health.losses.iter().filter(|(_, count)| *count > 0);
     let losses: Vec<_> = losses
         .map(|(cause, count)| format!("{cause} {count}"))
         .collect();
     if !losses.is_empty() {
         line("losses", losses.join(", "));
     }
-    line("store", store(&vitals.store));
-    line("report", report(&vitals.report));
+    line("store", store(&health.store));
+    line("report", report(&health.report));
     text
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use sensor::printable::printable;
+use contract::printable::printable;
 
 /// Between two columns.
 const GAP: &str = "  ";

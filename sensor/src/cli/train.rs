@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use sensor::class::Class;
-use sensor::config::Config;
+use contract::class::Class;
+use detection::features::SCHEMA;
+use detection::model::{Algorithm, Score, signature};
+use learning::labels::Labels;
+use learning::report;
+use learning::report::{Report, Section};
+use learning::{Dataset, Metrics, Settings, Smote, Trained, Trainer, evidence_rule};
 use sensor::corpus;
-use sensor::features::SCHEMA;
-use sensor::learn::labels::Labels;
-use sensor::learn::report::{self, Report, Section};
-use sensor::learn::{Dataset, Metrics, Settings, Smote, Trained, Trainer, evidence_rule};
-use sensor::model::{Algorithm, Score, signature};
 use sensor::replay::Setup;
+use settings::Config;
 use time::OffsetDateTime;
 
 use super::progress::Parts;

@@ -5,8 +5,8 @@ use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, ensure};
 use sensor::capture::kernel;
-use sensor::config::Config;
 use sensor::firewall::{Firewall, FirewallError, Nftables};
+use settings::Config;
 
 /// Removes the rules, every block with them, and the programs that a killed run left.
 pub fn run(config: &Config) -> Result<()> {

@@ -7,10 +7,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::class::Class;
-use crate::record::{Allowance, Block};
-use crate::timestamp::Timestamp;
-use crate::warden::{Enforcement, Standing};
+use crate::blocklist::{Enforcement, Standing};
+use contract::class::Class;
+use contract::record::{Allowance, Block};
+use contract::timestamp::Timestamp;
 
 /// Some of many, in order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,7 +91,7 @@ pub struct Found {
 pub struct Case {
     /// The ECS documents, the oldest first.
     pub revisions: Vec<Value>,
-    /// What the model saw in the deciding snapshot of each revision, in the order of [`crate::features::NAMES`]; empty
+    /// What the model saw in the deciding snapshot of each revision, in the order of [`detection::features::NAMES`]; empty
     /// where it saw nothing.
     pub features: Vec<Vec<f32>>,
 }
@@ -120,6 +120,6 @@ pub struct Labelled {
     pub by: String,
     /// When.
     pub at: Timestamp,
-    /// What the model saw, in the order of [`crate::features::NAMES`].
+    /// What the model saw, in the order of [`detection::features::NAMES`].
     pub features: Vec<f32>,
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use super::answer::{Case, Chain, Labelled, PastBlock};
-use crate::class::Class;
-use crate::record::{AuditEntry, Review, ReviewState};
-use crate::timestamp::Timestamp;
+use contract::class::Class;
+use contract::record::{AuditEntry, Review, ReviewState};
+use contract::timestamp::Timestamp;
 
 /// The records as they were committed. Every question may read files, so none is asked on an asynchronous thread.
 pub trait Archive: Send + Sync {
@@ -36,7 +36,7 @@ pub trait Archive: Send + Sync {
     /// Checks the whole audit chain.
     fn verify_audit(&self) -> Result<Chain, ArchiveError>;
 
-    /// Has a change audited that never reached the warden. It returns at once.
+    /// Has a change audited that never reached the blocklist. It returns at once.
     fn refused(&self, change: RefusedChange);
 }
 

@@ -10,8 +10,8 @@ use tokio::net::UnixStream;
 use tokio::net::unix::UCred;
 
 use crate::action::Actor;
-use crate::policy::Origin;
-use crate::printable::printable;
+use contract::printable::printable;
+use contract::record::Origin;
 
 /// Somebody who has opened the socket, and so may read.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl Caller {
             .map_err(io::Error::other)
     }
 
-    /// As whom the warden is asked.
+    /// As whom the blocklist is asked.
     pub(super) fn actor(&self) -> Actor {
         Actor {
             origin: Origin::Operator,

@@ -1,5 +1,5 @@
-//! Changes: who may not make them is refused here and audited; all others go over the desk, one by one.
-//! What a change means is the warden's business.
+//! Changes: who may not make them is refused here and audited; all others go to the blocklist, one by one.
+//! What a change means is the blocklist's business.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -14,7 +14,8 @@ use super::answer::Answer;
 use super::archive::RefusedChange;
 use super::caller::Caller;
 use super::problem::Problem;
-use crate::action::{Action, Done};
+use crate::action::Done;
+use contract::action::Action;
 
 /// Actions in one batch. Long imports come as several, so that others get a word in between.
 pub const MAX_BATCH: usize = 500;
@@ -31,8 +32,8 @@ async fn act(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Done>, Problem> {
     let action: Action = read(&body?)?;
-    admit(&shared, &caller, std::slice::from_ref(&action))?;
-    Ok(Json(shared.desk.act(caller.actor(), action).await??))
+    verify_command(&shared, &caller, std::slice::from_ref(&action))?;
+    Ok(Json(shared.blocklist.act(caller.actor(), action).await??))
 }
 
 async fn act_on_all(
@@ -47,10 +48,10 @@ async fn act_on_all(
             actions.len()
         )));
     }
-    admit(&shared, &caller, &actions)?;
+    verify_command(&shared, &caller, &actions)?;
     let mut answers = Vec::with_capacity(actions.len());
     for action in actions {
-        answers.push(match shared.desk.act(caller.actor(), action).await? {
+        answers.push(match shared.blocklist.act(caller.actor(), action).await? {
             Ok(done) => Answer::Message(done.message),
             Err(refusal) => Answer::Error(refusal.to_string()),
         });
@@ -59,7 +60,7 @@ async fn act_on_all(
 }
 
 /// Lets those through who may change things; what the others wanted is audited.
-fn admit(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Problem> {
+fn verify_command(shared: &Shared, caller: &Caller, actions: &[Action]) -> Result<(), Problem> {
     let Some(reason) = &caller.barred else {
         return Ok(());
     };

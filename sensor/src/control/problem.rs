@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::ErrorText;
 use super::archive::ArchiveError;
 use crate::action::Refusal;
-use crate::warden::Away;
+use crate::blocklist::Unavailable;
 
 /// Why there is no better answer.
 #[derive(Debug)]
@@ -60,8 +60,8 @@ impl From<Refusal> for Problem {
     }
 }
 
-impl From<Away> for Problem {
-    fn from(away: Away) -> Self {
+impl From<Unavailable> for Problem {
+    fn from(away: Unavailable) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, away.to_string())
     }
 }

@@ -12,8 +12,6 @@ use nix::unistd::{AccessFlags, Gid, Group, access, chown, getegid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::time::timeout;
 
-use crate::config;
-
 /// Read and write for the owner and the group: connecting takes the right to write.
 const MODE: u32 = 0o660;
 
@@ -66,7 +64,7 @@ pub enum SocketError {
 impl Socket {
     /// Listens on `control.socket`. It belongs to the group of the process; where that is root's, to
     /// `control.admin_group`.
-    pub async fn bind(settings: &config::Control) -> Result<Self, SocketError> {
+    pub async fn bind(settings: &settings::Control) -> Result<Self, SocketError> {
         let path = settings.socket.to_path_buf();
         let group = match settings.admin_group.get() {
             Some(group) => Some(gid(group.as_str())?),
@@ -108,7 +106,7 @@ impl Socket {
     }
 
     /// Whether [`Socket::bind`] could, as far as that can be told without doing it.
-    pub fn check(settings: &config::Control) -> Result<(), SocketError> {
+    pub fn check(settings: &settings::Control) -> Result<(), SocketError> {
         let path = &*settings.socket;
         if let Some(group) = settings.admin_group.get() {
             gid(group.as_str())?;

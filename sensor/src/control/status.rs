@@ -4,15 +4,15 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::record::{Block, BlockState, Condition};
-use crate::timestamp::Timestamp;
-use crate::warden::Enforcement;
+use crate::blocklist::Enforcement;
+use contract::record::{Block, BlockState, Condition};
+use contract::timestamp::Timestamp;
 
 /// Whoever keeps the threads running, and so knows how they do. It may wait for them, so it is not asked on an
 /// asynchronous thread.
 pub trait Agent: Send + Sync {
     /// How everything does now.
-    fn vitals(&self) -> Vitals;
+    fn health(&self) -> AgentHealth;
 
     /// The last headers kept of an address as a pcap file; nothing where none are kept.
     fn headers(&self, address: IpAddr) -> Option<Vec<u8>>;
@@ -23,7 +23,7 @@ pub trait Agent: Send + Sync {
 pub struct Status {
     /// What the agent says.
     #[serde(flatten)]
-    pub vitals: Vitals,
+    pub health: AgentHealth,
     /// Whether blocks are enforced.
     pub enforcement: Enforcement,
     /// How many blocks there are.
@@ -34,7 +34,7 @@ pub struct Status {
 
 /// What the agent knows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Vitals {
+pub struct AgentHealth {
     /// The sensor's name.
     pub sensor: String,
     /// Its site.

@@ -9,7 +9,7 @@ use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 use super::Element;
 use super::ruleset::Family;
-use crate::address::canonical;
+use contract::address::canonical;
 
 /// The shortest timeout: one tick of the slowest kernel clock (100 Hz). None at all would mean permanent.
 const SHORTEST: Duration = Duration::from_millis(10);

@@ -17,8 +17,8 @@ use super::element::{Key, prefixes};
 use super::link::Link;
 use super::listing::{OF_TABLE, elements};
 use super::ruleset::{Set, TABLE};
-use super::{FirewallError, Meddling};
-use crate::printable::printable;
+use super::{FirewallError, Tampering};
+use contract::printable::printable;
 
 /// Unread messages that are held for us, in bytes: some ten thousand changes by others at once.
 const HOLD: usize = 4 << 20;
@@ -41,7 +41,7 @@ pub struct Monitor {
     /// The port of the firewall whose changes are not told.
     own: u32,
     transaction: Transaction,
-    ready: VecDeque<Meddling>,
+    ready: VecDeque<Tampering>,
 }
 
 /// Ends a monitor from another thread.
@@ -77,11 +77,11 @@ impl Monitor {
         Stopper(Arc::clone(&self.stop))
     }
 
-    /// Waits for the next meddling; nothing once it has been stopped.
-    pub fn wait(&mut self) -> Result<Option<Meddling>, FirewallError> {
+    /// Waits for the next tampering; nothing once it has been stopped.
+    pub fn wait(&mut self) -> Result<Option<Tampering>, FirewallError> {
         loop {
-            if let Some(meddling) = self.ready.pop_front() {
-                return Ok(Some(meddling));
+            if let Some(tampering) = self.ready.pop_front() {
+                return Ok(Some(tampering));
             }
             match self.poll() {
                 Ok(Event::Stopped) => return Ok(None),
@@ -126,7 +126,7 @@ impl Monitor {
                 self.link.discard()?;
                 *transaction = Transaction::default();
                 let lost = "more was changed at once than could be followed: look again";
-                ready.push_back(Meddling::Tampered(lost.to_owned()));
+                ready.push_back(Tampering::Tampered(lost.to_owned()));
                 Ok(())
             }
             other => other,
@@ -189,7 +189,7 @@ impl Transaction {
     }
 
     /// What the transaction comes to; `generation` ends it and says who made it.
-    fn end(mut self, generation: &Message<'_>) -> Vec<Meddling> {
+    fn end(mut self, generation: &Message<'_>) -> Vec<Tampering> {
         if self.table == Fate::Deleted {
             self.deleted.clear();
             self.tampered = vec!["the table was deleted".to_owned()];
@@ -202,14 +202,14 @@ impl Transaction {
             .deleted
             .iter()
             .filter(|(set, _)| matches!(set, Set::Blocked(_)));
-        found.extend(hosts.map(|(_, key)| Meddling::Deleted(IpNet::from(key.address))));
+        found.extend(hosts.map(|(_, key)| Tampering::Deleted(IpNet::from(key.address))));
         for nets in Set::blocked().filter(|set| matches!(set, Set::BlockedNet(_))) {
             let edges = self.deleted.iter().filter(|(set, _)| *set == nets);
             let elements = prefixes(edges.map(|(_, key)| *key).collect());
             found.extend(
                 elements
                     .into_iter()
-                    .map(|element| Meddling::Deleted(element.target)),
+                    .map(|element| Tampering::Deleted(element.target)),
             );
         }
         if !self.tampered.is_empty() {
@@ -218,7 +218,7 @@ impl Transaction {
                 self.tampered.push("and more".to_owned());
             }
             let what = self.tampered.join(", ");
-            found.push(Meddling::Tampered(format!("{what}{}", by(generation))));
+            found.push(Tampering::Tampered(format!("{what}{}", by(generation))));
         }
         found
     }

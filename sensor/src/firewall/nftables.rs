@@ -13,9 +13,9 @@ use super::link::Link;
 use super::listing::{Standing, keys};
 use super::netlink::Changes;
 use super::ruleset::{Chain, Family, Rule, Set};
-use super::{Counter, Element, Firewall, FirewallError, Holdings, Host, Monitor};
-use crate::address::is_host;
-use crate::policy::Outcome;
+use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host, Monitor};
+use contract::address::is_host;
+use detection::policy::Outcome;
 
 /// Hosts in one transaction: the kernel makes it whole in some ten milliseconds, and others wait meanwhile.
 const AT_ONCE: usize = 8_192;
@@ -66,7 +66,7 @@ impl Nftables {
 }
 
 impl Firewall for Nftables {
-    fn install(&mut self, wanted: &Holdings) -> Result<Vec<Element>, FirewallError> {
+    fn install(&mut self, wanted: &DesiredState) -> Result<Vec<Element>, FirewallError> {
         let standing = self.standing()?;
         let found = self.found(&standing)?;
         let foreign = strangers(&found, wanted);
@@ -235,14 +235,14 @@ fn networks(nets: &[IpNet]) -> impl Iterator<Item = Element> {
 }
 
 /// What stands beside what is wanted: nobody here has ordered it.
-fn strangers(found: &[Element], wanted: &Holdings) -> Vec<Element> {
+fn strangers(found: &[Element], wanted: &DesiredState) -> Vec<Element> {
     let hosts = wanted.hosts.iter().map(|host| host.key().address.into());
     let ordered: std::collections::HashSet<IpNet> = hosts
         .chain(
             wanted
                 .prefixes
                 .iter()
-                .map(|prefix| crate::address::canonical(prefix.target)),
+                .map(|prefix| contract::address::canonical(prefix.target)),
         )
         .collect();
     let strange = found

@@ -5,15 +5,15 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Counter, Element, Firewall, FirewallError, Holdings, Host};
-use crate::policy::Outcome;
+use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host};
+use detection::policy::Outcome;
 
 /// Touches nothing: every block is only shown.
 #[derive(Debug, Default)]
 pub struct Observe;
 
 impl Firewall for Observe {
-    fn install(&mut self, _: &Holdings) -> Result<Vec<Element>, FirewallError> {
+    fn install(&mut self, _: &DesiredState) -> Result<Vec<Element>, FirewallError> {
         Ok(Vec::new())
     }
 

@@ -5,7 +5,7 @@ use nftnl::nftnl_sys::libc;
 use super::FirewallError;
 use super::link::Link;
 use super::listing::{flowtables, tables};
-use crate::printable::printable;
+use contract::printable::printable;
 
 /// What the machine's nf_tables is like.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! How bad an incident is, in the two numbers that ECS has for it.
 //! They sort a list; nothing is decided by them.
 
-use crate::class::Class;
-use crate::policy::{Cause, Decision};
+use contract::class::Class;
+use detection::policy::{Cause, Decision};
 
 /// The log-odds at which half of the possible risk is reached; a block needs about twice as much.
 const HALF_RISK: f64 = 4.0;

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use contract::incident::{Identity, Rounded};
+use ebpf::packet::protocol;
+
 use super::*;
-use crate::policy::{Block, Exemption, Origin};
-use crate::verdict::{Contribution, Evidence, Facts};
+use contract::record::Origin;
+use detection::policy::{Block, Exemption};
+use detection::verdict::{Contribution, Evidence, Facts};
 
 /// When the offender of these tests begins, microseconds.
 pub(super) const START: u64 = 1_700_000_000_000_000;
@@ -79,19 +83,22 @@ pub(crate) fn block(expires: u64, offence: u32) -> Decision {
 
 pub(crate) fn observer() -> Observer {
     Observer {
-        teller: Teller {
+        identity: Identity {
             name: "replay".to_owned(),
             version: "0.1.0",
         },
         model_name: "forest".to_owned(),
         model_sha256: "ab".repeat(32),
-        timeline: crate::timeline::Timeline::anchored(0, crate::capture::Timestamp::default()),
+        timeline: detection::timeline::Timeline::anchored(
+            0,
+            detection::frame::Timestamp::default(),
+        ),
     }
 }
 
 fn document(verdict: &Verdict) -> Value {
-    let mut book = Book::new(&Default::default(), observer());
-    let revisions = book.record(verdict);
+    let mut log = IncidentLog::new(&Default::default(), observer());
+    let revisions = log.record(verdict);
     serde_json::to_value(&revisions[0].incident).unwrap()
 }
 

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use ebpf::packet::protocol;
 
-use crate::class::Class;
-use crate::verdict::{Contribution, Facts, Flow, Subject, Verdict};
+use contract::class::Class;
+use contract::flow::Flow;
+use detection::verdict::{Contribution, Facts, Subject, Verdict};
 
 /// Sources of a distributed attack that a sentence names.
 const NAMED_SOURCES: usize = 3;

@@ -13,9 +13,9 @@ use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::v5::{ConnectProperties, LastWill};
 use rumqttc::{TlsConfiguration, Transport};
 
-use super::topics::Topics;
-use super::trouble::{Place, Trouble};
-use crate::config::{self, FilePath, Maybe, Scheme};
+use super::error::{BrokerError, Place};
+use contract::topics::Topics;
+use settings::{FilePath, Maybe, Scheme};
 
 /// A broker that takes longer to let somebody in does not work.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,14 +31,14 @@ pub(super) const RESERVE: usize = 64;
 /// The broker of the configuration.
 #[derive(Debug, Clone)]
 pub(super) struct Broker {
-    settings: config::Report,
-    url: config::BrokerUrl,
+    settings: settings::Report,
+    url: settings::BrokerUrl,
     place: Place,
 }
 
 impl Broker {
     /// The broker of `[report]`; nothing where none is configured.
-    pub(super) fn new(settings: &config::Report, topics: &Topics) -> Option<Self> {
+    pub(super) fn new(settings: &settings::Report, topics: &Topics) -> Option<Self> {
         let url = settings.url.get()?.clone();
         let place = Place {
             at: format!("{}:{}", url.host(), url.port()),
@@ -58,7 +58,7 @@ impl Broker {
     }
 
     /// Where its host listens, and how a connection there is made private; nothing where it is not. Reads files.
-    pub(super) fn door(&self) -> Result<(&str, u16, Option<ClientConfig>), Trouble> {
+    pub(super) fn door(&self) -> Result<(&str, u16, Option<ClientConfig>), BrokerError> {
         let tls = match self.url.scheme() {
             Scheme::Tls => Some(self.tls()?),
             _ => None,
@@ -67,19 +67,19 @@ impl Broker {
     }
 
     /// What a connection needs that only tries whether the broker lets us in, and leaves nothing there. Reads files.
-    pub(super) fn trial(&self) -> Result<MqttOptions, Trouble> {
+    pub(super) fn trial(&self) -> Result<MqttOptions, BrokerError> {
         let mut options = self.plain()?;
         options.set_clean_start(true);
         Ok(options)
     }
 
     /// The settings it was made from.
-    pub(super) const fn settings(&self) -> &config::Report {
+    pub(super) const fn settings(&self) -> &settings::Report {
         &self.settings
     }
 
     /// Everything a connection needs, with `will` published for us if it breaks. Reads files.
-    pub(super) fn options(&self, will: LastWill) -> Result<MqttOptions, Trouble> {
+    pub(super) fn options(&self, will: LastWill) -> Result<MqttOptions, BrokerError> {
         let mut options = self.plain()?;
         options.set_last_will(will);
         // Commands that were sent while we were away are still delivered; each says until when it counts.
@@ -96,7 +96,7 @@ impl Broker {
     }
 
     /// Where, as whom and how, and nothing about what is to be said.
-    fn plain(&self) -> Result<MqttOptions, Trouble> {
+    fn plain(&self) -> Result<MqttOptions, BrokerError> {
         let mut options = MqttOptions::new(&self.place.client, self.url.host(), self.url.port());
         options.set_keep_alive(self.settings.keep_alive.get());
         options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
@@ -111,7 +111,7 @@ impl Broker {
     }
 
     /// Whether the files that the settings name can be used; whether the broker likes them, only it can say.
-    pub(super) fn check(&self) -> Result<(), Trouble> {
+    pub(super) fn check(&self) -> Result<(), BrokerError> {
         self.login()?;
         if self.url.scheme() == Scheme::Tls {
             self.tls()?;
@@ -119,7 +119,7 @@ impl Broker {
         Ok(())
     }
 
-    fn login(&self) -> Result<Option<(String, String)>, Trouble> {
+    fn login(&self) -> Result<Option<(String, String)>, BrokerError> {
         let file = Named::new(
             "report.password_file",
             &self.settings.password_file,
@@ -130,7 +130,7 @@ impl Broker {
             (None, None) => Ok(None),
             // A credential that was handed to the service for a user who is not named says nothing.
             (None, Some(file)) if file.implied => Ok(None),
-            (None, Some(_)) => Err(Trouble::NoUser),
+            (None, Some(_)) => Err(BrokerError::NoUser),
             (Some(user), None) => Ok(Some((user.as_str().to_owned(), String::new()))),
             (Some(user), Some(file)) => {
                 let read = std::fs::read_to_string(&file.path);
@@ -142,7 +142,7 @@ impl Broker {
         }
     }
 
-    fn tls(&self) -> Result<ClientConfig, Trouble> {
+    fn tls(&self) -> Result<ClientConfig, BrokerError> {
         let ca = Named {
             setting: "report.ca_file",
             path: self.settings.ca_file.to_path_buf(),
@@ -157,7 +157,7 @@ impl Broker {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(Trouble::Pair)?
+            .map_err(BrokerError::Pair)?
             .with_root_certificates(roots);
         let certificate = Named::new(
             "report.client_certificate",
@@ -175,9 +175,9 @@ impl Broker {
                 let chain = certificate.certificates()?;
                 builder
                     .with_client_auth_cert(chain, key.key()?)
-                    .map_err(Trouble::Pair)
+                    .map_err(BrokerError::Pair)
             }
-            _ => Err(Trouble::HalfPair),
+            _ => Err(BrokerError::HalfPair),
         }
     }
 }
@@ -209,7 +209,7 @@ impl Named {
         })
     }
 
-    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, Trouble> {
+    fn certificates(&self) -> Result<Vec<CertificateDer<'static>>, BrokerError> {
         let text = std::fs::read(&self.path).map_err(|source| self.unread(source))?;
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
         match found {
@@ -218,21 +218,21 @@ impl Named {
         }
     }
 
-    fn key(&self) -> Result<PrivateKeyDer<'static>, Trouble> {
+    fn key(&self) -> Result<PrivateKeyDer<'static>, BrokerError> {
         let text = std::fs::read(&self.path).map_err(|source| self.unread(source))?;
         PrivateKeyDer::from_pem_slice(&text).map_err(|_| self.empty("private key"))
     }
 
-    fn unread(&self, source: std::io::Error) -> Trouble {
-        Trouble::Read {
+    fn unread(&self, source: std::io::Error) -> BrokerError {
+        BrokerError::Read {
             setting: self.setting,
             path: self.path.clone(),
             source,
         }
     }
 
-    fn empty(&self, wanted: &'static str) -> Trouble {
-        Trouble::Empty {
+    fn empty(&self, wanted: &'static str) -> BrokerError {
+        BrokerError::Empty {
             setting: self.setting,
             path: self.path.clone(),
             wanted,

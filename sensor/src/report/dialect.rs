@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
 
 use super::broker::Broker;
-use super::trouble::Trouble;
+use super::error::BrokerError;
 
 /// How long a question may take; it is asked after a connection has already failed.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -21,13 +21,13 @@ const VERSION_5: &[u8] = &[0x10, 13, 0, 4, b'M', b'Q', b'T', b'T', 5, 2, 0, 60, 
 const VERSION_3: &[u8] = &[0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 0];
 
 /// Says of a broker that broke off, fell silent or spoke strangely that it does not speak MQTT 5, where that is so.
-pub(super) async fn explain(broker: &Broker, trouble: Trouble) -> Trouble {
+pub(super) async fn explain(broker: &Broker, trouble: BrokerError) -> BrokerError {
     let doubtful = matches!(
         trouble,
-        Trouble::Broken(_) | Trouble::Silent(_) | Trouble::Nonsense { .. }
+        BrokerError::Broken(_) | BrokerError::Silent(_) | BrokerError::Nonsense { .. }
     );
     if doubtful && is_old(broker).await {
-        return Trouble::OldVersion(broker.place().at.clone());
+        return BrokerError::OldVersion(broker.place().at.clone());
     }
     trouble
 }
@@ -79,8 +79,8 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::{Config, Setting};
-    use crate::report::topics::Topics;
+    use contract::topics::Topics;
+    use settings::{Config, Setting};
 
     /// A broker that answers version 5 and version 3.1.1 with these bytes, then closes.
     async fn serve(answers: [&'static [u8]; 2]) -> Broker {
@@ -111,7 +111,7 @@ mod tests {
             ([&[], &[]], false),
         ] {
             let broker = serve(answers).await;
-            let trouble = explain(&broker, Trouble::Broken("there".to_owned())).await;
+            let trouble = explain(&broker, BrokerError::Broken("there".to_owned())).await;
             let said = trouble.to_string();
             assert_eq!(said.contains("does not speak MQTT 5"), old, "{said}");
         }

@@ -1,58 +1,31 @@
-//! What stands around a body: CloudEvents 1.0 in binary mode, as user properties, and when the message is worthless.
+//! A message in its envelope as MQTT 5 carries it, and when it is worthless.
 //! It must not look into the body.
 
 use std::time::Duration;
 
+use contract::envelope::{Envelope, JSON};
 use rumqttc::v5::mqttbytes::v5::{LastWillProperties, PublishProperties};
 
-use super::link::Packed;
-use crate::timestamp::Timestamp;
+use super::connection::Packed;
 
-/// The media type of every body.
-const JSON: &str = "application/json";
 /// What a packet takes beside its topic, body and user properties, at most, bytes: headers, lengths, identifier,
 /// expiry, content type and format.
 const HEADERS: usize = 64;
 /// What a user property takes beside its text, bytes.
 const PROPERTY: usize = 5;
 
-/// The attributes of a message.
+/// A message's envelope and how long it is worth delivering.
 #[derive(Debug, Clone)]
-pub(super) struct Envelope {
-    /// The CloudEvents `id`.
-    pub(super) id: String,
-    /// The CloudEvents `type`.
-    pub(super) kind: String,
-    /// The CloudEvents `time`.
-    pub(super) time: Timestamp,
-    /// The CloudEvents `source`.
-    pub(super) source: String,
-    /// Its number in the outbox, and of which outbox; nothing where it never was in one.
-    pub(super) place: Option<(u64, String)>,
+pub(super) struct Dispatch {
+    pub(super) envelope: Envelope,
     /// How much longer it is worth delivering.
     pub(super) expiry: Option<Duration>,
 }
 
-impl Envelope {
-    fn attributes(&self) -> Vec<(String, String)> {
-        let mut attributes = vec![
-            ("specversion".to_owned(), "1.0".to_owned()),
-            ("id".to_owned(), self.id.clone()),
-            ("source".to_owned(), self.source.clone()),
-            ("type".to_owned(), self.kind.clone()),
-            ("time".to_owned(), self.time.to_string()),
-            ("datacontenttype".to_owned(), JSON.to_owned()),
-        ];
-        if let Some((seq, epoch)) = &self.place {
-            attributes.push(("seq".to_owned(), seq.to_string()));
-            attributes.push(("epoch".to_owned(), epoch.clone()));
-        }
-        attributes
-    }
-
+impl Dispatch {
     /// How many bytes of a packet of at most `max` bytes are left for the body.
     pub(super) fn left(&self, topic: &str, max: usize) -> usize {
-        let attributes = self.attributes();
+        let attributes = self.envelope.attributes();
         let attributes = attributes
             .iter()
             .map(|(key, value)| PROPERTY + key.len() + value.len());
@@ -72,7 +45,7 @@ impl Envelope {
                 payload_format_indicator: Some(1),
                 message_expiry_interval: expiry,
                 content_type: Some(JSON.to_owned()),
-                user_properties: self.attributes(),
+                user_properties: self.envelope.attributes(),
                 ..PublishProperties::default()
             },
         }
@@ -87,7 +60,7 @@ impl Envelope {
             content_type: Some(JSON.to_owned()),
             response_topic: None,
             correlation_data: None,
-            user_properties: self.attributes(),
+            user_properties: self.envelope.attributes(),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
-use crate::store::{Entry, Posted, Store, StoreError, Topic};
+use crate::store::{Entry, Posted, Store, StoreError};
+use contract::topics::Topic;
 
 /// Messages read at once.
 const BATCH: u32 = 64;

@@ -11,25 +11,27 @@ use tokio::time::{Instant, timeout};
 
 use super::backoff::Backoff;
 use super::broker::Broker;
-use super::digest::Digest;
-use super::gate::Gate;
-use super::link::Link;
+use super::connection::Connection;
+use super::error::BrokerError;
+use super::execute::CommandExecutor;
 use super::loss;
-use super::officer::Officer;
 use super::outbox::Outbox;
-use super::pace::Pace;
+use super::rate::RateLimit;
+use super::received::ReceivedCommands;
 use super::resync::Resync;
-use super::seen::Seen;
 use super::session::{End, Session};
-use super::status::{State, Status};
-use super::telemetry::Clerk;
-use super::topics::Topics;
-use super::trouble::Trouble;
-use super::{Contact, Setup};
+use super::status;
+use super::telemetry::TelemetryTask;
+use super::verify::CommandVerifier;
+use super::{BrokerStatus, Setup};
 use crate::clock;
-use crate::incident::Teller;
 use crate::store::Store;
-use crate::timestamp::Timestamp;
+use contract::digest::Digest;
+use contract::incident::Identity;
+use contract::status::{State, Status};
+use contract::telemetry::ModelFigures;
+use contract::timestamp::Timestamp;
+use contract::topics::Topics;
 
 /// Commands and answers that wait, each of them at once.
 const WAITING: usize = 64;
@@ -40,20 +42,20 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Reports until `stop` says so. Returns at once where no broker is configured.
 pub async fn serve(setup: Setup, mut stop: watch::Receiver<bool>) {
-    let topics = Topics::new(setup.config.sensor.site.as_str(), &setup.teller.name);
+    let topics = Topics::new(setup.config.sensor.site.as_str(), &setup.identity.name);
     let Some(broker) = Broker::new(&setup.config.report, &topics) else {
         return;
     };
-    let contact = setup.contact.clone();
-    let mut watchman = Watchman::new((&setup.teller, &setup.store), contact);
+    let broker_status = setup.broker_status.clone();
+    let mut watchman = ConnectionLog::new((&setup.identity, &setup.store), broker_status);
     let mut backoff = Backoff::new(setup.config.report.max_backoff.get());
     // The tasks end with this set.
     let (mut session, _tasks) = assemble(setup, topics, stop.clone());
     loop {
-        let will = (session.status)(State::Offline).will(&session.topics);
+        let will = status::will(&(session.status)(State::Offline), &session.topics);
         let opened = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            opened = Link::open(&broker, (will, session.topics.commands())) => opened,
+            opened = Connection::open(&broker, (will, session.topics.commands())) => opened,
         };
         let trouble = match opened {
             Ok(link) => {
@@ -83,39 +85,39 @@ pub async fn serve(setup: Setup, mut stop: watch::Receiver<bool>) {
 fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Session, JoinSet<()>) {
     let settings = setup.config.report.clone();
     let figures = Arc::new(setup.figures);
-    let (letters, inbox) = mpsc::channel(WAITING);
+    let (commands, inbox) = mpsc::channel(WAITING);
     let (answering, answers) = mpsc::channel(WAITING);
     let (wanting, wanted) = mpsc::channel(WAITING);
     let (telling, digest) = watch::channel(None);
     let mut tasks = JoinSet::new();
-    let officer = Officer {
-        gate: Gate::new(
+    let executor = CommandExecutor {
+        verifier: CommandVerifier::new(
             &setup.config,
             topics.clone(),
-            Seen::read(setup.seen.as_deref()),
+            ReceivedCommands::read(setup.seen.as_deref()),
         ),
         topics: topics.clone(),
-        desk: setup.desk.clone(),
+        blocklist: setup.blocklist.clone(),
         store: setup.store.clone(),
         answers: answering,
         wanted: wanting,
     };
-    tasks.spawn(officer.serve(inbox));
+    tasks.spawn(executor.serve(inbox));
     let counting = Arc::clone(&figures);
-    let clerk = Clerk {
+    let telemetry_task = TelemetryTask {
         topics: topics.clone(),
         store: setup.store.clone(),
-        desk: setup.desk,
+        blocklist: setup.blocklist,
         conditions: setup.conditions.clone(),
         figures: Box::new(move || counting()),
         every: settings.telemetry_interval.get(),
         digest: telling,
     };
-    tasks.spawn(clerk.serve());
+    tasks.spawn(telemetry_task.serve());
     let committed = setup.store.outbox_changed();
-    let self_portrait = Portrait {
+    let self_portrait = StatusTemplate {
         topics: topics.clone(),
-        version: setup.teller.version.to_owned(),
+        version: setup.identity.version.to_owned(),
         boot_id: boot_id(),
         started: clock::wall(),
         store: setup.store.clone(),
@@ -124,15 +126,15 @@ fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Sessi
     };
     let session = Session {
         topics,
-        teller: setup.teller,
+        identity: setup.identity,
         outbox: Outbox::new(setup.store.clone(), settings.max_backoff.get()),
         store: setup.store,
         conditions: setup.conditions,
         status: Box::new(move |state| self_portrait.status(state, figures().model)),
         resync: Resync::default(),
-        pace: Pace::new(settings.drain_rate.get(), Instant::now()),
+        rate: RateLimit::new(settings.drain_rate.get(), Instant::now()),
         worth: settings.outbox_max_age.get(),
-        letters,
+        commands,
         answers,
         wanted,
         digest,
@@ -144,7 +146,7 @@ fn assemble(setup: Setup, topics: Topics, stop: watch::Receiver<bool>) -> (Sessi
 }
 
 /// What a status says that does not change, and where the rest comes from.
-struct Portrait {
+struct StatusTemplate {
     topics: Topics,
     version: String,
     boot_id: String,
@@ -154,8 +156,8 @@ struct Portrait {
     digest: watch::Receiver<Option<Digest>>,
 }
 
-impl Portrait {
-    fn status(&self, state: State, model: super::ModelFigures) -> Status {
+impl StatusTemplate {
+    fn status(&self, state: State, model: ModelFigures) -> Status {
         Status {
             state,
             at: clock::wall(),
@@ -178,10 +180,10 @@ fn boot_id() -> String {
 }
 
 /// Says what becomes of the connection, each thing once.
-struct Watchman {
-    teller: Teller,
+struct ConnectionLog {
+    identity: Identity,
     store: Store,
-    contact: watch::Sender<Contact>,
+    broker_status: watch::Sender<BrokerStatus>,
     /// Since when there is no connection; nothing before the first trouble.
     since: Option<Timestamp>,
     tries: u64,
@@ -189,19 +191,22 @@ struct Watchman {
     said: BTreeSet<String>,
 }
 
-impl Watchman {
-    fn new((teller, store): (&Teller, &Store), contact: watch::Sender<Contact>) -> Self {
+impl ConnectionLog {
+    fn new(
+        (identity, store): (&Identity, &Store),
+        broker_status: watch::Sender<BrokerStatus>,
+    ) -> Self {
         Self {
-            teller: teller.clone(),
+            identity: identity.clone(),
             store: store.clone(),
-            contact,
+            broker_status,
             since: None,
             tries: 0,
             said: BTreeSet::new(),
         }
     }
 
-    fn lost(&mut self, trouble: &Trouble) {
+    fn lost(&mut self, trouble: &BrokerError) {
         let now = clock::wall();
         let since = *self.since.get_or_insert(now);
         self.tries += 1;
@@ -209,7 +214,7 @@ impl Watchman {
         if self.said.insert(why.clone()) {
             tracing::warn!("{why}; messages are kept, and it is tried again and again");
         }
-        self.contact.send_replace(Contact {
+        self.broker_status.send_replace(BrokerStatus {
             connected: false,
             since: Some(since),
             why,
@@ -218,7 +223,7 @@ impl Watchman {
 
     async fn back(&mut self, at: &str) {
         let now = clock::wall();
-        self.contact.send_replace(Contact {
+        self.broker_status.send_replace(BrokerStatus {
             connected: true,
             since: Some(now),
             why: String::new(),
@@ -230,8 +235,8 @@ impl Watchman {
             return;
         };
         tracing::info!("reporting to the broker at {at} again, at try {tries}");
-        let (teller, store) = (self.teller.clone(), self.store.clone());
-        let tell = move || loss::tell_outage((&teller, &store), (from, now));
+        let (identity, store) = (self.identity.clone(), self.store.clone());
+        let tell = move || loss::tell_outage((&identity, &store), (from, now));
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {
             tracing::debug!("{error}");
         }

@@ -8,24 +8,27 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::digest::Digest;
-use super::envelope::Envelope;
-use super::gate::Letter;
-use super::link::{Link, News};
+use super::connection::{Connection, ConnectionEvent};
+use super::envelope::Dispatch;
+use super::error::BrokerError;
 use super::loss;
 use super::outbox::{self, Outbox};
-use super::pace::Pace;
+use super::rate::RateLimit;
 use super::reduce;
 use super::reply::Answer;
 use super::resync::{Resync, Wanted};
-use super::status::{State, Status};
-use super::topics::Topics;
-use super::trouble::Trouble;
+use super::status;
+use super::verify::SignedCommand;
 use crate::clock;
-use crate::condition::{Conditions, Name};
-use crate::incident::Teller;
-use crate::printable::printable;
+use crate::condition::Conditions;
 use crate::store::{Posted, Store, StoreError};
+use contract::condition::Name;
+use contract::digest::Digest;
+use contract::envelope::{Envelope, Place};
+use contract::incident::Identity;
+use contract::printable::printable;
+use contract::status::{State, Status};
+use contract::topics::Topics;
 
 /// How often it is looked whether messages were dropped that nobody was told of.
 const LOOK: Duration = Duration::from_secs(60);
@@ -51,12 +54,12 @@ pub(super) enum End {
     /// The program ends.
     Stopped,
     /// The connection is lost.
-    Lost(Trouble),
+    Lost(BrokerError),
 }
 
 /// What a turn of the loop is about.
 enum Turn {
-    News(News<Ticket>),
+    ConnectionEvent(ConnectionEvent<Ticket>),
     Committed,
     Answer(Answer),
     Wanted(Wanted),
@@ -69,17 +72,17 @@ enum Turn {
 /// What lasts longer than a connection.
 pub(super) struct Session {
     pub(super) topics: Topics,
-    pub(super) teller: Teller,
+    pub(super) identity: Identity,
     pub(super) store: Store,
     pub(super) conditions: Conditions,
     /// The status as it is now, in this state.
     pub(super) status: Box<dyn Fn(State) -> Status + Send + Sync>,
     pub(super) outbox: Outbox,
     pub(super) resync: Resync,
-    pub(super) pace: Pace,
+    pub(super) rate: RateLimit,
     /// For how long a message is worth delivering.
     pub(super) worth: Duration,
-    pub(super) letters: mpsc::Sender<Letter>,
+    pub(super) commands: mpsc::Sender<SignedCommand>,
     pub(super) answers: mpsc::Receiver<Answer>,
     pub(super) wanted: mpsc::Receiver<Wanted>,
     pub(super) digest: watch::Receiver<Option<Digest>>,
@@ -91,7 +94,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Serves a connection until it ends, or the program.
-    pub(super) async fn run(&mut self, mut link: Link<Ticket>) -> End {
+    pub(super) async fn run(&mut self, mut link: Connection<Ticket>) -> End {
         self.outbox.rewind();
         let mut draining = true;
         let mut look = interval(LOOK);
@@ -111,7 +114,7 @@ impl Session {
                 }
             };
             let turn = tokio::select! {
-                news = link.next() => Turn::News(news),
+                news = link.next() => Turn::ConnectionEvent(news),
                 changed = self.committed.changed() => match changed {
                     Ok(()) => Turn::Committed,
                     // The store is gone only when the program ends.
@@ -125,7 +128,7 @@ impl Session {
                 _ = self.stop.wait_for(|stop| *stop) => Turn::Stop,
             };
             let done = match turn {
-                Turn::News(news) => self.hear(news),
+                Turn::ConnectionEvent(news) => self.hear(news),
                 Turn::Committed => {
                     self.outbox.wake();
                     Ok(())
@@ -157,12 +160,12 @@ impl Session {
     /// Sends as much as may go now; says when to look again although nothing happens.
     async fn fill(
         &mut self,
-        link: &mut Link<Ticket>,
+        link: &mut Connection<Ticket>,
         draining: &mut bool,
-    ) -> Result<Option<Instant>, Trouble> {
+    ) -> Result<Option<Instant>, BrokerError> {
         while link.room() > 0 {
             let now = Instant::now();
-            if *draining && let Err(later) = self.pace.take(now) {
+            if *draining && let Err(later) = self.rate.take(now) {
                 return Ok(Some(later));
             }
             match self.outbox.next(now).await {
@@ -176,7 +179,7 @@ impl Session {
             if self.resync.is_done() {
                 break;
             }
-            if let Err(later) = self.pace.take(now) {
+            if let Err(later) = self.rate.take(now) {
                 return Ok(Some(later));
             }
             match self.resync.next(&self.store).await {
@@ -190,10 +193,10 @@ impl Session {
 
     fn send(
         &mut self,
-        link: &mut Link<Ticket>,
+        link: &mut Connection<Ticket>,
         posted: Posted,
         ticket: Ticket,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), BrokerError> {
         let Posted { seq, message, .. } = posted;
         let topic = self.topics.of(message.topic);
         let envelope = Envelope {
@@ -201,12 +204,18 @@ impl Session {
             kind: message.kind,
             time: message.at,
             source: self.topics.root(),
-            place: Some((seq, self.outbox.epoch().unwrap_or_default().to_owned())),
+            place: Some(Place {
+                epoch: self.outbox.epoch().unwrap_or_default().to_owned(),
+                seq,
+            }),
+        };
+        let dispatch = Dispatch {
+            envelope,
             expiry: Some(self.worth.saturating_sub(clock::wall().since(message.at))),
         };
         let max = link.max_packet();
-        match reduce::fit(&message.body, envelope.left(&topic, max)) {
-            Some(body) => link.publish(ticket, envelope.pack(topic, body)),
+        match reduce::fit(&message.body, dispatch.left(&topic, max)) {
+            Some(body) => link.publish(ticket, dispatch.pack(topic, body)),
             None => {
                 if let Ticket::Outbox(ticket) = ticket {
                     let why = format!(
@@ -219,15 +228,15 @@ impl Session {
         }
     }
 
-    fn hear(&mut self, news: News<Ticket>) -> Result<(), Trouble> {
+    fn hear(&mut self, news: ConnectionEvent<Ticket>) -> Result<(), BrokerError> {
         match news {
-            News::Answered(ticket, verdict) => self.answered(ticket, verdict),
-            News::Received(publish) => self.receive(*publish),
-            News::Deaf(why) => self.complain(
+            ConnectionEvent::Answered(ticket, verdict) => self.answered(ticket, verdict),
+            ConnectionEvent::Received(publish) => self.receive(*publish),
+            ConnectionEvent::Deaf(why) => self.complain(
                 "command",
                 &format!("the broker does not let us receive commands: {why}"),
             ),
-            News::Down(trouble) => return Err(trouble),
+            ConnectionEvent::Down(trouble) => return Err(trouble),
         }
         Ok(())
     }
@@ -287,7 +296,7 @@ impl Session {
                 .find(|(key, _)| key == name)
                 .map(|(_, value)| value.clone())
         };
-        let letter = Letter {
+        let message = SignedCommand {
             payload: publish.payload.to_vec(),
             sig: property("sig"),
             kid: property("kid"),
@@ -298,28 +307,32 @@ impl Session {
                 .map(|data| data.to_vec()),
         };
         // A coordinator that hears nothing asks again; what it must not do is keep the outbox waiting.
-        if self.letters.try_send(letter).is_err() {
+        if self.commands.try_send(message).is_err() {
             tracing::debug!("a command was not looked at: too many wait");
         }
     }
 
-    fn reply(&self, link: &mut Link<Ticket>, answer: Answer) -> Result<(), Trouble> {
+    fn reply(&self, link: &mut Connection<Ticket>, answer: Answer) -> Result<(), BrokerError> {
         match answer.pack(&self.topics) {
             Some(packed) => link.publish(Ticket::Reply, packed),
             None => Ok(()),
         }
     }
 
-    fn publish_status(&self, link: &mut Link<Ticket>, state: State) -> Result<(), Trouble> {
-        match (self.status)(state).pack(&self.topics) {
+    fn publish_status(
+        &self,
+        link: &mut Connection<Ticket>,
+        state: State,
+    ) -> Result<(), BrokerError> {
+        match status::pack(&(self.status)(state), &self.topics) {
             Some(packed) => link.publish(Ticket::Status, packed),
             None => Ok(()),
         }
     }
 
     async fn tell_dropped(&self) {
-        let (teller, store) = (self.teller.clone(), self.store.clone());
-        let tell = move || loss::tell_dropped((&teller, &store), clock::wall());
+        let (identity, store) = (self.identity.clone(), self.store.clone());
+        let tell = move || loss::tell_dropped((&identity, &store), clock::wall());
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {
             tracing::debug!("{error}");
         }

@@ -1,88 +1,26 @@
 //! The figures of each minute, through the outbox like everything else, and the digest of the block list.
 //! It goes on while the broker is away, and counts nothing itself.
 
-use std::collections::BTreeMap;
-
-use schemars::JsonSchema;
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::digest::Digest;
-use super::figures::Figures;
-use super::topics::Topics;
+use crate::blocklist::BlocklistHandle;
 use crate::clock;
 use crate::condition::Conditions;
-use crate::store::{AuditHead, Entry, Health, Message, OutboxExtent, Store, StoreError, Topic};
-use crate::timestamp::Timestamp;
-use crate::warden::Desk;
+use crate::store::{AuditHead, Entry, Health, Message, OutboxExtent, Store, StoreError};
+use contract::digest::Digest;
+use contract::telemetry::{AuditFigures, Figures, OutboxFigures, StoreFigures, Telemetry};
+use contract::topics::Topic;
+use contract::topics::Topics;
 
 /// The least severe: the first to go when the outbox is full.
 const SEVERITY: u8 = 1;
 
-/// The figures of a minute.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub(super) struct Telemetry {
-    /// When they were taken.
-    at: Timestamp,
-    /// The sensor's site.
-    site: String,
-    /// The sensor.
-    sensor: String,
-    /// What was counted since the program began.
-    figures: Figures,
-    /// The outbox.
-    outbox: OutboxFigures,
-    /// The records.
-    store: StoreFigures,
-    /// Where the audit trail ends: whoever keeps it can tell that nothing before was changed or cut off.
-    audit: Option<AuditFigures>,
-    /// Conditions that stand, by name.
-    conditions: Vec<String>,
-    /// The block list; nothing where the sensor was too busy to say.
-    blocks: Option<Digest>,
-}
-
-/// The outbox in figures.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-struct OutboxFigures {
-    /// Messages the broker has not taken.
-    pending: u64,
-    /// Messages it has, which can be sent again.
-    sent: u64,
-    /// Bytes of both.
-    bytes: u64,
-    /// The oldest that can be sent again.
-    first: Option<u64>,
-    /// The last number before this message.
-    last: u64,
-}
-
-/// The store in figures.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-struct StoreFigures {
-    /// Entries that wait to be written.
-    waiting: u64,
-    /// Entries that were given up, by kind.
-    lost: BTreeMap<String, u64>,
-    /// Size of the file, bytes.
-    bytes: u64,
-}
-
-/// The end of the audit trail.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-struct AuditFigures {
-    /// The last entry's number.
-    seq: u64,
-    /// Its hash, in hexadecimal.
-    hash: String,
-}
-
-/// What the clerk works with.
-pub(super) struct Clerk {
+/// What it works with.
+pub(super) struct TelemetryTask {
     pub(super) topics: Topics,
     pub(super) store: Store,
-    pub(super) desk: Desk,
+    pub(super) blocklist: BlocklistHandle,
     pub(super) conditions: Conditions,
     pub(super) figures: Box<dyn Fn() -> Figures + Send + Sync>,
     pub(super) every: std::time::Duration,
@@ -90,7 +28,7 @@ pub(super) struct Clerk {
     pub(super) digest: watch::Sender<Option<Digest>>,
 }
 
-impl Clerk {
+impl TelemetryTask {
     /// Sends figures again and again, the first at once.
     pub(super) async fn serve(self) {
         let mut turns = interval(self.every);
@@ -102,7 +40,7 @@ impl Clerk {
     }
 
     async fn send(&self) {
-        let blocks = self.desk.blocks().await.ok();
+        let blocks = self.blocklist.blocks().await.ok();
         let blocks = blocks.map(|blocks| Digest::of(&blocks));
         self.digest.send_if_modified(|digest| {
             let other = blocks.is_some() && *digest != blocks;
@@ -124,8 +62,8 @@ impl Clerk {
             site: self.topics.site().to_owned(),
             sensor: self.topics.sensor().to_owned(),
             figures: (self.figures)(),
-            outbox: outbox.into(),
-            store: self.store.health().into(),
+            outbox: outbox_figures(&outbox),
+            store: store_figures(self.store.health()),
             audit: audit.map(|head| AuditFigures {
                 seq: head.seq,
                 hash: head.hash,
@@ -159,27 +97,23 @@ fn read(store: &Store) -> Result<(OutboxExtent, Option<AuditHead>), StoreError> 
     Ok((reader.outbox_extent()?, reader.audit_head()?))
 }
 
-impl From<OutboxExtent> for OutboxFigures {
-    fn from(extent: OutboxExtent) -> Self {
-        Self {
-            pending: extent.pending,
-            sent: extent.sent,
-            bytes: extent.bytes,
-            first: extent.first,
-            last: extent.last,
-        }
+fn outbox_figures(extent: &OutboxExtent) -> OutboxFigures {
+    OutboxFigures {
+        pending: extent.pending,
+        sent: extent.sent,
+        bytes: extent.bytes,
+        first: extent.first,
+        last: extent.last,
     }
 }
 
-impl From<Health> for StoreFigures {
-    fn from(health: Health) -> Self {
-        let lost = health.lost.iter();
-        Self {
-            waiting: health.waiting as u64,
-            lost: lost
-                .map(|(kind, count)| (kind.as_str().to_owned(), *count))
-                .collect(),
-            bytes: health.file_bytes,
-        }
+fn store_figures(health: Health) -> StoreFigures {
+    let lost = health.lost.iter();
+    StoreFigures {
+        waiting: health.waiting as u64,
+        lost: lost
+            .map(|(kind, count)| (kind.as_str().to_owned(), *count))
+            .collect(),
+        bytes: health.file_bytes,
     }
 }

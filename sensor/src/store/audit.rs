@@ -4,9 +4,10 @@
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use sha2::{Digest, Sha256};
 
+use super::column::moment;
 use super::rows::{AuditCheck, AuditHead};
-use crate::record::AuditEntry;
-use crate::timestamp::Timestamp;
+use contract::record::AuditEntry;
+use contract::timestamp::Timestamp;
 
 /// What stands before the first entry: as many zeros as a hash has digits.
 const ZEROS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -43,7 +44,7 @@ pub(super) fn append(db: &Connection, said: &Said<'_>) -> Result<()> {
     db.prepare_cached("INSERT INTO audit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
         .execute(params![
             entry.seq,
-            entry.at,
+            entry.at.micros(),
             entry.by,
             entry.action,
             entry.object,
@@ -71,7 +72,7 @@ pub(super) fn forget(
     let mut rows = oldest.query([limit])?;
     let (mut gone, mut last) = (0, None);
     while let Some(row) = rows.next()?
-        && (row.get::<_, Timestamp>(1)? < cutoff || gone < excess)
+        && (moment(row, 1)? < cutoff || gone < excess)
     {
         gone += 1;
         last = Some((row.get::<_, u64>(0)?, row.get::<_, String>(2)?));
@@ -133,7 +134,7 @@ pub(super) fn verify(db: &Connection) -> Result<AuditCheck> {
 pub(super) fn entry(row: &Row<'_>) -> Result<AuditEntry> {
     Ok(AuditEntry {
         seq: row.get(0)?,
-        at: row.get(1)?,
+        at: moment(row, 1)?,
         by: row.get(2)?,
         action: row.get(3)?,
         object: row.get(4)?,

@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
+use rusqlite::Row;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::de::value::StrDeserializer;
 use serde::de::{Deserialize, IntoDeserializer};
 use serde::{Serialize, de};
 
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// A value as the text that it displays and parses.
 pub(super) struct Text<T>(pub(super) T);
@@ -18,16 +19,15 @@ pub(super) struct Text<T>(pub(super) T);
 /// A value that is one word to serde.
 pub(super) struct Word<T>(pub(super) T);
 
-impl ToSql for Timestamp {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.micros().into())
-    }
+/// The moment in a column of microseconds.
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_micros)
 }
 
-impl FromSql for Timestamp {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        value.as_i64().map(Self::from_micros)
-    }
+/// The moment in a column of microseconds that may be empty.
+pub(super) fn moment_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let micros: Option<i64> = row.get(column)?;
+    Ok(micros.map(Timestamp::from_micros))
 }
 
 impl<T: Display> ToSql for Text<T> {

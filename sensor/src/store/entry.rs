@@ -2,15 +2,14 @@
 //! An entry is complete in itself: what is written does not depend on when.
 
 use std::net::IpAddr;
-use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::rows::LastRevision;
-use crate::address::is_host;
 use crate::incident::Revision;
-use crate::record::{Allowance, Block, Review};
-use crate::timestamp::Timestamp;
+use contract::address::is_host;
+use contract::record::{Allowance, Block, Review};
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
 
 /// Something to be kept.
 #[derive(Debug, Clone)]
@@ -109,51 +108,19 @@ pub struct Message {
     pub body: String,
 }
 
-/// Where a message is published, below the sensor's own topic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Topic {
-    /// Incidents.
-    Incident,
-    /// Conditions of the sensor.
-    Condition,
-    /// Blocks added, extended and released.
-    Block,
-    /// The minute's figures.
-    Telemetry,
-}
-
-impl Topic {
-    /// Every topic.
-    pub const ALL: [Self; 4] = [
-        Self::Incident,
-        Self::Condition,
-        Self::Block,
-        Self::Telemetry,
-    ];
-
-    /// The topic's last part.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Incident => "incident",
-            Self::Condition => "condition",
-            Self::Block => "block",
-            Self::Telemetry => "telemetry",
-        }
-    }
-}
-
-/// The text is not one of the topics.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown topic {0:?}")]
-pub struct UnknownTopic(String);
-
-impl FromStr for Topic {
-    type Err = UnknownTopic;
-
-    fn from_str(word: &str) -> Result<Self, UnknownTopic> {
-        let known = Self::ALL.into_iter().find(|topic| topic.as_str() == word);
-        known.ok_or_else(|| UnknownTopic(word.to_owned()))
-    }
+/// The revision that ends an incident which an earlier run left open: the one it told last, under the next number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRevision {
+    /// The incident's id.
+    pub id: String,
+    /// The number.
+    pub number: u32,
+    /// 1 (low) to 4 (critical).
+    pub severity: u8,
+    /// When what it tells was decided.
+    pub at: Timestamp,
+    /// The document, JSON.
+    pub document: String,
 }
 
 /// What an entry is about, as losses are counted.

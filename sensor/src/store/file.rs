@@ -9,7 +9,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Result};
 
 use super::error::StoreError;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// Every step from an empty file to the tables as they are now; the file's `user_version` counts the steps it has taken.
 const MIGRATIONS: &[&str] = &[

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::entry::Kind;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// How the store is doing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -21,16 +21,16 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
-use crate::config::Config;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
+use settings::Config;
 
-pub use entry::{Entry, Kind, Message, Topic, UnknownTopic};
+pub use entry::{Entry, Kind, LastRevision, Message};
 pub use error::StoreError;
 pub use health::{Health, State};
 pub use reader::Reader;
 pub use rows::{
-    AuditCheck, AuditHead, Dropped, IncidentQuery, Labelled, LastRevision, Offences, OutboxExtent,
-    Page, PastBlock, Posted, Recovered, Released, StoredIncident,
+    AuditCheck, AuditHead, Dropped, IncidentQuery, Labelled, Offences, OutboxExtent, Page,
+    PastBlock, Posted, Recovered, Released, StoredIncident,
 };
 
 use queue::Queue;
@@ -93,7 +93,7 @@ impl Store {
         shared.queue.push(entry, (shared.clock)());
     }
 
-    /// A connection to ask questions on; it waits for the disk.
+    /// A connection to ask on; it waits for the disk.
     ///
     /// # Errors
     /// The file cannot be read.

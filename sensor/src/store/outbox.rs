@@ -5,8 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use super::entry::Message;
 use super::rows::OutboxExtent;
-use crate::config;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// What a message takes in the file beside its text, bytes: its numbers, its row and three index entries.
 const ROW_BYTES: usize = 100;
@@ -19,8 +18,8 @@ pub(super) struct Bounds {
     pub(super) age: std::time::Duration,
 }
 
-impl From<&config::Report> for Bounds {
-    fn from(settings: &config::Report) -> Self {
+impl From<&settings::Report> for Bounds {
+    fn from(settings: &settings::Report) -> Self {
         Self {
             messages: settings.outbox_max_messages.get().into(),
             bytes: u64::from(settings.outbox_max_mib.get()) << 20,
@@ -40,7 +39,7 @@ pub(super) fn post(db: &Connection, message: &Message) -> Result<()> {
         message.severity,
         message.id,
         message.kind,
-        message.at,
+        message.at.micros(),
         bytes as u64,
         message.body,
     ])?;
@@ -83,7 +82,7 @@ pub(super) fn expire(db: &Connection, cutoff: Timestamp, limit: u32) -> Result<u
         .prepare_cached(
             "SELECT seq, sent FROM (SELECT seq, sent, at FROM outbox ORDER BY seq LIMIT ?2) WHERE at < ?1",
         )?
-        .query_map(params![cutoff, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![cutoff.micros(), limit], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_>>()?;
     for &(seq, sent) in &old {
         if sent {
@@ -180,9 +179,9 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::entry::Topic;
     use super::super::file::scratch;
     use super::*;
+    use contract::topics::Topic;
 
     #[derive(Debug, Clone)]
     enum Act {

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::entry::{Entry, Kind};
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// An entry is committed at the latest this long after it came, so that a crash loses no more. Half of what is promised
 /// leaves the other half to a slow disk, and ten commits a second do not wear one out.

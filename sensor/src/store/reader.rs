@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use rusqlite::{Connection, Row, ToSql, params};
 
-use super::column::{Text, Word, ends, unpacked};
+use super::column::{Text, Word, ends, moment, moment_if_any, unpacked};
 use super::error::StoreError;
 use super::file::open_to_read;
 use super::recovery::{self, ALLOWANCE, BLOCK, REVIEW};
@@ -14,10 +14,11 @@ use super::rows::{
     AuditCheck, AuditHead, Dropped, IncidentQuery, Labelled, OutboxExtent, Page, PastBlock, Posted,
     Released, StoredIncident,
 };
-use super::{Message, Topic, audit, outbox};
-use crate::class::Class;
-use crate::record::{Allowance, AuditEntry, Review, ReviewState};
-use crate::timestamp::Timestamp;
+use super::{Message, audit, outbox};
+use contract::class::Class;
+use contract::record::{Allowance, AuditEntry, Review, ReviewState};
+use contract::timestamp::Timestamp;
+use contract::topics::Topic;
 
 /// A connection that reads. Open one for a question or a few and let it go, so that it follows when the file is replaced.
 #[derive(Debug)]
@@ -55,10 +56,10 @@ impl Reader {
         let address = query.address.map(|address| Text(address.to_canonical()));
         let class = query.class.map(Class::as_str);
         let bound = params![
-            query.since,
+            query.since.map(Timestamp::micros),
             address,
             class,
-            query.before,
+            query.before.map(Timestamp::micros),
             page.limit,
             page.skip
         ];
@@ -132,7 +133,7 @@ impl Reader {
             "SELECT {ALLOWANCE} FROM allowance WHERE ended IS NULL AND (expires IS NULL OR expires > ?1)
              ORDER BY net LIMIT ?2 OFFSET ?3"
         );
-        let bound = params![now, page.limit, page.skip];
+        let bound = params![now.micros(), page.limit, page.skip];
         self.all("allowances", (&sql, bound), recovery::allowance)
     }
 
@@ -230,8 +231,8 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<StoredIncident> {
         decision: row.get(4)?,
         severity: row.get(5)?,
         address: row.get::<_, Text<_>>(6)?.0,
-        begun: row.get(7)?,
-        updated: row.get(8)?,
+        begun: moment(row, 7)?,
+        updated: moment(row, 8)?,
         document: row.get(9)?,
         features: unpacked(row.get_ref(10)?.as_blob()?),
         feature_list: row.get(11)?,
@@ -239,7 +240,7 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<StoredIncident> {
 }
 
 fn past_block(row: &Row<'_>) -> rusqlite::Result<PastBlock> {
-    let at: Option<Timestamp> = row.get(12)?;
+    let at: Option<Timestamp> = moment_if_any(row, 12)?;
     let released = |at| -> rusqlite::Result<Released> {
         Ok(Released {
             at,
@@ -261,7 +262,7 @@ fn posted(row: &Row<'_>) -> rusqlite::Result<Posted> {
             severity: row.get(2)?,
             id: row.get(3)?,
             kind: row.get(4)?,
-            at: row.get(5)?,
+            at: moment(row, 5)?,
             body: row.get(6)?,
         },
         sent: row.get(7)?,

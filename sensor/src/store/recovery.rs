@@ -3,12 +3,13 @@
 
 use rusqlite::{Connection, Result, Row, ToSql};
 
-use super::column::{Text, Word};
+use super::column::{Text, Word, moment, moment_if_any};
+use super::entry::LastRevision;
 use super::error::is_of_the_entry;
-use super::rows::{LastRevision, Offences, Recovered};
+use super::rows::{Offences, Recovered};
 use super::{audit, write};
-use crate::record::{Allowance, Answered, Block, Review, ReviewState};
-use crate::timestamp::Timestamp;
+use contract::record::{Allowance, Answered, Block, Review, ReviewState};
+use contract::timestamp::Timestamp;
 
 /// Open incidents that are taken up at one start, some 3 kB each; no more are open at once by default.
 const MAX_OPEN: u32 = 4_096;
@@ -33,7 +34,7 @@ impl Recovered {
         let standing = format!(
             "SELECT {BLOCK} FROM block WHERE released IS NULL AND (expires IS NULL OR expires > ?1)"
         );
-        note(collect(db, (&standing, &[&now]), block, |block| {
+        note(collect(db, (&standing, &[&now.micros()]), block, |block| {
             recovered.blocks.push(block)
         }));
         let offences = "SELECT address, offences, served FROM offender ORDER BY served";
@@ -43,9 +44,14 @@ impl Recovered {
         let allowed = format!(
             "SELECT {ALLOWANCE} FROM allowance WHERE ended IS NULL AND (expires IS NULL OR expires > ?1)"
         );
-        note(collect(db, (&allowed, &[&now]), allowance, |allowance| {
-            recovered.allowances.push(allowance);
-        }));
+        note(collect(
+            db,
+            (&allowed, &[&now.micros()]),
+            allowance,
+            |allowance| {
+                recovered.allowances.push(allowance);
+            },
+        ));
         let open = format!("SELECT {REVIEW} FROM review WHERE state = ?1 ORDER BY asked");
         note(collect(
             db,
@@ -105,7 +111,7 @@ fn last_revision(row: &Row<'_>) -> Result<LastRevision> {
         id: row.get(0)?,
         number: row.get(1)?,
         severity: row.get(2)?,
-        at: row.get(3)?,
+        at: moment(row, 3)?,
         document: row.get(4)?,
     })
 }
@@ -142,9 +148,9 @@ pub(super) fn block(row: &Row<'_>) -> Result<Block> {
         class: row.get::<_, Option<Word<_>>>(5)?.map(|class| class.0),
         incident: row.get(6)?,
         offence: row.get(7)?,
-        begun: row.get(8)?,
-        expires: row.get(9)?,
-        confirm_by: row.get(10)?,
+        begun: moment(row, 8)?,
+        expires: moment_if_any(row, 9)?,
+        confirm_by: moment_if_any(row, 10)?,
         forced: row.get(11)?,
     })
 }
@@ -155,14 +161,14 @@ pub(super) fn allowance(row: &Row<'_>) -> Result<Allowance> {
         net: row.get::<_, Text<_>>(0)?.0,
         by: row.get(1)?,
         reason: row.get(2)?,
-        since: row.get(3)?,
-        expires: row.get(4)?,
+        since: moment(row, 3)?,
+        expires: moment_if_any(row, 4)?,
     })
 }
 
 /// Reads the columns of [`REVIEW`].
 pub(super) fn review(row: &Row<'_>) -> Result<Review> {
-    let at: Option<Timestamp> = row.get(8)?;
+    let at: Option<Timestamp> = moment_if_any(row, 8)?;
     let by: Option<String> = row.get(9)?;
     Ok(Review {
         id: row.get(0)?,
@@ -170,8 +176,8 @@ pub(super) fn review(row: &Row<'_>) -> Result<Review> {
         class: row.get::<_, Word<_>>(2)?.0,
         cause: row.get(3)?,
         message: row.get(4)?,
-        asked: row.get(5)?,
-        lapses: row.get(6)?,
+        asked: moment(row, 5)?,
+        lapses: moment(row, 6)?,
         state: row.get::<_, Word<_>>(7)?.0,
         answered: at.zip(by).map(|(at, by)| Answered { by, at }),
     })
@@ -181,6 +187,6 @@ fn offender(row: &Row<'_>) -> Result<Offences> {
     Ok(Offences {
         address: row.get::<_, Text<_>>(0)?.0,
         count: row.get(1)?,
-        served: row.get(2)?,
+        served: moment(row, 2)?,
     })
 }

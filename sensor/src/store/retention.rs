@@ -6,8 +6,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Result, ToSql, params};
 
 use super::{audit, outbox};
-use crate::config::Config;
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
+use settings::Config;
 
 /// Rows deleted in one step: some ten milliseconds.
 const STEP: u32 = 200;
@@ -116,21 +116,21 @@ fn forget(
         "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {ended} < ?1 ORDER BY {ended} LIMIT ?2)"
     );
     let mut old = db.prepare_cached(&old)?;
-    let gone = old.execute(params![cutoff, STEP])?;
+    let gone = old.execute(params![cutoff.micros(), STEP])?;
     let excess = count(db, table)?.saturating_sub(most).min(STEP.into());
     if excess == 0 {
         return Ok(gone);
     }
-    Ok(gone + old.execute(params![now, excess])?)
+    Ok(gone + old.execute(params![now.micros(), excess])?)
 }
 
 fn reviews(db: &Connection, cutoff: Timestamp, most: u64) -> Result<usize> {
     let excess = count(db, "review")?.saturating_sub(most).min(STEP.into());
     let sql = "DELETE FROM review WHERE id IN (SELECT id FROM review WHERE asked < ?1 AND state <> 'open' ORDER BY asked LIMIT ?2)";
     let mut old = db.prepare_cached(sql)?;
-    let gone = old.execute(params![cutoff, STEP])?;
+    let gone = old.execute(params![cutoff.micros(), STEP])?;
     let any_time = Timestamp::from_micros(i64::MAX);
-    Ok(gone + old.execute(params![any_time, excess])?)
+    Ok(gone + old.execute(params![any_time.micros(), excess])?)
 }
 
 fn incidents(db: &Connection, cutoff: Timestamp, most: u64) -> Result<usize> {
@@ -140,7 +140,7 @@ fn incidents(db: &Connection, cutoff: Timestamp, most: u64) -> Result<usize> {
         );
         db.prepare_cached(&sql)?.execute(bound)
     };
-    let old = delete("WHERE updated < ?1", &[&cutoff])?;
+    let old = delete("WHERE updated < ?1", &[&cutoff.micros()])?;
     let excess = count(db, "revision")?.saturating_sub(most);
     if excess == 0 {
         return Ok(old);
@@ -176,18 +176,19 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
 mod tests {
     use super::super::entry::Message;
     use super::super::file::{File, scratch};
-    use super::super::{Topic, write};
+    use super::super::write;
     use super::*;
-    use crate::policy::Origin;
-    use crate::record::{Block, BlockState};
+    use contract::record::Origin;
+    use contract::record::{Block, BlockState};
+    use contract::topics::Topic;
 
     const DAY: i64 = 86_400_000_000;
     const NOW: Timestamp = Timestamp::from_micros(1_000 * DAY);
 
     fn bounds() -> Bounds {
         let mut config = Config::default();
-        config.store.max_blocks = crate::config::Count::clamped(1_000);
-        config.store.max_revisions = crate::config::Count::clamped(1_000);
+        config.store.max_blocks = settings::Count::clamped(1_000);
+        config.store.max_revisions = settings::Count::clamped(1_000);
         (&config).into()
     }
 
@@ -251,13 +252,13 @@ mod tests {
             };
             db.execute(
                 "INSERT INTO incident VALUES (?1, 'scan', '192.0.2.1', 0, ?2, 2)",
-                params![id.to_string(), updated],
+                params![id.to_string(), updated.micros()],
             )
             .unwrap();
             for revision in 1..=2 {
                 db.execute(
                     "INSERT INTO revision VALUES (?1, ?2, 'begun', 'alert', 1, ?3, '{}', x'', '')",
-                    params![id.to_string(), revision, updated],
+                    params![id.to_string(), revision, updated.micros()],
                 )
                 .unwrap();
             }

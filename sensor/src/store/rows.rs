@@ -2,11 +2,11 @@
 
 use std::net::IpAddr;
 
-use crate::class::Class;
-use crate::record::{Allowance, Block, Review};
-use crate::timestamp::Timestamp;
+use contract::class::Class;
+use contract::record::{Allowance, Block, Review};
+use contract::timestamp::Timestamp;
 
-use super::entry::Message;
+use super::entry::{LastRevision, Message};
 
 /// Everything that has to be known again after a restart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,21 +25,6 @@ pub struct Recovered {
     pub settings: std::collections::HashMap<String, String>,
     /// Where the audit trail ends.
     pub audit_head: Option<AuditHead>,
-}
-
-/// The revision that ends an incident which an earlier run left open: the one it told last, under the next number.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastRevision {
-    /// The incident's id.
-    pub id: String,
-    /// The number.
-    pub number: u32,
-    /// 1 (low) to 4 (critical).
-    pub severity: u8,
-    /// When what it tells was decided.
-    pub at: Timestamp,
-    /// The document, JSON.
-    pub document: String,
 }
 
 /// The offences of one address.

@@ -4,14 +4,15 @@ use ipnet::IpNet;
 use rusqlite::{Connection, Result, named_params, params};
 
 use super::column::{Text, Word, conversion, ends, packed};
+use super::entry::LastRevision;
 use super::entry::{Entry, host};
 use super::queue::Waiting;
-use super::rows::{LastRevision, Offences};
+use super::rows::Offences;
 use super::{audit, outbox};
-use crate::features::SCHEMA;
 use crate::incident::{Revision, Stage};
-use crate::record::{Allowance, Block, Review};
-use crate::timestamp::Timestamp;
+use contract::record::{Allowance, Block, Review};
+use contract::timestamp::Timestamp;
+use detection::features::SCHEMA;
 
 /// Writes one entry.
 pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {
@@ -44,7 +45,7 @@ pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {
             let sql =
                 "UPDATE allowance SET ended = ?2, ended_by = ?3 WHERE net = ?1 AND ended IS NULL";
             db.prepare_cached(sql)?
-                .execute(params![Text(*net), at, by])?;
+                .execute(params![Text(*net), at.micros(), by])?;
             Ok(())
         }
         Entry::Review(new) => review(db, new),
@@ -86,8 +87,8 @@ fn incident(db: &Connection, revision: &Revision, features: &[f32]) -> Result<()
         incident.event.id,
         garita.class.as_str(),
         Text(address),
-        incident.event.start,
-        incident.timestamp,
+        incident.event.start.micros(),
+        incident.timestamp.micros(),
         garita.revision,
     ])?;
     db.prepare_cached(
@@ -99,7 +100,7 @@ fn incident(db: &Connection, revision: &Revision, features: &[f32]) -> Result<()
         stage(revision.stage),
         garita.decision,
         incident.event.severity,
-        incident.timestamp,
+        incident.timestamp.micros(),
         document,
         packed(features),
         SCHEMA.hash(),
@@ -135,7 +136,7 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
         "UPDATE block SET released = ?2, released_by = ?3, released_reason = 'replaced by another block'
          WHERE target = ?1 AND begun <> ?2 AND released IS NULL AND (expires IS NULL OR expires > ?2)",
     )?
-    .execute(params![Text(block.target), block.begun, block.by])?;
+    .execute(params![Text(block.target), block.begun.micros(), block.by])?;
     let (low, high) = ends(block.target);
     db.prepare_cached(
         "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced)
@@ -157,9 +158,9 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
         ":class": block.class.map(|class| class.as_str()),
         ":incident": block.incident,
         ":offence": block.offence,
-        ":begun": block.begun,
-        ":expires": block.expires,
-        ":confirm_by": block.confirm_by,
+        ":begun": block.begun.micros(),
+        ":expires": block.expires.map(Timestamp::micros),
+        ":confirm_by": block.confirm_by.map(Timestamp::micros),
         ":forced": block.forced,
     })?;
     match host(block.target) {
@@ -181,7 +182,7 @@ pub(super) fn offences(db: &Connection, offences: &Offences) -> Result<()> {
         .execute(params![
             Text(offences.address),
             offences.count,
-            offences.served
+            offences.served.micros()
         ])?;
     Ok(())
 }
@@ -195,7 +196,7 @@ fn release(
         "UPDATE block SET released = ?2, released_by = ?3, released_reason = ?4
          WHERE target = ?1 AND released IS NULL AND (expires IS NULL OR expires > ?2)",
     )?
-    .execute(params![Text(target), at, by, reason])?;
+    .execute(params![Text(target), at.micros(), by, reason])?;
     Ok(())
 }
 
@@ -204,11 +205,11 @@ pub(super) fn allowance(db: &Connection, new: &Allowance) -> Result<()> {
     db.prepare_cached(
         "UPDATE allowance SET ended = ?2, ended_by = ?3 WHERE net = ?1 AND since <> ?2 AND ended IS NULL",
     )?
-    .execute(params![Text(new.net), new.since, new.by])?;
+    .execute(params![Text(new.net), new.since.micros(), new.by])?;
     db.prepare_cached(
         "INSERT OR REPLACE INTO allowance (net, since, by, reason, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![Text(new.net), new.since, new.by, new.reason, new.expires])?;
+    .execute(params![Text(new.net), new.since.micros(), new.by, new.reason, new.expires.map(Timestamp::micros)])?;
     Ok(())
 }
 
@@ -224,10 +225,10 @@ pub(super) fn review(db: &Connection, review: &Review) -> Result<()> {
         review.class.as_str(),
         review.cause,
         review.message,
-        review.asked,
-        review.lapses,
+        review.asked.micros(),
+        review.lapses.micros(),
         Word(review.state),
-        answered.map(|answered| answered.at),
+        answered.map(|answered| answered.at.micros()),
         answered.map(|answered| &answered.by),
     ])?;
     Ok(())

@@ -16,7 +16,7 @@ use super::queue::{Queue, Waiting, Wake};
 use super::retention::{self, Bounds, Step};
 use super::rows::Recovered;
 use super::{audit, outbox, write};
-use crate::timestamp::Timestamp;
+use contract::timestamp::Timestamp;
 
 /// The first pause after a failure, and the longest: a disk is freed by hand, and whoever does it looks for the effect.
 const PAUSE: Duration = Duration::from_millis(250);

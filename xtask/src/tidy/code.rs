@@ -6,27 +6,46 @@ use super::source::{Source, Token};
 const CRATES: &[(&str, &[&str])] = &[
     ("pcap", &["sensor/src/capture"]),
     ("aya", &["sensor/src/capture/kernel"]),
-    ("etherparse", &["sensor/src/decode"]),
-    ("smartcore", &["sensor/src/learn"]),
+    ("etherparse", &["sensor/detection/src/decode"]),
+    ("smartcore", &["sensor/learning"]),
+    ("plotters", &["sensor/learning"]),
     ("nftnl", &["sensor/src/firewall"]),
     ("mnl", &["sensor/src/firewall"]),
     ("rusqlite", &["sensor/src/store"]),
     ("rumqttc", &["sensor/src/report"]),
     ("axum", &["sensor/src/control"]),
     ("systemd_journal_logger", &["sensor/src/telemetry"]),
-    ("config", &["sensor/src/config"]),
+    ("config", &["sensor/settings"]),
 ];
 
-/// The modules that decide. Loading a model is the one of them that may read a file.
-const CORE: &[&str] = &[
-    "sensor/src/engine",
-    "sensor/src/features",
-    "sensor/src/model",
-    "sensor/src/evidence",
-    "sensor/src/policy",
-    "sensor/src/statistics",
+/// What has no IO: the decision core and the contract. Loading a model is the one of them that may read a file.
+const CORE: &[&str] = &["contract/src", "sensor/detection/src"];
+const CORE_EXCEPT: &[&str] = &["sensor/detection/src/model/load"];
+
+/// The crates a folder may depend on, beside libraries that do no IO: a border that a manifest could cross unseen.
+const BORDERS: &[(&str, &[&str])] = &[
+    ("contract/src", EDGES),
+    ("sensor/detection/src", EDGES),
+    ("sensor/learning/src", EDGES),
+    ("sensor/settings/src", EDGES),
 ];
-const CORE_EXCEPT: &[&str] = &["sensor/src/model/load"];
+
+/// What is at the edge of the world, and asynchronous.
+const EDGES: &[&str] = &[
+    "aya",
+    "axum",
+    "hyper",
+    "mnl",
+    "nftnl",
+    "nix",
+    "pcap",
+    "rtnetlink",
+    "rumqttc",
+    "rusqlite",
+    "sensor",
+    "tokio",
+    "tracing",
+];
 
 /// What reads a clock or reaches outside. Addresses of `std::net` are values and stay allowed; its sockets are not.
 const IMPURE: &[&str] = &[
@@ -84,8 +103,7 @@ fn crate_uses<'a>(tokens: &'a [Token], name: &str) -> Vec<usize> {
         let path_before = before == ":" && text(at.checked_sub(2)) == ":";
         let path_after = text(Some(at + 1)) == ":" && text(Some(at + 2)) == ":";
         let absolute = path_before && !is_name(text(at.checked_sub(3)));
-        // The module of the settings is called like its crate, so `config::` alone says nothing.
-        let relative = path_after && !path_before && name != "config";
+        let relative = path_after && !path_before;
         before == "use" || absolute || relative
     };
     (0..tokens.len())
@@ -98,7 +116,7 @@ fn is_name(text: &str) -> bool {
     text != "use" && text.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
-/// Engine, features, model, evidence, statistics and policy get time and frames as arguments.
+/// The decision core and the contract get time and frames as arguments.
 pub(super) fn core_is_pure(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources
@@ -108,6 +126,21 @@ pub(super) fn core_is_pure(sources: &[Source]) -> Vec<String> {
         for pattern in IMPURE {
             for line in Source::find(source.shipped(), pattern) {
                 found.push(source.at(line, &format!("`{pattern}`")));
+            }
+        }
+    }
+    found
+}
+
+/// The crates that decide, and what they are told and tell, name nothing at the edge.
+pub(super) fn borders_hold(sources: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for (folder, beyond) in BORDERS {
+        for source in sources.iter().filter(|source| source.is_in(&[folder])) {
+            for name in *beyond {
+                for line in crate_uses(source.shipped(), name) {
+                    found.push(source.at(line, &format!("names the crate {name}")));
+                }
             }
         }
     }
@@ -185,8 +218,6 @@ mod tests {
         for text in [
             "fn a() { self.pcap.next() }",
             "use crate::capture::pcap::Live;",
-            "use crate::config::Settings; fn a() { config::load() }",
-            "use crate::{config, config::Settings};",
             "#[cfg(test)] mod tests { use etherparse::PacketBuilder; }",
         ] {
             let found = crates_in_their_place(&source("sensor/src/agent.rs", text));
@@ -195,25 +226,29 @@ mod tests {
     }
 
     #[test]
-    fn the_settings_crate_is_told_from_the_settings_module() {
-        for text in ["use config::Config;", "fn a() -> ::config::Config {}"] {
-            let found = crates_in_their_place(&source("sensor/src/agent.rs", text));
-            assert_eq!(found.len(), 1, "{text}");
+    fn a_border_is_crossed_by_naming_what_lies_beyond() {
+        let text = "use tokio::sync::mpsc;";
+        for path in ["contract/src/topics.rs", "sensor/detection/src/engine.rs"] {
+            assert_eq!(borders_hold(&source(path, text)).len(), 1, "{path}");
         }
+        assert!(borders_hold(&source("sensor/src/agent.rs", text)).is_empty());
     }
 
     #[test]
     fn a_clock_or_a_file_is_found_in_what_decides_and_nowhere_else() {
         let text = "fn a() { let now = std::time::Instant::now(); }";
-        assert_eq!(core_is_pure(&source("sensor/src/policy.rs", text)).len(), 1);
         assert_eq!(
-            core_is_pure(&source("sensor/src/model/score.rs", text)).len(),
+            core_is_pure(&source("sensor/detection/src/policy.rs", text)).len(),
             1
         );
-        assert!(core_is_pure(&source("sensor/src/model/load.rs", text)).is_empty());
+        assert_eq!(
+            core_is_pure(&source("sensor/detection/src/model/score.rs", text)).len(),
+            1
+        );
+        assert!(core_is_pure(&source("sensor/detection/src/model/load.rs", text)).is_empty());
         assert!(core_is_pure(&source("sensor/src/agent.rs", text)).is_empty());
         let address = "use std::net::IpAddr;";
-        assert!(core_is_pure(&source("sensor/src/policy.rs", address)).is_empty());
+        assert!(core_is_pure(&source("sensor/detection/src/policy.rs", address)).is_empty());
     }
 
     #[test]

@@ -103,12 +103,12 @@ impl Source {
 fn words(pattern: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut in_word = false;
-    for letter in pattern.chars() {
-        let is_word = letter.is_alphanumeric() || letter == '_';
+    for message in pattern.chars() {
+        let is_word = message.is_alphanumeric() || message == '_';
         match words.last_mut() {
-            Some(word) if in_word && is_word => word.push(letter),
-            _ if letter.is_whitespace() => {}
-            _ => words.push(letter.to_string()),
+            Some(word) if in_word && is_word => word.push(message),
+            _ if message.is_whitespace() => {}
+            _ => words.push(message.to_string()),
         }
         in_word = is_word;
     }

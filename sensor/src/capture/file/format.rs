@@ -11,7 +11,7 @@ use pcap_parser::{PcapError, PcapNGReader};
 use ruzstd::decoding::StreamingDecoder;
 
 use super::records::{Layout, Lengths, Order, Records, is_erf};
-use crate::capture::LinkType;
+use detection::frame::LinkType;
 
 /// Bytes read ahead to recognise the format; more than any file header takes.
 const HEAD_LEN: u64 = 64 * 1024;

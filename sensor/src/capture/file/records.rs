@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::End;
 use crate::capture::block::{MAX_FRAME_LEN, Record};
-use crate::capture::{LinkType, Timestamp};
+use detection::frame::{LinkType, Timestamp};
 
 /// Bytes read at once; several of the longest records fit.
 const BUFFER_LEN: usize = 1 << 20;

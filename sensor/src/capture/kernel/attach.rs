@@ -40,13 +40,13 @@ impl Hook {
 }
 
 /// The loaded program, and how it comes to interfaces.
-pub(super) struct Wiring {
+pub(super) struct Attachment {
     pub(super) ebpf: Ebpf,
     pub(super) hook: Hook,
     pub(super) counters: PerCpuArray<MapData, Entry<Counters>>,
 }
 
-impl Wiring {
+impl Attachment {
     fn attach(
         &mut self,
         program: &'static str,
@@ -115,21 +115,21 @@ impl Port {
     }
 
     /// Attaches the program to the interface `name`.
-    pub(super) fn open(name: &str, wiring: &mut Wiring) -> Result<Self, KernelError> {
+    pub(super) fn open(name: &str, attachment: &mut Attachment) -> Result<Self, KernelError> {
         let mut port = Self::new(name);
         let index = if_nametoindex(name).map_err(|_| KernelError::NoInterface {
             name: name.to_owned(),
         })?;
-        port.attach(index, wiring)?;
+        port.attach(index, attachment)?;
         Ok(port)
     }
 
     /// Looks whether the interface is still the same, attaches again where it came back, and reads its counters.
-    pub(super) fn look(&mut self, time: u64, wiring: &mut Wiring) {
-        self.count(time, wiring);
+    pub(super) fn look(&mut self, time: u64, attachment: &mut Attachment) {
+        self.count(time, attachment);
         match if_nametoindex(self.name.as_str()) {
             Ok(index) if !self.links.is_empty() && self.index() == Some(index) => {}
-            Ok(index) => match self.attach(index, wiring) {
+            Ok(index) => match self.attach(index, attachment) {
                 Ok(()) => tracing::info!("the interface {} is watched now", self.name),
                 Err(error) => self.miss(error.to_string()),
             },
@@ -145,7 +145,7 @@ impl Port {
         }
     }
 
-    fn attach(&mut self, index: u32, wiring: &mut Wiring) -> Result<(), KernelError> {
+    fn attach(&mut self, index: u32, attachment: &mut Attachment) -> Result<(), KernelError> {
         self.links.clear();
         let (program, directions) = directions(&self.name)?;
         // A new interface of the name has nothing from us yet.
@@ -154,16 +154,16 @@ impl Port {
             tracing::info!("removed a filter an earlier run left on {}", self.name);
             self.made_clsact = true;
         }
-        if wiring.hook == Hook::Clsact {
+        if attachment.hook == Hook::Clsact {
             self.made_clsact |= clsact::make(&self.name);
         }
         for &direction in directions {
             self.links
-                .push(wiring.attach(program, &self.name, direction)?);
+                .push(attachment.attach(program, &self.name, direction)?);
         }
         if self.index() != Some(index) {
             self.earlier = self.counted;
-            self.base = wiring.read(index);
+            self.base = attachment.read(index);
             if self.indices.len() == REMEMBERED {
                 self.indices.remove(0);
             }
@@ -173,10 +173,10 @@ impl Port {
         Ok(())
     }
 
-    fn count(&mut self, time: u64, wiring: &Wiring) {
+    fn count(&mut self, time: u64, attachment: &Attachment) {
         let Some(index) = self.index() else { return };
         let frames = self.counted(Count::Frame);
-        let now = wiring.read(index);
+        let now = attachment.read(index);
         for (place, counted) in self.counted.iter_mut().enumerate() {
             *counted = self.earlier[place] + now[place].saturating_sub(self.base[place]);
         }
@@ -220,7 +220,7 @@ impl Drop for Port {
         if self.made_clsact
             && let Err(error) = clsact::remove_unused(&self.name)
         {
-            tracing::warn!("{}", crate::printable::sentence(&error));
+            tracing::warn!("{}", contract::printable::sentence(&error));
         }
     }
 }

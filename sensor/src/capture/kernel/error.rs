@@ -95,7 +95,7 @@ impl KernelError {
     /// What loading the object, its maps first, failed for.
     pub(super) fn loading(error: EbpfError, entries: impl Fn(&str) -> u32) -> Self {
         match error {
-            EbpfError::MapError(MapError::CreateError { io_error, .. }) if denied(&io_error) => {
+            EbpfError::MapError(MapError::CreateError { io_error, .. }) if rejected(&io_error) => {
                 Self::Capability
             }
             EbpfError::MapError(MapError::CreateError { name, io_error }) => Self::Table {
@@ -110,7 +110,7 @@ impl KernelError {
     /// What the program was not attached to `name` for.
     pub(super) fn attaching(name: &str, error: ProgramError) -> Self {
         match error {
-            ProgramError::SyscallError(call) if denied(&call.io_error) => Self::Capability,
+            ProgramError::SyscallError(call) if rejected(&call.io_error) => Self::Capability,
             source => Self::Attach {
                 name: name.to_owned(),
                 source: Box::new(source),
@@ -121,7 +121,7 @@ impl KernelError {
     /// What the program was not loaded for.
     pub(super) fn verifying(error: ProgramError) -> Self {
         match error {
-            ProgramError::LoadError { io_error, .. } if denied(&io_error) => Self::Capability,
+            ProgramError::LoadError { io_error, .. } if rejected(&io_error) => Self::Capability,
             ProgramError::LoadError {
                 io_error,
                 verifier_log,
@@ -144,7 +144,7 @@ impl KernelError {
     }
 }
 
-fn denied(error: &io::Error) -> bool {
+fn rejected(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::EPERM as i32)
 }
 

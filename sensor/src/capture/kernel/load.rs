@@ -14,7 +14,7 @@ use ebpf::program::{METER, RAW_METER, constant, map};
 use nix::errno::Errno;
 
 use super::{Entry, KernelError};
-use crate::config::{self, Count};
+use settings::Count;
 
 /// What `cargo xtask ebpf` built, empty where it was not asked.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/garita-meter.o"));
@@ -26,7 +26,7 @@ const LOADS: usize = 5;
 static SEED: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(std::process::id()));
 
 /// Makes the maps and reads the object; the programs are verified when an interface first needs one.
-pub(super) fn load(sizes: &config::Meter, suspects: u32) -> Result<Ebpf, KernelError> {
+pub(super) fn load(sizes: &settings::Meter, suspects: u32) -> Result<Ebpf, KernelError> {
     if OBJECT.is_empty() {
         return Err(KernelError::Absent);
     }
@@ -59,12 +59,12 @@ pub(super) fn load(sizes: &config::Meter, suspects: u32) -> Result<Ebpf, KernelE
 
 /// Whether this kernel takes the program, tried with tables of next to no size; nothing of it stays.
 pub fn probe() -> Result<(), KernelError> {
-    let sizes = config::Meter {
+    let sizes = settings::Meter {
         max_flows: Count::clamped(0),
         max_unanswered_flows: Count::clamped(0),
         max_hosts: Count::clamped(0),
         max_pairs: Count::clamped(0),
-        ..config::Meter::default()
+        ..settings::Meter::default()
     };
     let mut ebpf = load(&sizes, 1)?;
     for name in [METER, RAW_METER] {

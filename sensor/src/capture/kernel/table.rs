@@ -6,7 +6,7 @@ use aya::maps::{HashMap, IterableMap, MapData, MapError};
 use nix::errno::Errno;
 
 use super::{Entry, KernelError, load, read_batch};
-use crate::meter::Occupancy;
+use detection::meter::Occupancy;
 
 /// Keys and values of a hash in the kernel, how far a walk over them has come, and what the last one counted.
 #[derive(Debug)]

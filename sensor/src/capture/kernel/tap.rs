@@ -14,15 +14,15 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
 
-use super::attach::{Hook, Port, Wiring};
+use super::attach::{Attachment, Hook, Port};
 use super::sweep::{HOST_STEP, Opened, STEP, Sweep, Tables};
 use super::table::Table;
 use super::{Entry, KernelError, load, snapshot};
 use crate::capture::{CaptureError, Statistics, Tap, live};
-use crate::config::{self, Config};
-use crate::decode::Outer;
-use crate::printable::sentence;
-use crate::surroundings::network::Changes;
+use crate::local_network::network::Changes;
+use contract::printable::sentence;
+use detection::decode::Outer;
+use settings::Config;
 
 /// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
 const DRAIN: usize = 4096;
@@ -36,7 +36,7 @@ pub struct Kernel {
     routes: Option<Routes>,
     /// What was counted on interfaces that are no longer watched.
     former: Counters,
-    wiring: Wiring,
+    attachment: Attachment,
     ring: RingBuf<MapData>,
     tables: Tables,
     suspects: HashMap<MapData, Entry<HostKey>, u32>,
@@ -52,7 +52,7 @@ pub struct Kernel {
 /// The default routes, for whom no interface is named.
 struct Routes {
     changes: Changes,
-    settings: config::Capture,
+    settings: settings::Capture,
     /// Whether they could not be read when they changed.
     unread: bool,
 }
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Kernel {
         formatter
             .debug_struct("Kernel")
             .field("ports", &self.ports)
-            .field("hook", &self.wiring.hook)
+            .field("hook", &self.attachment.hook)
             .finish_non_exhaustive()
     }
 }
@@ -90,7 +90,7 @@ impl Kernel {
                 pairs: Table::open(&mut ebpf, map::PAIRS, STEP)?,
             },
             suspects: load::take(&mut ebpf, map::SUSPECTS)?,
-            wiring: Wiring {
+            attachment: Attachment {
                 counters: load::take(&mut ebpf, map::COUNTERS)?,
                 ebpf,
                 hook,
@@ -104,15 +104,15 @@ impl Kernel {
         kernel.kernel_memory = kernel.tables.memory()
             + load::memory(&kernel.ring)
             + load::memory(kernel.suspects.map().fd())
-            + load::memory(kernel.wiring.counters.map().fd());
+            + load::memory(kernel.attachment.counters.map().fd());
         for name in interfaces {
-            kernel.ports.push(Port::open(name, &mut kernel.wiring)?);
+            kernel.ports.push(Port::open(name, &mut kernel.attachment)?);
         }
         Ok(kernel)
     }
 
     /// Watches the interfaces of the default routes from now on, whichever those will be.
-    pub fn follow_routes(&mut self, settings: &config::Capture) -> Result<(), CaptureError> {
+    pub fn follow_routes(&mut self, settings: &settings::Capture) -> Result<(), CaptureError> {
         let routes = Routes {
             // Watched before they are read: what changes in between is seen.
             changes: Changes::watch()?,
@@ -169,7 +169,7 @@ impl Kernel {
             }
         }
         for port in &mut self.ports {
-            port.look(time, &mut self.wiring);
+            port.look(time, &mut self.attachment);
         }
     }
 

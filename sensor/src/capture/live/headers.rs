@@ -4,8 +4,8 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
-use crate::capture::{Frame, LinkType};
-use crate::meter::table::Table;
+use detection::frame::{Frame, LinkType};
+use detection::meter::table::Table;
 
 /// Bytes kept of a frame: Ethernet, a tag, IPv6 and TCP with all options fit.
 const HEADER_LEN: usize = 128;
@@ -127,7 +127,9 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::capture::{Source, Timestamp, file::File};
+    use crate::capture::Source;
+    use crate::capture::file::File;
+    use detection::frame::Timestamp;
 
     const WALL: i64 = 1_700_000_000_123_456_789;
 

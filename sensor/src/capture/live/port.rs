@@ -8,9 +8,9 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use pcap::{Active, Capture, Linktype, Packet, Precision};
 
-use crate::capture::{CaptureError, InterfaceStatistics, LinkType};
-use crate::config;
-use crate::surroundings::network::Link;
+use crate::capture::{CaptureError, InterfaceStatistics};
+use crate::local_network::network::Link;
+use detection::frame::LinkType;
 
 /// The kernel hands over what it has after this long, milliseconds, however little; a deciding packet waits no longer.
 pub(super) const BUFFER_TIMEOUT: i32 = 5;
@@ -71,7 +71,7 @@ impl Port {
     }
 
     /// Opens, reopens or closes it, as the link it is now demands.
-    pub(super) fn follow(&mut self, link: Option<&Link>, settings: &config::Capture) {
+    pub(super) fn follow(&mut self, link: Option<&Link>, settings: &settings::Capture) {
         if let Some(link) = link
             && link.up
             && self.index() == Some(link.index)
@@ -163,7 +163,7 @@ pub(super) fn permitted() -> Result<(), CaptureError> {
 }
 
 /// Says whether the filter is one, for Ethernet; an interface of another kind may still refuse it.
-pub(super) fn check_filter(settings: &config::Capture) -> Result<(), CaptureError> {
+pub(super) fn check_filter(settings: &settings::Capture) -> Result<(), CaptureError> {
     let Some(filter) = settings.filter.get() else {
         return Ok(());
     };
@@ -182,7 +182,11 @@ pub(super) fn check_filter(settings: &config::Capture) -> Result<(), CaptureErro
 ///
 /// Promiscuous mode stays off: what this machine forwards or receives is addressed to it, and a mirror port is made
 /// promiscuous with `ip link`, once, by who set up the mirror.
-fn open(name: &str, link: Option<&Link>, settings: &config::Capture) -> Result<Open, CaptureError> {
+fn open(
+    name: &str,
+    link: Option<&Link>,
+    settings: &settings::Capture,
+) -> Result<Open, CaptureError> {
     let because = |why: &str| CaptureError::Interface {
         interface: name.to_owned(),
         why: why.to_owned(),
@@ -226,7 +230,7 @@ fn open(name: &str, link: Option<&Link>, settings: &config::Capture) -> Result<O
 pub(super) fn probe(
     name: &str,
     link: Option<&Link>,
-    settings: &config::Capture,
+    settings: &settings::Capture,
 ) -> Result<(), CaptureError> {
     open(name, link, settings).map(drop)
 }
@@ -237,5 +241,5 @@ fn words(error: &pcap::Error) -> String {
         pcap::Error::PcapError(text) => text.clone(),
         other => other.to_string(),
     };
-    crate::printable::printable(&text).into_owned()
+    contract::printable::printable(&text).into_owned()
 }

@@ -8,7 +8,9 @@ use std::{io::Write, path::PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::{CaptureError, LinkType, Source, file::File};
+use detection::frame::LinkType;
+
+use super::{CaptureError, Source, file::File};
 
 /// What is checked of a frame: time, wire length, bytes, link type, interface.
 type Seen = (i64, u32, Vec<u8>, LinkType, u32);

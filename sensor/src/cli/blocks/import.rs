@@ -5,14 +5,13 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use sensor::action::{Action, Lifetime};
+use contract::action::{Action, Lifetime};
 use sensor::control::{Answer, MAX_BATCH};
-use sensor::learn;
 
 use super::super::client::Client;
 use super::super::progress::Parts;
 use super::super::{listing, moment, say};
-use super::exchange::{self, BadLine, Entry, Until};
+use super::formats::{self, BadLine, Entry, Until};
 
 /// Bytes of a list: a million addresses with a reason each.
 const MAX_LIST: u64 = 64 << 20;
@@ -40,7 +39,7 @@ pub fn run(client: &Client, arguments: &Arguments) -> Result<()> {
     let mut bad: Vec<BadLine> = Vec::new();
     let mut over = 0;
     let mut wanted: Vec<(u64, Action)> = Vec::new();
-    for one in exchange::read(&text) {
+    for one in formats::read(&text) {
         match one {
             Err(line) => bad.push(line),
             Ok(entry) => match action(entry, arguments) {
@@ -88,7 +87,7 @@ fn ask(client: &Client, wanted: &[(u64, Action)], bad: &mut Vec<BadLine>) -> Res
         }
         if let Some(progress) = &progress {
             let sent = number * MAX_BATCH + batch.len();
-            progress.show(learn::Progress {
+            progress.show(learning::Progress {
                 done: sent,
                 total: wanted.len(),
             });

@@ -3,8 +3,8 @@
 
 use anyhow::Result;
 use clap::ValueEnum;
-use sensor::class::Class;
-use sensor::record::{Block, BlockState};
+use contract::class::Class;
+use contract::record::{Block, BlockState};
 
 use super::super::client::Client;
 use super::super::table::Table;
@@ -57,7 +57,7 @@ impl Arguments {
             Some(State::Unconfirmed) => block.confirm_by.is_some(),
         };
         let origin = self.origin.is_none_or(|origin| {
-            use sensor::policy::Origin as By;
+            use contract::record::Origin as By;
             let wanted = match origin {
                 Origin::Detection => By::Detection,
                 Origin::Operator => By::Operator,

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use detection::features::NAMES;
 use sensor::control::Case;
-use sensor::features::NAMES;
 use sha2::{Digest, Sha256};
 
 use super::super::client::Client;

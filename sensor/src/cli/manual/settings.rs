@@ -102,13 +102,13 @@ fn append(text: &mut String, more: &str) {
 
 fn section_name(line: &str) -> Option<&str> {
     let name = line.strip_prefix('[')?.strip_suffix(']')?;
-    let is_name = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let is_name = |message: char| message.is_ascii_lowercase() || message == '_';
     (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
 fn assignment(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(" = ")?;
-    let is_key = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let is_key = |message: char| message.is_ascii_alphanumeric() || message == '_';
     key.chars().all(is_key).then_some((key, value))
 }
 

@@ -1,8 +1,8 @@
 //! What the sentences say, and what they leave out.
 
 use super::*;
-use crate::decode::Outer;
 use crate::incident::tests::verdict;
+use detection::decode::Outer;
 
 fn said(class: Class, facts: Facts) -> String {
     let mut verdict = verdict(class);

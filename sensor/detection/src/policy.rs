@@ -1,0 +1,251 @@
+//! What is to be done about an address: watch it, have a person review it, block it, or raise an alert.
+//! Nobody can have somebody else blocked, so it never does IO and never reads a clock, and asks its guard first.
+
+mod decision;
+mod guard;
+mod history;
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use ipnet::{IpNet, Ipv6Net};
+use sha2::{Digest, Sha256};
+
+use contract::class::Class;
+use contract::record::Origin;
+
+pub use decision::{Block, Cause, Decision, Outcome};
+pub use guard::{Exemption, Guard, LocalNetwork, Role};
+use history::{Budget, History};
+
+/// Blocks differ from their nominal duration by up to this many thousandths, so that a group blocked together does
+/// not come back together.
+const JITTER: u64 = 100;
+
+/// An address that evidence speaks against.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Suspect {
+    /// The address to act on; for a `ddos` the victim's.
+    pub address: IpAddr,
+    /// What it does.
+    pub class: Class,
+    /// Whether the evidence has passed its threshold.
+    pub convincing: bool,
+    /// Whether the packets are really its own.
+    pub proof: Proof,
+    /// Whether it was seen inside a tunnel, where anybody at the tunnel's end can write any address.
+    pub tunnelled: bool,
+}
+
+/// Whether an address has acknowledged a sequence number that only its true owner could have seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The traffic in evidence did.
+    Proven,
+    /// This traffic did not, but the address had such traffic in the last half hour: somebody may be writing the name
+    /// of an innocent visitor on the packets.
+    ProvenBefore,
+    /// It never did.
+    Unproven,
+}
+
+/// What an address has done before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Offence {
+    /// How often.
+    pub count: u32,
+    /// When the last block for it ends or ended, monotonic microseconds.
+    pub served: u64,
+}
+
+/// Decides, and remembers what it decided.
+#[derive(Debug)]
+pub struct Policy {
+    settings: settings::Policy,
+    guard: Guard,
+    history: History,
+    proven: Budget,
+    unproven: Budget,
+}
+
+impl Policy {
+    /// Policy by `settings`, for the network that `guard` knows.
+    pub fn new(settings: &settings::Policy, guard: Guard) -> Self {
+        Self {
+            settings: settings.clone(),
+            guard,
+            history: History::new(
+                settings.max_offenders.size(),
+                settings.offence_memory.micros(),
+            ),
+            proven: Budget::new(settings.max_blocks_per_minute.size()),
+            unproven: Budget::new(settings.max_unproven_blocks_per_minute.size()),
+        }
+    }
+
+    /// The guard, for whoever enforces a block.
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Takes other settings and another guard from now on; what is remembered stays.
+    pub fn revise(&mut self, settings: &settings::Policy, guard: Guard) {
+        self.settings = settings.clone();
+        self.guard = guard;
+        self.history.resize(
+            settings.max_offenders.size(),
+            settings.offence_memory.micros(),
+        );
+        self.proven.resize(settings.max_blocks_per_minute.size());
+        self.unproven
+            .resize(settings.max_unproven_blocks_per_minute.size());
+    }
+
+    /// Remembers an offence from before the program began. Blocks that are still in force are restored by the blocklist.
+    pub fn recall(&mut self, address: IpAddr, offence: &Offence) {
+        self.history.recall(address, offence);
+    }
+
+    /// Somebody has ended the block of `target`: who comes back is judged anew, its offences not forgotten.
+    pub fn release(&mut self, target: IpNet, now: u64) {
+        self.history.release(target, now);
+    }
+
+    /// Offences of `address` that still count.
+    pub fn offences(&self, address: IpAddr, now: u64) -> u32 {
+        self.history.offences(address, now)
+    }
+
+    /// Blocks in force at once.
+    pub fn max_blocks(&self) -> usize {
+        self.settings.max_blocks.size()
+    }
+
+    /// The offenders remembered in a prefix.
+    pub fn offenders(&self, net: IpNet) -> impl Iterator<Item = IpAddr> {
+        self.history.offenders(net)
+    }
+
+    /// What to do about a suspect at `now`, monotonic microseconds. A block that is still in force is repeated
+    /// unchanged, or renewed where it is a short one; neither is charged to the budget.
+    pub fn decide(&mut self, suspect: &Suspect, now: u64) -> Decision {
+        if !suspect.convincing || !suspect.class.is_attack() {
+            return Decision::Watch;
+        }
+        match suspect.class {
+            Class::Ddos | Class::C2 | Class::Tunnel => return Decision::Alert,
+            Class::Exploit => return Decision::Review(Cause::Class),
+            _ => {}
+        }
+        let address = suspect.address.to_canonical();
+        if let Some(exemption) = self.guard.exemption(IpNet::from(address)) {
+            return Decision::Review(Cause::Exempt(exemption));
+        }
+        if self.guard.is_home(address) {
+            return Decision::Review(Cause::Home);
+        }
+        if suspect.tunnelled {
+            return Decision::Review(Cause::Tunnelled);
+        }
+        match suspect.proof {
+            Proof::Proven => self.block_proven(address, suspect.class, now),
+            Proof::ProvenBefore => Decision::Review(Cause::PerhapsSpoofed),
+            Proof::Unproven => self.block_unproven(address, suspect.class, now),
+        }
+    }
+
+    fn block_proven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
+        if let Some(block) = self.history.in_force(address, now)
+            && block.offence > 0
+        {
+            return Decision::Block(block.clone());
+        }
+        if !self.proven.take(now) {
+            return Decision::Review(Cause::Budget);
+        }
+        let offence = self.history.offences(address, now).saturating_add(1);
+        let ttl = self.ttl(address, offence);
+        self.block(address, class, (now, ttl, offence))
+    }
+
+    fn block_unproven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
+        match self.history.in_force(address, now) {
+            Some(block) if block.offence > 0 => return Decision::Block(block.clone()),
+            Some(_) => {}
+            None if self.unproven.take(now) => {}
+            None => return Decision::Review(Cause::Budget),
+        }
+        let shortest = self.settings.unproven_ttl.get();
+        let longest = self.settings.max_block_ttl.get();
+        let ttl = shortest.min(self.settings.block_ttl.get()).min(longest);
+        self.block(address, class, (now, ttl, 0))
+    }
+
+    fn block(
+        &mut self,
+        address: IpAddr,
+        class: Class,
+        (now, ttl, offence): (u64, Duration, u32),
+    ) -> Decision {
+        let target = match address {
+            IpAddr::V6(address) if offence > 0 => self.subnet(address, now),
+            _ => None,
+        };
+        let block = Block {
+            target: target.unwrap_or_else(|| IpNet::from(address)),
+            reason: class.to_string(),
+            expires: now.saturating_add(micros(ttl)),
+            ttl,
+            offence,
+            origin: Origin::Detection,
+        };
+        self.history.record(address, now, &block);
+        Decision::Block(block)
+    }
+
+    /// The /64 around an address, if so many offenders of it are blocked that all of it had better be: whoever has one of
+    /// its addresses has them all (RFC 6177).
+    fn subnet(&self, address: Ipv6Addr, now: u64) -> Option<IpNet> {
+        let net = Ipv6Net::new(address, 64).ok()?.trunc();
+        let others = self.history.offenders_in(net, now);
+        let target = IpNet::V6(net);
+        let crowded = others + 1 >= self.settings.subnet_offenders.size();
+        let free = self.guard.exemption(target).is_none() && !self.guard.is_home(net.addr().into());
+        (crowded && free).then_some(target)
+    }
+
+    /// How long the offence is answered: longer each time up to the cap, in whole seconds, spread by the jitter.
+    fn ttl(&self, address: IpAddr, offence: u32) -> Duration {
+        let cap = micros(self.settings.max_block_ttl.get());
+        let factor = u64::from(self.settings.block_factor.get());
+        let mut nominal = micros(self.settings.block_ttl.get()).min(cap);
+        for _ in 1..offence {
+            let longer = nominal.saturating_mul(factor).min(cap);
+            if longer == nominal {
+                break;
+            }
+            nominal = longer;
+        }
+        let spread = nominal / 1000 * (1000 - JITTER + hash(address, offence) % (2 * JITTER + 1));
+        Duration::from_secs((spread.min(cap) / 1_000_000).max(1))
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The same for the same address and offence on every machine, so that a replay repeats itself.
+fn hash(address: IpAddr, offence: u32) -> u64 {
+    let digest = Sha256::new()
+        .chain_update(address.to_string())
+        .chain_update(offence.to_be_bytes())
+        .finalize();
+    let (first, _) = digest.split_at(8);
+    first
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests;
