@@ -113,11 +113,7 @@ impl Blocks {
     }
 
     /// The packet block before the enhanced one: the interface has two bytes, and drops are counted in two more.
-    fn obsolete(
-        &mut self,
-        block: &UnknownBlock<'_>,
-        (half, word): Numbers,
-    ) -> Content {
+    fn obsolete(&mut self, block: &UnknownBlock<'_>, (half, word): Numbers) -> Content {
         let Some((header, packet)) = block.data.split_first_chunk::<20>() else {
             return Content::Nonsense;
         };

@@ -1,0 +1,267 @@
+//! What no single gate can see: the same offender at several of them, passwords guessed from many sources, offenders of
+//! one network, a victim of many. It does no IO and reads no clock, so the stored past can be gone through again.
+
+mod campaign;
+mod group;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+
+use contract::class::Class;
+use ipnet::IpNet;
+
+use crate::config::Correlate;
+use crate::desk::guard;
+
+pub use campaign::{Campaign, Kind};
+use group::Group;
+
+/// A gate: site and sensor.
+pub type Gate = (String, String);
+
+/// An incident as it is looked at here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The incident.
+    pub incident: String,
+    /// Who saw it.
+    pub gate: Gate,
+    /// When, microseconds since 1970.
+    pub at: i64,
+    /// Who to act on.
+    pub offender: Option<IpAddr>,
+    /// Who suffers.
+    pub victim: Option<IpAddr>,
+    /// The port that was aimed at.
+    pub port: Option<u16>,
+    /// Who else takes part.
+    pub sources: Vec<IpAddr>,
+    /// What is done.
+    pub class: Class,
+    /// Whether the gate blocks the offender, on evidence of its own, and its address is proven.
+    pub proven: bool,
+    /// Until when it blocks it.
+    pub until: Option<i64>,
+}
+
+/// What follows from a sighting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// A campaign is new, or has changed.
+    Campaign(Box<Campaign>),
+    /// An offender is proven at enough gates.
+    Proven(Proven),
+}
+
+/// An offender that is proven at enough gates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    /// Who.
+    pub offender: IpAddr,
+    /// Which gates prove it, by which incidents, until when they block it.
+    pub gates: BTreeMap<Gate, Proof>,
+    /// The campaign.
+    pub campaign: String,
+    /// What it does.
+    pub class: Class,
+}
+
+/// A gate's proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    /// The incident.
+    pub incident: String,
+    /// When.
+    pub at: i64,
+    /// Until when the gate blocks the offender; nothing where it does not say.
+    pub until: Option<i64>,
+}
+
+/// Follows sightings.
+#[derive(Debug)]
+pub struct Correlator {
+    settings: Correlate,
+    /// Gates that must have proven an offender.
+    min_sensors: usize,
+    /// How long their proof counts, microseconds.
+    proof: i64,
+    offenders: HashMap<IpAddr, Offender>,
+    groups: BTreeMap<(Kind, String), Group>,
+    /// Campaigns that went on when we began, by what they are about.
+    known: HashMap<(Kind, String), (String, i64, i64)>,
+}
+
+#[derive(Debug, Default)]
+struct Offender {
+    gates: BTreeMap<Gate, Proof>,
+    last: i64,
+}
+
+impl Correlator {
+    /// One that has heard nothing. `proof` is how long a gate's proof counts, in microseconds.
+    pub fn new(settings: Correlate, (min_sensors, proof): (u32, i64)) -> Self {
+        Self {
+            settings,
+            min_sensors: min_sensors as usize,
+            proof,
+            offenders: HashMap::new(),
+            groups: BTreeMap::new(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// Goes on with a campaign of before: its kind and subject, its name, version and beginning.
+    pub fn resume(&mut self, about: (Kind, String), was: (String, i64, i64)) {
+        self.known.insert(about, was);
+    }
+
+    /// What follows from a sighting.
+    pub fn hear(&mut self, sighting: &Sighting) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if let Some(offender) = sighting.offender {
+            if sighting.proven {
+                findings.extend(self.prove(offender, sighting));
+            }
+            if !guard::is_private(offender) {
+                let network = network_of(offender);
+                findings.extend(self.join((Kind::Network, network.to_string()), sighting));
+            }
+        }
+        if sighting.class == Class::BruteForce
+            && let Some(port) = sighting.port
+        {
+            findings.extend(self.join((Kind::Guessing, port.to_string()), sighting));
+        }
+        if let Some(victim) = sighting.victim {
+            let subject = match guard::is_private(victim) {
+                // A private address is another host at each site.
+                true => format!("{victim} at {}", sighting.gate.0),
+                false => victim.to_string(),
+            };
+            findings.extend(self.join((Kind::Victim, subject), sighting));
+        }
+        findings
+    }
+
+    /// Ends what has not been heard of for long.
+    pub fn sweep(&mut self, now: i64) -> Vec<Finding> {
+        let (proof, window) = (self.proof, self.settings.window.micros());
+        self.offenders
+            .retain(|_, offender| offender.last + proof > now);
+        let over: Vec<(Kind, String)> = self
+            .groups
+            .iter()
+            .filter(|(_, group)| group.last() + window <= now)
+            .map(|(about, _)| about.clone())
+            .collect();
+        let mut findings = Vec::new();
+        for about in over {
+            if let Some(mut group) = self.groups.remove(&about) {
+                self.known.remove(&about);
+                findings.extend(group.close(&about));
+            }
+        }
+        findings
+    }
+
+    /// Addresses and groups that are followed.
+    pub fn size(&self) -> (usize, usize) {
+        (self.offenders.len(), self.groups.len())
+    }
+
+    fn prove(&mut self, address: IpAddr, sighting: &Sighting) -> Vec<Finding> {
+        if self.offenders.len() >= self.settings.max_offenders as usize
+            && !self.offenders.contains_key(&address)
+        {
+            let oldest = self
+                .offenders
+                .iter()
+                .min_by_key(|(_, offender)| offender.last);
+            if let Some(oldest) = oldest.map(|(address, _)| *address) {
+                self.offenders.remove(&oldest);
+            }
+        }
+        let offender = self.offenders.entry(address).or_default();
+        offender.last = offender.last.max(sighting.at);
+        let (last, proof) = (offender.last, self.proof);
+        let said = Proof {
+            incident: sighting.incident.clone(),
+            at: sighting.at,
+            until: sighting.until,
+        };
+        let before = offender.gates.get(&sighting.gate).cloned();
+        if before.as_ref().is_none_or(|before| before.at <= said.at) {
+            offender.gates.insert(sighting.gate.clone(), said.clone());
+        }
+        offender.gates.retain(|_, gate| gate.at + proof > last);
+        if offender.gates.len() < self.min_sensors {
+            return Vec::new();
+        }
+        let gates = offender.gates.clone();
+        let about = (Kind::Offender, address.to_string());
+        // The campaign tells of every gate, so those that were too few before are heard again.
+        let mut findings = Vec::new();
+        if !self.groups.contains_key(&about) {
+            for (gate, proof) in gates.iter().filter(|(gate, _)| **gate != sighting.gate) {
+                let earlier = Sighting {
+                    incident: proof.incident.clone(),
+                    gate: gate.clone(),
+                    at: proof.at,
+                    ..sighting.clone()
+                };
+                self.join(about.clone(), &earlier);
+            }
+        }
+        findings.extend(self.join(about.clone(), sighting));
+        // An unchanged proof concludes nothing new.
+        if before != Some(said)
+            && let Some(group) = self.groups.get(&about)
+        {
+            findings.push(Finding::Proven(Proven {
+                offender: address,
+                gates,
+                campaign: group.id().to_owned(),
+                class: sighting.class,
+            }));
+        }
+        findings
+    }
+
+    fn join(&mut self, about: (Kind, String), sighting: &Sighting) -> Option<Finding> {
+        if self.groups.len() >= self.settings.max_offenders as usize
+            && !self.groups.contains_key(&about)
+        {
+            let oldest = self.groups.iter().min_by_key(|(_, group)| group.last());
+            if let Some(oldest) = oldest.map(|(about, _)| about.clone()) {
+                self.groups.remove(&oldest);
+            }
+        }
+        let known = &self.known;
+        let group = self
+            .groups
+            .entry(about.clone())
+            .or_insert_with(|| Group::new(&about, sighting.at, known.get(&about).cloned()));
+        let changed = group.hear(sighting, self.settings.window.micros());
+        let enough = match about.0 {
+            Kind::Offender => group.gates() >= self.min_sensors,
+            Kind::Network => group.sources() >= self.settings.network_offenders as usize,
+            Kind::Victim => group.sources() >= self.settings.victim_offenders as usize,
+            Kind::Guessing => {
+                group.sources() >= self.settings.guessing_sources as usize
+                    && (group.gates() >= 2 || group.victims() == 1)
+            }
+        };
+        let told = changed && enough;
+        told.then(|| Finding::Campaign(Box::new(group.tell(&about))))
+    }
+}
+
+/// The network whose addresses one owner usually has: a /24, or a /64.
+fn network_of(address: IpAddr) -> IpNet {
+    let length = if address.is_ipv4() { 24 } else { 64 };
+    let net = IpNet::new(address, length).unwrap_or_else(|_| IpNet::from(address));
+    net.trunc()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! A batch while it grows: of everything only the last state in it is written. It decides nothing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+
+use crate::store::{
+    Batch, CampaignRow, ConditionRow, FleetBlock, Happened, HeldBlock, IncidentRow, Order,
+    Quarantined, Review, Seen,
+};
+
+/// What is kept of a message that is quarantined, bytes.
+const SAMPLE: usize = 500;
+
+/// A batch while it grows.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) at: i64,
+    /// The incidents that are stored, or in this batch: by `event.id` and gate, its name and revision.
+    known: HashMap<(String, String, String), (String, i64)>,
+    taken: HashMap<String, ()>,
+    incidents: BTreeMap<String, IncidentRow>,
+    older: Vec<IncidentRow>,
+    conditions: BTreeMap<String, ConditionRow>,
+    telemetry: BTreeMap<(String, String, i64), String>,
+    blocks: BTreeMap<(String, String, String), HeldBlock>,
+    quarantine: BTreeMap<(String, String), Quarantined>,
+    reviews: BTreeMap<String, Review>,
+    settled: BTreeMap<String, &'static str>,
+    campaigns: BTreeMap<String, CampaignRow>,
+    fleet: BTreeMap<String, FleetBlock>,
+    orders: BTreeMap<String, Order>,
+    events: Vec<Happened>,
+}
+
+impl Ledger {
+    /// One that begins now, knowing which incidents are stored.
+    pub(super) fn new(at: i64, seen: Vec<Seen>) -> Self {
+        let mut ledger = Self {
+            at,
+            ..Self::default()
+        };
+        for Seen {
+            id,
+            event_id,
+            site,
+            sensor,
+            revision,
+        } in seen
+        {
+            ledger.taken.insert(id.clone(), ());
+            ledger
+                .known
+                .insert((event_id, site, sensor), (id, revision));
+        }
+        ledger
+    }
+
+    /// Enters a revision of an incident; gives back its name where it is the latest.
+    pub(super) fn incident(&mut self, mut row: IncidentRow) -> Option<String> {
+        let key = (row.event_id.clone(), row.site.clone(), row.sensor.clone());
+        let Some((id, revision)) = self.known.get_mut(&key) else {
+            // Two sensors of one name at two sites give their incidents the same names.
+            row.id = match self.taken.contains_key(&row.event_id) {
+                true => format!("{}.{}.{}", row.event_id, row.site, row.sensor),
+                false => row.event_id.clone(),
+            };
+            let id = row.id.clone();
+            self.taken.insert(id.clone(), ());
+            self.known.insert(key, (id.clone(), row.revision));
+            self.incidents.insert(id.clone(), row);
+            return Some(id);
+        };
+        row.id.clone_from(id);
+        if row.revision > *revision {
+            *revision = row.revision;
+            let id = row.id.clone();
+            self.older.extend(self.incidents.insert(id.clone(), row));
+            return Some(id);
+        }
+        if row.revision < *revision {
+            self.older.push(row);
+        }
+        None
+    }
+
+    pub(super) fn condition(&mut self, row: ConditionRow) {
+        self.conditions.insert(row.id.clone(), row);
+    }
+
+    pub(super) fn telemetry(&mut self, (site, sensor): (&str, &str), at: i64, doc: String) {
+        let key = (site.to_owned(), sensor.to_owned(), at);
+        self.telemetry.insert(key, doc);
+    }
+
+    pub(super) fn block(&mut self, row: HeldBlock) {
+        let key = (row.site.clone(), row.sensor.clone(), row.target.clone());
+        match self.blocks.get(&key) {
+            Some(later) if later.at > row.at => {}
+            _ => drop(self.blocks.insert(key, row)),
+        }
+    }
+
+    pub(super) fn quarantine(&mut self, topic: &str, reason: String, body: &[u8]) {
+        let topic: String = topic
+            .chars()
+            .filter(|letter| *letter != '\0')
+            .take(300)
+            .collect();
+        let text = String::from_utf8_lossy(body.get(..SAMPLE).unwrap_or(body));
+        let sample = contract::printable::printable(&text).into_owned();
+        let key = (topic.clone(), reason.clone());
+        let entry = self.quarantine.entry(key).or_insert_with(|| Quarantined {
+            topic,
+            reason,
+            sample: String::new(),
+            count: 0,
+        });
+        entry.sample = sample;
+        entry.count += 1;
+    }
+
+    pub(super) fn review(&mut self, row: Review) {
+        self.reviews.insert(row.id.clone(), row);
+    }
+
+    pub(super) fn settle(&mut self, review: &str, state: &'static str) {
+        self.settled.insert(review.to_owned(), state);
+    }
+
+    pub(super) fn campaign(&mut self, row: CampaignRow) {
+        self.campaigns.insert(row.id.clone(), row);
+    }
+
+    pub(super) fn fleet(&mut self, row: FleetBlock) {
+        self.fleet.insert(row.id.clone(), row);
+    }
+
+    pub(super) fn order(&mut self, row: Order) {
+        self.orders.insert(row.id.clone(), row);
+    }
+
+    pub(super) fn tell(&mut self, (kind, site): (&str, Option<&str>), body: Value) {
+        self.events.push(Happened::new(self.at, (kind, site), body));
+    }
+
+    /// The batch.
+    pub(super) fn close(self) -> Batch {
+        let telemetry = self.telemetry.into_iter();
+        Batch {
+            at: self.at,
+            incidents: self.incidents.into_values().collect(),
+            older: self.older,
+            conditions: self.conditions.into_values().collect(),
+            telemetry: telemetry
+                .map(|((site, sensor, at), doc)| (site, sensor, at, doc))
+                .collect(),
+            blocks: self.blocks.into_values().collect(),
+            sensors: Vec::new(),
+            sequences: Vec::new(),
+            quarantine: self.quarantine.into_values().collect(),
+            reviews: self.reviews.into_values().collect(),
+            settled: self.settled.into_iter().collect(),
+            campaigns: self.campaigns.into_values().collect(),
+            fleet: self.fleet.into_values().collect(),
+            orders: self.orders.into_values().collect(),
+            events: self.events,
+        }
+    }
+}

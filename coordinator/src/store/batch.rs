@@ -1,0 +1,298 @@
+//! One transaction of the intake: everything a batch of messages says and everything concluded from it, or nothing.
+//! A leader that was overtaken writes nothing.
+
+use sqlx::{Any, Transaction};
+
+use super::campaigns::{self, CampaignRow};
+use super::fleet::{self, FleetBlock, HeldBlock};
+use super::leader::{Leadership, Lost};
+use super::orders::{self, Order};
+use super::reviews::{self, Review};
+use super::sensors::{self, SensorRow, SequenceRow};
+use super::sql::Sql;
+use super::stream::{self, Happened};
+use super::{Error, Store};
+
+/// The latest revision of an incident, as a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IncidentRow {
+    /// Its name in the API: `event.id`, or with site and sensor behind it where somebody else's has that already.
+    pub id: String,
+    /// The site it was published at.
+    pub site: String,
+    /// The sensor that published it.
+    pub sensor: String,
+    /// `event.id`
+    pub event_id: String,
+    /// `garita.revision`
+    pub revision: i64,
+    /// `@timestamp`
+    pub at: i64,
+    /// Who to act on.
+    pub offender: Option<String>,
+    /// Who suffers: the destination, or the victim of a `ddos`.
+    pub victim: Option<String>,
+    /// The destination's port.
+    pub port: Option<i64>,
+    /// What is done.
+    pub class: String,
+    /// What is to be done about it.
+    pub decision: String,
+    /// 1 to 4.
+    pub severity: i64,
+    /// Whether the offender's address is proven.
+    pub proven: bool,
+    /// Until when the gate blocks the offender.
+    pub until: Option<i64>,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// The document as published.
+    pub doc: String,
+}
+
+/// A kind of nonsense that was heard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Where.
+    pub topic: String,
+    /// What is wrong with it, in a sentence that does not change from message to message.
+    pub reason: String,
+    /// The last message, shortened.
+    pub sample: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// What a transaction of the intake writes.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// The time it is written.
+    pub at: i64,
+    /// Latest revisions, each incident once.
+    pub incidents: Vec<IncidentRow>,
+    /// Revisions that are not the latest.
+    pub older: Vec<IncidentRow>,
+    /// Conditions: identifier, site, sensor, name, action, time, document.
+    pub conditions: Vec<ConditionRow>,
+    /// Telemetry: site, sensor, time, document.
+    pub telemetry: Vec<(String, String, i64, String)>,
+    /// Blocks of sensors as they are now.
+    pub blocks: Vec<HeldBlock>,
+    /// Sensors as they are now.
+    pub sensors: Vec<SensorRow>,
+    /// What was heard of whose numbers.
+    pub sequences: Vec<SequenceRow>,
+    /// Nonsense.
+    pub quarantine: Vec<Quarantined>,
+    /// Reviews that are new.
+    pub reviews: Vec<Review>,
+    /// Reviews that nobody has to answer any more, and what became of them.
+    pub settled: Vec<(String, &'static str)>,
+    /// Campaigns as they are now.
+    pub campaigns: Vec<CampaignRow>,
+    /// Fleet blocks that are new or have changed.
+    pub fleet: Vec<FleetBlock>,
+    /// Orders that are new or have changed.
+    pub orders: Vec<Order>,
+    /// What to tell those who follow.
+    pub events: Vec<Happened>,
+}
+
+/// A condition of a sensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionRow {
+    /// `event.id` with site and sensor.
+    pub id: String,
+    /// Where.
+    pub site: String,
+    /// Whose.
+    pub sensor: String,
+    /// Its name.
+    pub name: String,
+    /// Raised, passed or happened.
+    pub action: String,
+    /// When.
+    pub at: i64,
+    /// The document as published.
+    pub doc: String,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.incidents.is_empty()
+            && self.older.is_empty()
+            && self.conditions.is_empty()
+            && self.telemetry.is_empty()
+            && self.blocks.is_empty()
+            && self.sensors.is_empty()
+            && self.sequences.is_empty()
+            && self.quarantine.is_empty()
+            && self.reviews.is_empty()
+            && self.settled.is_empty()
+            && self.campaigns.is_empty()
+            && self.fleet.is_empty()
+            && self.orders.is_empty()
+            && self.events.is_empty()
+    }
+}
+
+impl Store {
+    /// Writes a batch, whole or not at all.
+    ///
+    /// # Errors
+    /// Another coordinator leads, or the database does not answer; nothing was written then.
+    pub async fn write(
+        &self,
+        leadership: &Leadership,
+        (batch, max_quarantine): (&Batch, u32),
+    ) -> Result<(), Lost> {
+        let mut on = self.begin().await?;
+        leadership.hold(&mut on).await?;
+        incidents(&mut on, batch).await?;
+        conditions(&mut on, &batch.conditions).await?;
+        telemetry(&mut on, &batch.telemetry).await?;
+        fleet::hold(&mut on, &batch.blocks).await?;
+        sensors::write(&mut on, &batch.sensors).await?;
+        sensors::write_sequences(&mut on, &batch.sequences).await?;
+        quarantine(&mut on, batch, max_quarantine).await?;
+        reviews::open(&mut on, &batch.reviews).await?;
+        reviews::settle(&mut on, &batch.settled, batch.at).await?;
+        campaigns::write(&mut on, &batch.campaigns).await?;
+        fleet::write(&mut on, &batch.fleet).await?;
+        orders::write(&mut on, &batch.orders).await?;
+        stream::tell(&mut on, &batch.events).await?;
+        self.commit(on).await?;
+        Ok(())
+    }
+}
+
+async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<(), Error> {
+    let act = "store incidents";
+    if !batch.incidents.is_empty() {
+        // What is no longer the latest makes room for it.
+        let mut sql = Sql::new(
+            "INSERT INTO revision (incident, revision, at, doc) SELECT id, revision, at, doc FROM incident WHERE id",
+        );
+        sql.among(batch.incidents.iter().map(|row| row.id.as_str()));
+        sql.push(" ON CONFLICT DO NOTHING");
+        sql.run(act, &mut **on).await?;
+        let mut sql = Sql::new(
+            "INSERT INTO incident (id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, \
+             severity, proven, blocked_until, ended, doc)",
+        );
+        sql.rows(&batch.incidents, |to, row| {
+            to.add(row.id.clone())
+                .add(row.site.clone())
+                .add(row.sensor.clone())
+                .add(row.event_id.clone())
+                .add(row.revision)
+                .add(row.at)
+                .add(row.offender.clone())
+                .add(row.victim.clone())
+                .add(row.port)
+                .add(row.class.clone())
+                .add(row.decision.clone())
+                .add(row.severity)
+                .add(i64::from(row.proven))
+                .add(row.until)
+                .add(i64::from(row.ended))
+                .add(row.doc.clone());
+        });
+        sql.push(
+            " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
+             excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
+             excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = excluded.blocked_until, ended = excluded.ended, doc = \
+             excluded.doc WHERE excluded.revision > incident.revision",
+        );
+        sql.run(act, &mut **on).await?;
+    }
+    if !batch.older.is_empty() {
+        let mut sql = Sql::new("INSERT INTO revision (incident, revision, at, doc)");
+        sql.rows(&batch.older, |to, row| {
+            to.add(row.id.clone())
+                .add(row.revision)
+                .add(row.at)
+                .add(row.doc.clone());
+        });
+        sql.push(" ON CONFLICT DO NOTHING");
+        sql.run(act, &mut **on).await?;
+    }
+    Ok(())
+}
+
+async fn conditions(
+    on: &mut Transaction<'static, Any>,
+    conditions: &[ConditionRow],
+) -> Result<(), Error> {
+    for row in conditions {
+        let mut sql = Sql::new("INSERT INTO condition (id, site, sensor, name, action, at, doc)");
+        sql.rows(&[row], |to, row| {
+            to.add(row.id.clone())
+                .add(row.site.clone())
+                .add(row.sensor.clone())
+                .add(row.name.clone())
+                .add(row.action.clone())
+                .add(row.at)
+                .add(row.doc.clone());
+        });
+        sql.push(
+            " ON CONFLICT (id) DO UPDATE SET action = excluded.action, at = excluded.at, doc = excluded.doc WHERE \
+             excluded.at >= condition.at",
+        );
+        sql.run("store a condition", &mut **on).await?;
+    }
+    Ok(())
+}
+
+async fn telemetry(
+    on: &mut Transaction<'static, Any>,
+    telemetry: &[(String, String, i64, String)],
+) -> Result<(), Error> {
+    if telemetry.is_empty() {
+        return Ok(());
+    }
+    let mut sql = Sql::new("INSERT INTO telemetry (site, sensor, at, doc)");
+    sql.rows(telemetry, |to, (site, sensor, at, doc)| {
+        to.add(site.clone())
+            .add(sensor.clone())
+            .add(*at)
+            .add(doc.clone());
+    });
+    sql.push(" ON CONFLICT DO NOTHING");
+    sql.run("store telemetry", &mut **on).await.map(drop)
+}
+
+async fn quarantine(
+    on: &mut Transaction<'static, Any>,
+    batch: &Batch,
+    most: u32,
+) -> Result<(), Error> {
+    let act = "store what was quarantined";
+    for row in &batch.quarantine {
+        let mut sql =
+            Sql::new("INSERT INTO quarantine (topic, reason, count, first_at, last_at, sample)");
+        sql.rows(&[row], |to, row| {
+            to.add(row.topic.clone())
+                .add(row.reason.clone())
+                .add(row.count)
+                .add(batch.at)
+                .add(batch.at)
+                .add(row.sample.clone());
+        });
+        sql.push(
+            " ON CONFLICT (topic, reason) DO UPDATE SET count = quarantine.count + excluded.count, last_at = \
+             excluded.last_at, sample = excluded.sample",
+        );
+        sql.run(act, &mut **on).await?;
+    }
+    if !batch.quarantine.is_empty() {
+        let mut sql = Sql::new(
+            "DELETE FROM quarantine WHERE last_at < (SELECT MIN(last_at) FROM (SELECT last_at FROM quarantine ORDER BY \
+             last_at DESC LIMIT ",
+        );
+        sql.bind(i64::from(most)).push(") AS kept)");
+        sql.run(act, &mut **on).await?;
+    }
+    Ok(())
+}

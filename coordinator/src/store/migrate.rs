@@ -1,0 +1,30 @@
+//! Brings the tables up to date, from any state that was released. A database of a newer program is refused.
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use super::{Error, Store};
+
+/// Every step, in order. One that was released is never changed: its checksum is in each database.
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "records", include_str!("migrations/0001-records.sql")),
+    (2, "access", include_str!("migrations/0002-access.sql")),
+];
+
+pub(super) async fn run(store: &Store) -> Result<(), Error> {
+    let steps = STEPS.map(|(version, name, text)| {
+        let text = match store.is_postgres() {
+            true => text.replace("--postgres ", ""),
+            false => text.to_owned(),
+        };
+        let sql = AssertSqlSafe(text).into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    let run = Migrator::with_migrations(steps.to_vec())
+        .run(&store.pool)
+        .await;
+    run.map_err(|error| Error {
+        act: "bring its tables up to date",
+        source: sqlx::Error::Migrate(Box::new(error)),
+    })
+}
