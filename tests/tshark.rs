@@ -324,6 +324,7 @@ fn assert_flows_alike(path: &Path, parsed: &Parsed) -> usize {
     };
     let limits = Limits {
         flood_guard: u32::MAX,
+        separate_tags: 1,
         ..Limits::default()
     };
     let mut plane = DataPlane::new(caps, limits);
