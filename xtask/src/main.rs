@@ -10,6 +10,7 @@ mod bench;
 mod demo;
 mod deny;
 mod ebpf;
+mod fleet;
 mod lab;
 mod package;
 mod provision;
@@ -42,12 +43,18 @@ enum Task {
         /// Only the measurements whose name begins with this
         only: Option<String>,
     },
-    /// Build the sensor and show what it reports for a recorded attack
-    Demo,
+    /// Build the sensor and show what it reports for a recorded attack; or the coordinator, and what it makes of three
+    Demo {
+        /// What to show
+        #[arg(default_value = "sensor")]
+        subject: demo::Subject,
+    },
     /// Check the dependencies' licences, sources and advisories
     Deny,
     /// Build the kernel program
     Ebpf,
+    /// Measure what a coordinator takes in, with simulated sensors
+    Fleet(fleet::Load),
     /// Install everything the other tasks need, and do nothing else
     Provision,
     /// Run every test of the workspace, the kernel program's included
@@ -90,9 +97,10 @@ fn run(task: Task) -> Result<()> {
     shell.change_dir(root());
     match task {
         Task::Bench { subject, only } => bench::run(&shell, subject, only.as_deref()),
-        Task::Demo => demo::run(&shell),
+        Task::Demo { subject } => demo::run(&shell, subject),
         Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
+        Task::Fleet(load) => fleet::load(&shell, &load),
         Task::Provision => provision::everything(&shell).map(drop),
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Tidy => tidy::run(&shell),

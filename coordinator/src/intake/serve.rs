@@ -204,7 +204,7 @@ impl Leader<'_> {
         // What has come by now makes up the batch; nobody waits for more.
         while let Some(news) = next {
             match news {
-                News::Heard(publish) => letters.push(publish),
+                News::Heard(publish) => letters.push(*publish),
                 other => {
                     self.take(post, std::mem::take(&mut letters)).await?;
                     self.turn(post, other);
@@ -237,7 +237,7 @@ impl Leader<'_> {
     }
 
     /// Stores a batch with what follows from it, then acknowledges it.
-    async fn take(&self, post: &mut Post, letters: Vec<Box<Publish>>) -> Result<(), Lost> {
+    async fn take(&self, post: &mut Post, letters: Vec<Publish>) -> Result<(), Lost> {
         if letters.is_empty() {
             return Ok(());
         }
