@@ -215,7 +215,9 @@ impl Leader<'_> {
             }
             next = session.news.try_recv().ok();
         }
-        self.take(post, letters).await
+        self.take(post, letters).await?;
+        self.tell(post);
+        Ok(())
     }
 
     fn turn(&mut self, post: &mut Post, news: News) {
