@@ -83,6 +83,7 @@ pub async fn serve(setup: Setup) {
                     health: &health,
                     leadership,
                     client: None,
+                    known: -1,
                 };
                 let ended = leader.lead(&mut stop).await;
                 let why = ended.err().map(|error| error.to_string());
@@ -108,6 +109,8 @@ struct Leader<'a> {
     health: &'a watch::Sender<Health>,
     leadership: Leadership,
     client: Option<AsyncClient>,
+    /// How much of what was asked for is known.
+    known: i64,
 }
 
 impl Leader<'_> {
@@ -138,8 +141,7 @@ impl Leader<'_> {
                     let now = moment::now();
                     post.begin(now, Vec::new());
                     // Another process may have asked without a way to tell: the command line with SQLite.
-                    if beat % BEAT == 0 || asked.has_changed().unwrap_or(false) {
-                        asked.borrow_and_update();
+                    if beat % BEAT == 0 && self.store.asked().await? != self.known {
                         self.refresh(&mut post).await?;
                     }
                     post.tick(now);
@@ -187,7 +189,9 @@ impl Leader<'_> {
         Ok(post)
     }
 
-    async fn refresh(&self, post: &mut Post) -> Result<(), Lost> {
+    async fn refresh(&mut self, post: &mut Post) -> Result<(), Lost> {
+        // Read first: what is asked for meanwhile is read once more, and changes nothing.
+        self.known = self.store.asked().await?;
         let blocks = self.store.open_fleet_blocks().await?;
         let orders = self.store.open_orders().await?;
         post.refresh(&blocks, orders);
