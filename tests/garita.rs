@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 /// What one run came to.
 pub struct Run {
@@ -98,39 +97,7 @@ impl From<Output> for Run {
     }
 }
 
-/// The binary of this build, made by the cargo and the profile that made this test.
+/// The program that cargo built for this test.
 fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let test = std::env::current_exe().expect("a test knows where it lies");
-        let folder = test
-            .ancestors()
-            .nth(2)
-            .expect("a test lies in <profile>/deps");
-        let profile = folder.file_name().and_then(|name| name.to_str());
-        let profile = match profile.expect("a profile has a name") {
-            "debug" => "dev",
-            other => other,
-        };
-        let target = folder
-            .parent()
-            .expect("a profile lies in the target folder");
-        let mut build = Command::new(env!("CARGO"));
-        build
-            // Of the whole workspace and with the tests: built alone it would have other features, and be built again.
-            .args(["build", "--quiet", "--workspace", "--bin", "garita"])
-            .args(["--test", "garita"])
-            .args(["--profile", profile, "--target-dir"])
-            .arg(target)
-            .current_dir(root());
-        // What cargo told this test of its package: build scripts that look at it would begin anew, and so would this test.
-        for (name, _) in std::env::vars() {
-            if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-                build.env_remove(name);
-            }
-        }
-        let built = build.status().expect("cargo starts");
-        assert!(built.success(), "garita does not build");
-        folder.join("garita")
-    })
+    Path::new(env!("CARGO_BIN_EXE_garita"))
 }

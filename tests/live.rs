@@ -55,7 +55,7 @@ fn limits() -> Limits {
     Limits {
         seed: 7,
         flood_guard: 4_096,
-        reserved: 0,
+        separate_tags: 0,
     }
 }
 

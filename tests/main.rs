@@ -13,6 +13,8 @@ mod garita;
 #[cfg(test)]
 mod gateway;
 #[cfg(test)]
+mod judgement;
+#[cfg(test)]
 mod kernel;
 #[cfg(test)]
 mod learning;

@@ -74,7 +74,7 @@ impl Bench {
         let limits = Limits {
             seed: 0x5eed,
             flood_guard,
-            reserved: 0,
+            separate_tags: 0,
         };
         Self {
             meter: Meter::new(caps, limits),

@@ -9,10 +9,12 @@ use detection::decode::Outer;
 use detection::frame::LinkType;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
+
+use detection::decode::{Decoder, Ports};
 use sensor::replay::Setup;
 use serde_json::{Value, json};
 
-use crate::garita::garita;
+use crate::garita;
 use crate::kernel::frames::{ACK, Frame, RST, SYN, Script, address, ethernet, ip, tcp, udp};
 
 /// Ports the scan tries.
@@ -47,7 +49,15 @@ fn outer() -> (IpAddr, IpAddr) {
 
 /// A host of 203.0.113.0/24 tries the ports of 192.0.2.10, which refuses; a reply is the last frame.
 fn scan(carry: Carry) -> Vec<Frame> {
-    let inner = (address(2, 7), address(0, 10));
+    scan_between((address(2, 7), address(0, 10)), carry)
+}
+
+/// The same without a tunnel, between any two.
+pub(crate) fn plain_scan(inner: (IpAddr, IpAddr)) -> Vec<Frame> {
+    scan_between(inner, nothing)
+}
+
+fn scan_between(inner: (IpAddr, IpAddr), carry: Carry) -> Vec<Frame> {
     let (outer, back) = (outer(), (outer().1, outer().0));
     let mut script = Script::at(1_700_000_000_000_000);
     for port in 1..=PORTS {
@@ -80,10 +90,21 @@ pub(crate) fn pcap(frames: &[Frame]) -> Vec<u8> {
 
 /// The incidents of class `scan` in these frames.
 fn scans(frames: &[Frame]) -> Vec<Value> {
+    scans_in(&pcap(frames), "")
+}
+
+/// The incidents of class `scan` in a capture, with these settings.
+pub(crate) fn scans_in(capture: &[u8], settings: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let path = folder.path().join("input.pcap");
-    fs::write(&path, pcap(frames)).expect("a capture can be written");
-    let run = garita(&[
+    let (path, config) = (
+        folder.path().join("input.pcap"),
+        folder.path().join("garita.toml"),
+    );
+    fs::write(&path, capture).expect("a capture can be written");
+    fs::write(&config, settings).expect("settings can be written");
+    let run = garita::run(&[
+        "--config",
+        config.to_str().expect("the folder's path is UTF-8"),
         "replay",
         "--json",
         path.to_str().expect("the folder's path is UTF-8"),
@@ -168,4 +189,82 @@ fn the_same_scan_outside_is_blocked_and_names_no_tunnel() {
     assert!(incident["garita"].get("tunnel").is_none());
     let message = incident["message"].as_str().expect("a sentence");
     assert!(!message.contains("tunnel"), "{message}");
+}
+
+/// A mirror's copy in ERSPAN of type II.
+fn erspan(outer: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
+    let header = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 7, 0, 0, 0, 1];
+    ip(outer, GRE, &[&header, &ethernet(&[], inner)[..]].concat())
+}
+
+/// MikroTik's sniffer.
+fn tzsp(outer: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
+    let framed = [&[1, 0, 0, 1, 1], &ethernet(&[], inner)[..]].concat();
+    ip(outer, UDP, &udp((40_000, 37_008), &framed))
+}
+
+#[test]
+fn what_a_mirror_sends_is_decided_as_if_seen_directly() {
+    let settings = "[capture]\nmirrors = [\"198.51.100.0/24\"]\n";
+    for carry in [erspan as Carry, tzsp, vxlan] {
+        let capture = pcap(&scan(carry));
+        let incidents = scans_in(&capture, settings);
+        let [incident] = &incidents[..] else {
+            panic!("not one incident: {incidents:#?}");
+        };
+        assert_eq!(incident["garita"]["decision"], "block");
+        assert_eq!(incident["garita"]["offender"], "203.0.113.7");
+        assert!(incident["garita"].get("tunnel").is_none());
+        let elsewhere = "[capture]\nmirrors = [\"192.0.2.99\"]\n";
+        let incidents = scans_in(&capture, elsewhere);
+        assert_eq!(incidents[0]["garita"]["decision"], "review");
+    }
+}
+
+#[test]
+fn a_packet_that_two_mirrors_send_counts_once_and_one_sent_twice_counts_twice() {
+    let mirrors = [
+        (address(1, 1), address(1, 9)),
+        (address(1, 2), address(1, 9)),
+    ];
+    let mut script = Script::at(1_700_000_000_000_000);
+    let probe = ip(
+        (address(2, 7), address(0, 10)),
+        TCP,
+        &tcp((50_000, 22), (1_000, 0), SYN, &[]),
+    );
+    // A router between the two taps has counted down the time to live.
+    let mut routed = probe.clone();
+    routed[8] -= 1;
+    for (mirror, copy) in [(0, &probe), (1, &routed), (0, &probe), (1, &routed)] {
+        let copy = erspan(mirrors[mirror], copy);
+        script.frame(ethernet(&[], &copy)).wait(1_000);
+    }
+    // A mirrored ARP request is nothing to be metered, and neither is what carries it.
+    let arp = [&ethernet(&[], &[])[..12], &[8, 6], &[0; 28]].concat();
+    let header = [0, 0, 0x88, 0xbe];
+    let copy = ip(mirrors[0], GRE, &[&header, &arp[..]].concat());
+    script.frame(ethernet(&[], &copy));
+    let setup = Setup {
+        decoder: Decoder::new(
+            Ports::default(),
+            &["198.51.100.0/24".parse().expect("a net")],
+        ),
+        ..Setup::default()
+    };
+    let mut plane = DataPlane::new(setup.caps, setup.limits);
+    plane.decode_with(setup.decoder);
+    for frame in &script.frames {
+        let frame = detection::frame::Frame {
+            time: detection::frame::Timestamp::from_nanoseconds(frame.time as i64 * 1_000),
+            wire_len: frame.wire,
+            bytes: &frame.bytes,
+            link_type: LinkType::Ethernet,
+            interface: 0,
+        };
+        plane.take(&frame, &mut Vec::new());
+    }
+    assert_eq!(plane.meter().packets(), 2);
+    let losses: Vec<_> = plane.losses().filter(|(_, count)| *count > 0).collect();
+    assert_eq!(losses, [("mirrored-not-ip", 1), ("second-copy", 2)]);
 }

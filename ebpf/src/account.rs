@@ -26,8 +26,8 @@ pub struct Limits {
     pub seed: u64,
     /// New initiators a minute of flows to one responder that may be forged; above, only proven ones get an entry.
     pub flood_guard: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// 1 keeps conversations of different VLANs and tunnels apart, 0 joins them: many networks tag one direction only.
+    pub separate_tags: u32,
 }
 
 /// The meter's working memory: too large for the kernel's stack of 512 bytes.
@@ -48,6 +48,9 @@ pub struct Work {
     /// verifier follows every value of a variable that is tested twice, and takes what comes out of memory for unknown.
     events: u32,
     reasons: u32,
+    /// How the packet that opened the flow arrived.
+    arrival: u32,
+    reserved: u32,
     snapshot: Snapshot,
 }
 
@@ -88,6 +91,16 @@ impl Work {
         );
     }
 
+    /// The tag that is part of a flow's name.
+    #[inline(always)]
+    fn tag(&self) -> u32 {
+        if self.limits.separate_tags != 0 {
+            self.packet.tag
+        } else {
+            0
+        }
+    }
+
     /// Whether the packet had any of the [`event`] bits in `bits`.
     #[inline(always)]
     fn had(&self, bits: u32) -> bool {
@@ -115,9 +128,10 @@ pub fn account<T: Tables>(tables: &mut T, work: &mut Work) {
             }
         }
     }
+    let tag = work.tag();
     let side = work
         .key
-        .write(&work.packet.endpoints, work.packet.link, work.packet.tag);
+        .write(&work.packet.endpoints, work.packet.link, tag);
     let found = tables.find_flow(&work.key);
     if let Some(flow) = found
         && !tables.flow(flow).is_over(&work.packet)
@@ -138,24 +152,37 @@ fn account_error<T: Tables>(tables: &mut T, work: &mut Work) -> bool {
     if work.packet.quoted.source != work.packet.endpoints.destination {
         return false;
     }
-    work.key
-        .write(&work.packet.quoted, work.packet.link, work.packet.tag);
+    let tag = work.tag();
+    work.key.write(&work.packet.quoted, work.packet.link, tag);
     let Some(flow) = tables.find_flow(&work.key) else {
         return false;
     };
-    if work.packet.kind == Kind::Unreachable && !tables.flow(flow).is(state::UNREACHABLE) {
-        tables.flow(flow).state |= state::UNREACHABLE;
-        work.initiator = HostKey {
-            address: work.packet.quoted.source,
-            link: work.packet.link,
-            reserved: 0,
-        };
-        let Some(initiator) = tables.find_host(&work.initiator) else {
-            return true;
-        };
-        let host = tables.host(initiator);
-        host.advance(work.packet.time);
+    let stats = tables.flow(flow);
+    let told = if work.packet.kind == Kind::Unreachable {
+        state::UNREACHABLE
+    } else {
+        state::EXPIRED
+    };
+    if stats.is(told) {
+        return true;
+    }
+    let silent = !stats.is(state::ANSWERED | state::UNREACHABLE | state::EXPIRED);
+    stats.state |= told;
+    work.initiator = HostKey {
+        address: work.packet.quoted.source,
+        link: work.packet.link,
+        reserved: 0,
+    };
+    let Some(initiator) = tables.find_host(&work.initiator) else {
+        return true;
+    };
+    let host = tables.host(initiator);
+    host.advance(work.packet.time);
+    if told == state::UNREACHABLE {
         host.find_unreachable();
+    }
+    if silent && told == state::EXPIRED {
+        host.be_answered(false);
     }
     true
 }
@@ -163,6 +190,9 @@ fn account_error<T: Tables>(tables: &mut T, work: &mut Work) -> bool {
 /// The first packet of a flow, already in `work.flow`, charged to its sender as initiator.
 #[inline(always)]
 fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
+    if work.flow.is_unopened(work.packet.endpoints.protocol) {
+        return;
+    }
     let time = work.packet.time;
     work.events = 0;
     work.reasons = 0;
@@ -192,7 +222,10 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     };
     let host = tables.host(initiator);
     host.advance(time);
-    host.initiate(time, &work.aims());
+    // Who answers what we did not see asked has opened nothing.
+    if !work.flow.is(state::REVERSED) {
+        host.initiate(time, &work.aims());
+    }
     host.send(&work.packet);
     let (opened, unanswered) = host.opened_and_unanswered();
     if opened >= FIRST_TRIGGER && opened.is_power_of_two() {
@@ -216,8 +249,10 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     let time = work.packet.time;
     let stats = tables.flow(flow);
     work.reasons = 0;
+    work.arrival = stats.arrival;
     work.events = stats.charge(&work.packet, side);
     work.ending = stats.ending();
+    let unopened = stats.is_unopened(work.packet.endpoints.protocol);
     let packets = stats.packets();
     let before = packets - work.packet.segments.min(packets);
     // The highest bit differs: a power of two was reached or, by merged segments, passed.
@@ -229,6 +264,9 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     }
     if work.had(event::ANSWERED) {
         tables.keep_flow(flow);
+    }
+    if unopened {
+        return account_unopened(tables, work);
     }
     work.name_hosts(work.had(event::FORTH));
     let Some(responder) = tables.open_host(&work.responder) else {
@@ -262,7 +300,7 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
         host.be_sent(&work.packet);
     }
     if work.had(event::PROVED) {
-        host.proven = time;
+        host.prove(time, work.arrival);
     }
     if work.had(event::ANSWERED) {
         host.be_answered(work.had(event::REFUSED));
@@ -284,6 +322,20 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     if work.reasons != 0 {
         work.snapshot.flow = *tables.flow(flow);
         snapshot(tables, work, initiator, responder);
+    }
+}
+
+/// A further packet of a flow nobody can be charged with: all it may show is that its ends converse under their own names.
+#[inline(always)]
+fn account_unopened<T: Tables>(tables: &mut T, work: &mut Work) {
+    if !work.had(event::PROVED) {
+        return;
+    }
+    work.name_hosts(true);
+    if let Some(host) = tables.open_host(&work.initiator) {
+        let host = tables.host(host);
+        host.advance(work.packet.time);
+        host.prove(work.packet.time, 0);
     }
 }
 

@@ -41,6 +41,8 @@ pub mod state {
     pub const UNREACHABLE: u32 = 1 << 6;
     /// Its first packet did not open it: the meter came late.
     pub const MIDSTREAM: u32 = 1 << 7;
+    /// A router said that a packet of the initiator had travelled too far: a traceroute's question, answered.
+    pub const EXPIRED: u32 = 1 << 8;
 }
 
 /// What one packet changed in its flow, beyond counters.
@@ -103,6 +105,10 @@ pub struct FlowStats {
     pub state: u32,
     /// TCP: the first sequence number seen from the responder.
     pub responder_seq: u32,
+    /// How the packet that opened it arrived, see [`Packet::arrival`]; 0 where no opening was seen.
+    pub arrival: u32,
+    /// Always 0.
+    pub reserved: u32,
     /// Lengths of the first payloads, negative from the responder; 0 where there was none yet.
     pub opening_lengths: [i16; OPENING],
     /// Time from the payload before (for the first, from the flow's start) to each of those, microseconds.
@@ -186,6 +192,14 @@ impl FlowStats {
         !self.is(state::ANSWERED | state::CLOSED)
     }
 
+    /// Whether nobody can be charged with having opened it: TCP of which the meter saw neither a SYN nor yet, after a
+    /// SYN+ACK, the side that must have sent one. A server that closes what has been idle for long, answers without their
+    /// questions, and a mirror of one direction all look so.
+    #[inline(always)]
+    pub fn is_unopened(&self, protocol: u8) -> bool {
+        protocol == protocol::TCP && self.state & (state::MIDSTREAM | state::REVERSED) != 0
+    }
+
     /// Whether `packet` begins another conversation under the same key.
     #[inline(always)]
     pub fn is_over(&self, packet: &Packet) -> bool {
@@ -208,6 +222,8 @@ impl FlowStats {
         }
         if packet.endpoints.protocol == protocol::TCP && packet.flags & flag::SYN == 0 {
             self.state |= state::MIDSTREAM;
+        } else if !reversed {
+            self.arrival = packet.arrival;
         }
         self.charge(packet, side);
     }
@@ -243,7 +259,8 @@ impl FlowStats {
                 .wrapping_add(controls);
         }
         if from_initiator {
-            if self.state & state::REVERSED != 0 {
+            // A reset of something nobody asked for opens nothing.
+            if self.state & state::REVERSED != 0 && !(tcp && packet.flags & flag::RST != 0) {
                 self.state = self.state & !state::REVERSED | state::ANSWERED;
                 events |= event::TURNED | event::ANSWERED;
                 if !tcp {
@@ -273,7 +290,8 @@ impl FlowStats {
                 if !tcp {
                     events |= event::ACCEPTED;
                 }
-                if tcp && packet.flags & flag::RST != 0 {
+                // A reset that answers a FIN, or data, refuses nothing.
+                if tcp && packet.flags & flag::RST != 0 && !self.has_said_more_than_syn() {
                     self.state |= state::REFUSED;
                     events |= event::REFUSED;
                 }
@@ -295,6 +313,16 @@ impl FlowStats {
             events |= event::GENUINE;
         }
         events
+    }
+
+    /// Whether the initiator has sent payload or ended its side.
+    #[inline(always)]
+    fn has_said_more_than_syn(&self) -> bool {
+        let forward = match self.initiator() {
+            Side::Low => &self.low,
+            Side::High => &self.high,
+        };
+        forward.payload > 0 || forward.fin > 0
     }
 
     #[inline(always)]

@@ -169,6 +169,9 @@ pub struct HostStats {
     pub last_opening: u64,
     /// When it last proved to converse under its own address, microseconds; 0 for never.
     pub proven: u64,
+    /// How the openings of its proven conversations arrived, the last two that differ, see
+    /// [`Packet::arrival`](crate::packet::Packet::arrival); 0 for none.
+    pub arrivals: [u32; 2],
     /// The last second or two.
     pub second: Window<Second>,
     /// The last half to whole minute.
@@ -260,6 +263,16 @@ impl HostStats {
         }
     }
 
+    /// Notes that it converses under its own address, in a flow whose opening arrived so.
+    #[inline(always)]
+    pub(crate) fn prove(&mut self, time: u64, arrival: u32) {
+        self.proven = time;
+        let [last, _] = self.arrivals;
+        if arrival != 0 && arrival != last {
+            self.arrivals = [arrival, last];
+        }
+    }
+
     /// Charges an ICMP error that says a responder of this host cannot be reached.
     #[inline(always)]
     pub(crate) fn find_unreachable(&mut self) {
@@ -310,8 +323,9 @@ impl HostStats {
             add!(initiated.syns, 1);
         }
         if packet.endpoints.protocol == protocol::UDP && packet.endpoints.destination_port == DNS {
-            add!(initiated.dns_queries, 1);
-            add!(initiated.dns_query_payload, packet.payload);
+            let counted = u32::from(packet.long_by_nature == 0);
+            add!(initiated.dns_queries, counted);
+            add!(initiated.dns_query_payload, counted * packet.payload);
         }
         add!(self.second.current.packets_out, packet.segments);
     }
@@ -324,8 +338,9 @@ impl HostStats {
         add!(initiated.bytes_in, packet.bytes);
         add!(initiated.payload_in, packet.payload);
         if packet.endpoints.protocol == protocol::UDP && packet.endpoints.source_port == DNS {
-            add!(initiated.dns_replies, 1);
-            add!(initiated.dns_reply_payload, packet.payload);
+            let counted = u32::from(packet.long_by_nature == 0);
+            add!(initiated.dns_replies, counted);
+            add!(initiated.dns_reply_payload, counted * packet.payload);
         }
     }
 

@@ -57,7 +57,7 @@ mod kernel {
     static LIMITS: Global<Limits> = Global::new(Limits {
         seed: 0,
         flood_guard: 0,
-        reserved: 0,
+        separate_tags: 0,
     });
     #[unsafe(no_mangle)]
     static REPLAY: Global<u32> = Global::new(0);

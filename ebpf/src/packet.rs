@@ -183,7 +183,16 @@ pub struct Packet {
     pub kind: Kind,
     /// Whether an ICMP query or its reply; the reply comes from the responder.
     pub icmp_reply: u8,
+    /// Whether it is a DNS message about a name that is long by nature: an address of IPv6 turned round, or a service
+    /// record (RFC 3596 §2.5, RFC 2782).
+    pub long_by_nature: u8,
+    /// How the packet arrives, as far as its sender's system and distance show: the time to live in the low octet; for
+    /// a SYN, the rest is a hash of its window and options. 0 before [`parse`].
+    pub arrival: u32,
 }
+
+/// Bits of [`Packet::arrival`] that hold the time to live.
+pub const ARRIVAL_TTL: u32 = 0xff;
 
 /// Why a packet is not metered; each is a counter.
 #[repr(u32)]

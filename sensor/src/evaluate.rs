@@ -59,6 +59,8 @@ pub struct Addresses {
     pub benign_blocked: usize,
     /// Of these, put before a person.
     pub benign_reviewed: usize,
+    /// Alerts raised in vain: of another class than the capture's, or about nobody of its attack.
+    pub false_alerts: usize,
 }
 
 /// What became of one capture.
@@ -82,6 +84,10 @@ pub struct Capture {
     pub benign: usize,
     /// Of these, blocked.
     pub benign_blocked: usize,
+    /// Of these, put before a person.
+    pub benign_reviewed: usize,
+    /// Alerts raised in vain.
+    pub false_alerts: usize,
     /// From the first packet to the last.
     pub seconds: f64,
 }
@@ -114,6 +120,7 @@ pub fn judge(
         seen: BTreeMap::new(),
         span: None,
         raised: false,
+        false_alerts: BTreeSet::new(),
     };
     let mut verdicts = Vec::new();
     while let Some(frame) = file.next_frame()? {
@@ -123,10 +130,6 @@ pub fn judge(
             .drain(..)
             .for_each(|verdict| suspects.conclude_against(&verdict));
     }
-    replay.finish(&mut verdicts);
-    verdicts
-        .drain(..)
-        .for_each(|verdict| suspects.conclude_against(&verdict));
     let (figures, reviewed) = suspects.figures();
     Ok(Judged {
         figures,
@@ -154,6 +157,7 @@ pub fn sum(judged: &[Judged]) -> Evaluation {
         addresses.benign += figures.benign;
         addresses.benign_blocked += figures.benign_blocked;
         addresses.benign_reviewed += reviewed;
+        addresses.false_alerts += figures.false_alerts;
     }
     Evaluation {
         snapshots: Snapshots {
@@ -218,6 +222,8 @@ struct Suspects<'a> {
     /// Time of the first packet and of the last.
     span: Option<(u64, u64)>,
     raised: bool,
+    /// Whom alerts were raised about in vain, and of what class.
+    false_alerts: BTreeSet<(IpAddr, Class)>,
 }
 
 impl Suspects<'_> {
@@ -240,6 +246,10 @@ impl Suspects<'_> {
 
     fn conclude_against(&mut self, verdict: &Verdict) {
         self.raised |= verdict.class == self.labels.class();
+        if verdict.decision == Decision::Alert && !self.concerns(verdict) {
+            let about = (verdict.subject.address(), verdict.class);
+            self.false_alerts.insert(about);
+        }
         let Some(seen) = self.seen.get_mut(&verdict.subject.address()) else {
             return;
         };
@@ -254,6 +264,15 @@ impl Suspects<'_> {
             Decision::Review(_) => seen.reviewed = true,
             Decision::Alert | Decision::Watch => {}
         }
+    }
+
+    /// Whether a verdict is about the capture's attack.
+    fn concerns(&self, verdict: &Verdict) -> bool {
+        let [initiator, responder] =
+            [verdict.flow.initiator, verdict.flow.responder].map(|end| end.ip());
+        let attack = self.labels.class().is_attack();
+        let part = self.labels.is_attacker(initiator) || self.labels.is_attacker(responder);
+        attack && (part || verdict.class == self.labels.class())
     }
 
     fn figures(&self) -> (Capture, usize) {
@@ -284,6 +303,8 @@ impl Suspects<'_> {
                 .iter()
                 .filter(|(_, seen)| seen.blocked.is_some())
                 .count(),
+            benign_reviewed: benign.iter().filter(|(_, seen)| seen.reviewed).count(),
+            false_alerts: self.false_alerts.len(),
             seconds: self
                 .span
                 .map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / 1e6),

@@ -56,7 +56,7 @@ impl From<&Config> for Setup {
             limits: Limits {
                 seed: REPLAY_SEED,
                 flood_guard: meter.flood_guard.get(),
-                reserved: 0,
+                separate_tags: u32::from(meter.tags == settings::Tags::Separate),
             },
             evidence: config.evidence.clone(),
             trusted_tunnels: config.policy.trusted_tunnels.to_vec(),
@@ -100,16 +100,6 @@ impl Replay {
         let metered = self.plane.take(frame, &mut self.snapshots);
         self.judge(metered.time, verdicts);
         metered
-    }
-
-    /// Lets silence follow the last frame, and returns the time it ends at, monotonic microseconds.
-    pub fn finish(&mut self, verdicts: &mut Vec<Verdict>) -> u64 {
-        let mut end = self.next_tick;
-        while let Some(time) = self.plane.next_silence(&mut self.snapshots) {
-            self.judge(time, verdicts);
-            end = time;
-        }
-        end
     }
 
     /// The data plane, for its counters and its clock.

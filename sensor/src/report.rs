@@ -12,6 +12,7 @@
 mod backoff;
 mod broker;
 mod connection;
+mod dialect;
 mod envelope;
 mod error;
 mod execute;
@@ -89,4 +90,21 @@ pub fn check(config: &Config) -> Result<(), String> {
     let broker = broker::Broker::new(&config.report, &topics);
     let checked = broker.map_or(Ok(()), |broker| broker.check());
     checked.map_err(|trouble| trouble.to_string())
+}
+
+/// Whether the broker lets us in now: connects under a name of its own, and goes again.
+///
+/// # Errors
+/// What stands in the way, in a sentence; nothing of it keeps the sensor from starting.
+pub fn reach(config: &Config) -> Result<(), String> {
+    let topics = contract::topics::Topics::new(config.sensor.site.as_str(), "check");
+    let Some(broker) = broker::Broker::new(&config.report, &topics) else {
+        return Ok(());
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the broker cannot be tried: {error}"))?;
+    let tried = runtime.block_on(connection::Connection::<()>::try_out(&broker));
+    tried.map_err(|trouble| trouble.to_string())
 }

@@ -170,7 +170,7 @@ fn capture(done: &AtomicBool, ready: &mpsc::Sender<()>) -> Result<Seen> {
     let limits = Limits {
         seed: 7,
         flood_guard: 4_096,
-        reserved: 0,
+        separate_tags: 0,
     };
     let mut plane = DataPlane::new(caps, limits);
     let mut snapshots = Vec::new();

@@ -242,7 +242,7 @@ impl Post {
         let address: SocketAddr = METRICS.parse().expect("an address");
         self.stage.gateway.run(|| {
             let mut stream = TcpStream::connect(address).expect("metrics are served");
-            let question = b"GET /metrics HTTP/1.0\r\nHost: verifier\r\n\r\n";
+            let question = b"GET /metrics HTTP/1.0\r\nHost: gate\r\n\r\n";
             stream.write_all(question).expect("it listens");
             let mut answer = String::new();
             stream.read_to_string(&mut answer).expect("it answers");

@@ -17,6 +17,7 @@ use super::mixes::mixes;
 use super::oracle::{self, State};
 use super::program::{self, Program};
 use super::{LIMITS, assert_alike, built};
+use crate::judgement::scenes::{attacks, innocents};
 
 /// More entries than any capture here makes: nothing is evicted.
 const ROOM: usize = 1 << 20;
@@ -37,8 +38,10 @@ fn captures_meter_alike() {
         .iter()
         .map(|path| (path.display().to_string(), read(path)));
     let mixed = mixes().map(|(name, frames)| (name.to_owned(), frames));
+    let scenes = innocents().chain(attacks());
+    let scenes = scenes.map(|scene| (scene.name.to_owned(), scene.frames(20)));
     let (mut captures, mut frames, mut snapshots) = (0, 0, 0);
-    for (name, capture) in recorded.chain(mixed) {
+    for (name, capture) in recorded.chain(mixed).chain(scenes) {
         let state = compare(&object, &capture);
         println!(
             "{name}: {} frames, {} snapshots, {} flows",

@@ -38,7 +38,7 @@ fn expect(frames: &[Vec<u8>], link: u32) -> (Meter, Vec<Snapshot>) {
     let limits = Limits {
         seed: 1,
         flood_guard: 4_096,
-        reserved: 0,
+        separate_tags: 0,
     };
     let mut meter = Meter::new(caps, limits);
     for (time, frame) in (1 << 40..).zip(frames) {

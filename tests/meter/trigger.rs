@@ -13,7 +13,7 @@ fn suspect(bench: &mut Bench) {
     let host = HostKey {
         address: a().into(),
         link: 0,
-        reserved: 0,
+        separate_tags: 0,
     };
     bench.meter.suspect(host, true);
 }

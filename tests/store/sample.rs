@@ -121,7 +121,7 @@ pub(crate) fn incident(id: &str, offender: &str, revision: u32) -> Entry {
         },
         threat: None,
         observer: ObservedBy {
-            name: "verifier".to_owned(),
+            name: "gate".to_owned(),
             version: "0.1.0".into(),
             kind: "sensor".into(),
             ingress: None,

@@ -25,10 +25,16 @@ const ADDRESSES: usize = 12;
 
 /// One conversation of TCP and one of UDP, inside a carrier.
 pub(super) fn conversations(carry: Carry) -> Vec<Frame> {
-    let (ends, back) = (
-        (address(2, 7), address(0, 10)),
-        (address(0, 10), address(2, 7)),
-    );
+    let plain = plain((address(2, 7), address(0, 10)));
+    let carried = plain
+        .iter()
+        .map(|frame| Frame::new(frame.time, carry(&frame.bytes[ETHERNET..])));
+    carried.collect()
+}
+
+/// The same without a carrier.
+pub(super) fn plain(ends: (IpAddr, IpAddr)) -> Vec<Frame> {
+    let back = (ends.1, ends.0);
     let mut script = Script::at(1_700_000_000_000_000);
     script.converse(ends, (40_000, 5_001), 3);
     for size in 1..5 {
@@ -37,10 +43,7 @@ pub(super) fn conversations(carry: Carry) -> Vec<Frame> {
         let answer = udp((5_002, 40_001), &[2; 50]);
         script.send(back, protocol::UDP, &answer).wait(1_000);
     }
-    let plain = script.frames.iter();
-    plain
-        .map(|frame| Frame::new(frame.time, carry(&frame.bytes[ETHERNET..])))
-        .collect()
+    script.frames
 }
 
 fn outer() -> (IpAddr, IpAddr) {

@@ -34,7 +34,7 @@ fn kernel(shell: &Shell, only: Option<&str>) -> Result<()> {
     let traffic = ebpf::build_traffic(shell)?;
     tool::by_hand(cmd!(
         shell,
-        "cargo bench --package tests --bench kernel -- {only...}"
+        "cargo bench --package sensor --bench kernel -- {only...}"
     ))
     .env(ebpf::OBJECT, &meter)
     .env(TRAFFIC, &traffic)

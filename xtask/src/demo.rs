@@ -36,7 +36,7 @@ fn sensor(shell: &Shell) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     tool::by_hand(cmd!(
         shell,
-        "cargo run --release --package sensor --bin garita -- replay {capture}"
+        "cargo run --profile demo --package sensor --bin garita -- replay {capture}"
     ))
     .run()?;
     Ok(())

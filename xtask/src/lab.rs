@@ -6,21 +6,21 @@
 //! small `cases`, `training` the large set of `attacks` and `background`; labels follow from who acts. What no tool sends is
 //! `written` from `frames`.
 
+mod ambience;
 mod attacks;
-mod background;
 mod cases;
 mod chatter;
+mod director;
 mod forged;
 mod frames;
 mod golden;
 pub(crate) mod lease;
 mod packages;
 mod play;
-mod runner;
 mod running;
 mod scenario;
 mod service;
-mod testbed;
+mod stage;
 mod topology;
 mod training;
 mod written;

@@ -19,6 +19,8 @@ pub struct InitiatorSums {
     pub minute: Initiated,
     /// The last second or two.
     pub second: Second,
+    /// How the openings of its proven conversations arrived; 0 for none.
+    pub arrivals: [u32; 2],
     /// Bits set for distinct responders, of 512.
     pub peers: u16,
     /// Bits set for distinct ports, of 512.
@@ -30,7 +32,7 @@ pub struct InitiatorSums {
     /// Bits set for distinct services in the half hour, of 512.
     pub habit_services: u16,
     /// Always 0: padding the compiler would leave unwritten.
-    pub reserved: [u16; 5],
+    pub reserved: [u16; 1],
 }
 
 /// A host as responder at one moment: its windows summed.
@@ -56,7 +58,8 @@ impl InitiatorSums {
     #[inline(never)]
     pub fn write(&mut self, host: &HostStats, time: u64) {
         self.proven = host.proven;
-        self.reserved = [0; 5];
+        self.arrivals = host.arrivals;
+        self.reserved = [0; 1];
         self.write_second(&host.second, time);
         self.write_minute(&host.minute, time);
         self.write_half_hour(&host.half_hour, time);

@@ -1,7 +1,7 @@
 //! From the bytes of an IP packet to a [`Packet`]: RFC 791, 8200, 9293, 768, 792, 4443, 9260.
 //! It never trusts a length, never allocates, and never looks past the bytes it was given.
 
-use super::{Address, HEAD, Kind, Packet, Refusal, protocol};
+use super::{ARRIVAL_TTL, Address, HEAD, Kind, Packet, Refusal, flag, protocol};
 
 /// Extension headers of one IPv6 packet that are followed; RFC 8200 §4.1 lists seven, no sane sender sends more.
 const MAX_EXTENSIONS: u32 = 7;
@@ -12,6 +12,12 @@ const MERGED_SEGMENT: u32 = 1448;
 /// IP length above which a TCP frame must have been merged by an offload (or is a jumbo frame, counted alike).
 const MTU: u32 = 1500;
 
+const DNS: u16 = 53;
+/// From the UDP header to the first question's name: the UDP header and that of DNS (RFC 1035 §4.1.1).
+const NAME: u32 = 8 + 12;
+
+/// Fibonacci hashing: the multiplier spreads what is mixed over the upper bits.
+const HASH: u32 = 0x9e37_79b1;
 /// IANA's number of the authentication header (RFC 4302); its second byte is its length in words, less two.
 const AUTHENTICATION: u8 = 51;
 
@@ -121,6 +127,7 @@ fn ipv4(head: Head<'_>, packet: &mut Packet) -> Parsed<Transport> {
         return Err(Refusal::Length);
     }
     packet.bytes = total;
+    packet.arrival = u32::from(head.u8(8)?);
     packet.endpoints.source = Address::v4(head.u32(12)?);
     packet.endpoints.destination = Address::v4(head.u32(16)?);
     let first_fragment = fragment & 0x1fff == 0;
@@ -155,6 +162,7 @@ fn ipv6(head: Head<'_>, packet: &mut Packet) -> Parsed<Transport> {
         return Err(Refusal::Length);
     }
     packet.bytes = total;
+    packet.arrival = u32::from(head.u8(7)?);
     packet.endpoints.source = head.address(8)?;
     packet.endpoints.destination = head.address(24)?;
     let mut next = head.u8(6)?;
@@ -213,6 +221,9 @@ fn tcp(head: Head<'_>, transport: &Transport, packet: &mut Packet) -> Parsed {
         return Err(Refusal::Length);
     }
     packet.payload = transport.remaining - header;
+    if packet.flags & (flag::SYN | flag::ACK) == flag::SYN {
+        packet.arrival |= shape(head, at, header)?;
+    }
     let headers = packet.bytes - packet.payload;
     if packet.segments <= 1 {
         packet.segments = if packet.bytes > MTU {
@@ -227,6 +238,19 @@ fn tcp(head: Head<'_>, transport: &Transport, packet: &mut Packet) -> Parsed {
     Ok(())
 }
 
+/// What tells one system's SYN from another's: the length of its options, the window, the first option (the segment size,
+/// where there is one) and the last four octets (the window scale, where Linux sends it). Timestamps lie between, so two
+/// SYNs of one system are alike.
+#[inline(always)]
+fn shape(head: Head<'_>, at: u32, header: u32) -> Parsed<u32> {
+    let mut mixed = header << 16 | u32::from(head.u16(at + 14)?);
+    if header >= 24 {
+        mixed = mixed.wrapping_mul(HASH) ^ head.u32(at + 20)?;
+        mixed = mixed.wrapping_mul(HASH) ^ head.u32(at + header - 4).unwrap_or(0);
+    }
+    Ok(mixed.wrapping_mul(HASH) & !ARRIVAL_TTL)
+}
+
 #[inline(always)]
 fn udp(head: Head<'_>, transport: &Transport, packet: &mut Packet) -> Parsed {
     ports(head, transport, packet, 8)?;
@@ -238,7 +262,21 @@ fn udp(head: Head<'_>, transport: &Transport, packet: &mut Packet) -> Parsed {
     if length >= 8 && length <= transport.remaining {
         packet.payload = length - 8;
     }
+    if packet.endpoints.source_port == DNS || packet.endpoints.destination_port == DNS {
+        packet.long_by_nature = long_by_nature(head, transport.at + NAME);
+    }
     Ok(())
+}
+
+/// Whether the first labels of the question name at `at` are single letters, as of an address turned round, or begin with
+/// the underscore of a service. Nothing more of a name is looked at.
+#[inline(always)]
+fn long_by_nature(head: Head<'_>, at: u32) -> u8 {
+    let Ok([first, letter, second, _, third, _, fourth, _]) = head.read::<8>(at) else {
+        return 0;
+    };
+    let nibbles = first == 1 && second == 1 && third == 1 && fourth == 1;
+    u8::from(nibbles || letter == b'_')
 }
 
 #[inline(always)]

@@ -3,6 +3,7 @@
 
 mod findings;
 mod paused;
+mod recollection;
 mod victims;
 
 use std::collections::VecDeque;
@@ -10,13 +11,14 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ebpf::host::HostKey;
-use ebpf::packet::{Address, TUNNELLED};
+use ebpf::packet::{Address, TUNNELLED, protocol};
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, Grounds, Observation};
 use crate::features::{Features, features};
+use crate::memory;
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
 use crate::policy::{Decision, Guard, Offence, Policy, Proof, Suspect};
@@ -26,6 +28,7 @@ use contract::address::is_host;
 use contract::class::Class;
 
 use paused::Paused;
+use recollection::Recollection;
 use victims::Victims;
 
 /// How long an address is left alone after a review or an alert, microseconds: the incident is revised once a minute.
@@ -74,6 +77,7 @@ pub struct Engine {
     evidence: Table<HostKey, Evidence, 1>,
     paused: Paused,
     victims: Victims,
+    recollection: Recollection,
     orders: VecDeque<Order>,
     /// Addresses to be forgotten, in one go: the meter looks at all of its tables for it.
     forgotten: Vec<Address>,
@@ -93,6 +97,7 @@ impl Engine {
             auth_ports: evidence.auth_ports.to_vec(),
             evidence: Table::new([max_addresses]),
             victims: Victims::default(),
+            recollection: Recollection::new(evidence),
             orders: VecDeque::new(),
             forgotten: Vec::new(),
             scored: 0,
@@ -102,6 +107,10 @@ impl Engine {
 
     /// Judges one snapshot; what follows from it waits in [`Engine::next_order`].
     pub fn hear(&mut self, snapshot: &Snapshot) {
+        // Who began is unknown: nobody is accused by it.
+        if snapshot.flow.is_unopened(snapshot.key.protocol) {
+            return;
+        }
         self.victims.note(snapshot);
         for alarm in alarms(snapshot) {
             self.raise(snapshot, &alarm);
@@ -113,6 +122,7 @@ impl Engine {
                 self.orders.push_back(Order::Doubt(initiator.into()));
             }
         } else {
+            self.recollect(snapshot);
             self.weigh(
                 snapshot,
                 HostKey {
@@ -131,6 +141,7 @@ impl Engine {
                 self.forget(target);
             }
         }
+        self.recollection.tick(now);
         while let Some(oldest) = self.evidence.oldest(0) {
             if now.saturating_sub(self.evidence.value(oldest).last_seen) < FORGET {
                 break;
@@ -211,7 +222,8 @@ impl Engine {
 
     /// Adds what the model says of a snapshot to the evidence, and decides if that is enough.
     fn weigh(&mut self, snapshot: &Snapshot, host: HostKey) {
-        let grounds = Grounds::of(snapshot, &self.auth_ports);
+        // Whether somebody searches is told by whom it asks, not by what its packets look like.
+        let grounds = Grounds::of(snapshot, &self.auth_ports).without(Class::Scan);
         let known = self.evidence.find(&host);
         if grounds.is_empty() && known.is_none() {
             return;
@@ -312,13 +324,14 @@ impl Engine {
         class: Class,
         (proof, snapshot): (Proof, &Snapshot),
     ) -> Decision {
-        let tunnelled = snapshot.key.link & TUNNELLED != 0;
         let suspect = Suspect {
             address,
             class,
             convincing: true,
             proof,
-            tunnelled,
+            subnet: false,
+            shared: false,
+            tunnelled: is_tunnelled(snapshot),
         };
         self.policy.decide(&suspect, snapshot.time)
     }
@@ -354,11 +367,15 @@ impl Engine {
 
     /// Has the meter forget an address, or the offenders known in a prefix.
     fn forget(&mut self, target: IpNet) {
+        let first = self.forgotten.len();
         if is_host(&target) {
             self.forgotten.push(target.addr().into());
         } else {
             let known = self.policy.offenders(target);
             self.forgotten.extend(known.map(Address::from));
+        }
+        if let Some(forgotten) = self.forgotten.get(first..) {
+            self.recollection.forget(forgotten);
         }
     }
 
@@ -380,9 +397,26 @@ fn converses(snapshot: &Snapshot, since: u64) -> bool {
 /// What the address proved apart from the traffic that speaks against it.
 fn earlier_proof(snapshot: &Snapshot) -> Proof {
     let proven = snapshot.initiator.proven;
-    if proven != 0 && snapshot.time.saturating_sub(proven) < PROOF {
+    if proven == 0 || snapshot.time.saturating_sub(proven) >= PROOF {
+        Proof::Unproven
+    } else if memory::is_own(snapshot) {
+        own_proof(snapshot)
+    } else {
         Proof::ProvenBefore
+    }
+}
+
+/// What it proves that a flow arrives as the address's own conversations do: a SYN carries much of the system that sent
+/// it, a datagram no more than a distance that others may have too.
+fn own_proof(snapshot: &Snapshot) -> Proof {
+    if snapshot.key.protocol == protocol::TCP {
+        Proof::Proven
     } else {
         Proof::Unproven
     }
+}
+
+/// Whether the flow was seen inside somebody's tunnel.
+fn is_tunnelled(snapshot: &Snapshot) -> bool {
+    snapshot.key.link & TUNNELLED != 0
 }

@@ -21,12 +21,16 @@ const ACTIVE_PACKETS: u32 = 1_000;
 const SEARCHED_SERVICES: f64 = 4.0;
 /// Answered flows at one service within the hour that look like guessing.
 const GUESSES: u32 = 5;
+/// Payload of a login attempt, at least, bytes: a banner alone is less.
+const WORDS: u64 = 64;
 /// Flows to one service in a minute that look like a flood; a busy page or a poller makes half as many.
 const FLOOD_FLOWS: u32 = 256;
 /// Packets sent for each one sent back, from which on a stream of packets looks like a flood.
 const FLOOD_ONE_SIDED: u32 = 4;
 /// Answered flows left open that look like holding a server's connections.
 const HELD_FLOWS: u32 = 8;
+/// Packets with payload from a server that serves: a TLS handshake and a first page take as many.
+const SERVED_PACKETS: u32 = 8;
 /// A connection that is held is older than this, microseconds: one that has just been opened waits for its answer, and
 /// a hundred downloads begin alike.
 const HELD_FOR: u64 = 5_000_000;
@@ -61,19 +65,29 @@ impl Grounds {
         }
         let tcp = snapshot.key.protocol == protocol::TCP;
         let password = service == Service::Authentication || (tcp && auth_ports.contains(&port));
-        if password && snapshot.pair.attempts >= GUESSES {
+        let (forward, backward) = snapshot.flow.halves();
+        // Who connects and closes without a word has tried nothing.
+        let tried = forward.payload > 0
+            || snapshot.pair.payload_sum >= WORDS * u64::from(snapshot.pair.closed.max(1));
+        if password && tried && snapshot.pair.attempts >= GUESSES {
             grounds.add(Class::BruteForce);
         }
         let crowded = f64::from(minute.opened) >= f64::from(FLOOD_FLOWS) * services.max(1.0);
         let icmp = matches!(snapshot.key.protocol, protocol::ICMP | protocol::ICMPV6);
         let one_sided =
             icmp || minute.packets_in.saturating_mul(FLOOD_ONE_SIDED) <= minute.packets_out;
-        if crowded || (minute.packets_out >= ACTIVE_PACKETS && one_sided) {
+        // What a receiver acknowledges comes as fast as it wants it.
+        let wanted = tcp && snapshot.flow.is(state::PROVEN) && !crowded;
+        if crowded || (minute.packets_out >= ACTIVE_PACKETS && one_sided && !wanted) {
             grounds.add(Class::Flood);
         }
         let held = habits.answered.saturating_sub(habits.closed);
-        // A forged first packet holds nothing: only who completes the handshake does.
+        // A forged first packet holds nothing: only who completes the handshake does. And where a server answers one
+        // request after another, a connection is kept, not held.
+        let served = backward.payload_packets >= SERVED_PACKETS
+            && 2 * backward.payload_packets >= forward.payload_packets;
         if tcp
+            && !served
             && snapshot.flow.is(state::PROVEN)
             && held >= HELD_FLOWS
             && snapshot.time.saturating_sub(snapshot.flow.first) >= HELD_FOR
@@ -82,6 +96,11 @@ impl Grounds {
             grounds.add(Class::SlowDos);
         }
         grounds
+    }
+
+    /// These, but for `class`, which something else decides.
+    pub fn without(self, class: Class) -> Self {
+        Self(self.0 & !(1 << class.index()))
     }
 
     /// Whether there are none.

@@ -12,7 +12,8 @@
 //!   [`meter`] keeps the bounded tables behind the accounting of the `ebpf` crate, which the kernel program shares.
 //!   [`dataplane`] is these in a row.
 //! - [`engine`] judges snapshots: [`features`] reads the vector, [`model`] scores it, [`evidence`] lets scores
-//!   accumulate against an address, [`statistics`] says what one number says better, and [`policy`] draws the
+//!   accumulate against an address, [`statistics`] says what one number says better, [`memory`] keeps for hours whom an
+//!   address met, where it tried to log in and how regularly it calls, and [`policy`] draws the
 //!   conclusion, its guard first. A [`verdict`] carries all that an incident tells; [`service`] knows ports.
 
 pub mod dataplane;
@@ -22,6 +23,7 @@ pub mod evidence;
 pub mod features;
 pub mod frame;
 mod link_type;
+pub mod memory;
 pub mod meter;
 pub mod model;
 pub mod policy;

@@ -33,6 +33,10 @@ pub struct Suspect {
     pub convincing: bool,
     /// Whether the packets are really its own.
     pub proof: Proof,
+    /// Whether all of its /64 takes part, and is to be acted on.
+    pub subnet: bool,
+    /// Whether others converse from the same address meanwhile.
+    pub shared: bool,
     /// Whether it was seen inside a tunnel, where anybody at the tunnel's end can write any address.
     pub tunnelled: bool,
 }
@@ -138,6 +142,10 @@ impl Policy {
             _ => {}
         }
         let address = suspect.address.to_canonical();
+        // What a host says to itself is nobody's business.
+        if address.is_loopback() {
+            return Decision::Watch;
+        }
         if let Some(exemption) = self.guard.exemption(IpNet::from(address)) {
             return Decision::Review(Cause::Exempt(exemption));
         }
@@ -147,14 +155,22 @@ impl Policy {
         if suspect.tunnelled {
             return Decision::Review(Cause::Tunnelled);
         }
+        if suspect.shared {
+            return Decision::Review(Cause::Shared);
+        }
         match suspect.proof {
-            Proof::Proven => self.block_proven(address, suspect.class, now),
+            Proof::Proven => self.block_proven((address, suspect.subnet), suspect.class, now),
             Proof::ProvenBefore => Decision::Review(Cause::PerhapsSpoofed),
-            Proof::Unproven => self.block_unproven(address, suspect.class, now),
+            Proof::Unproven => self.block_unproven((address, suspect.subnet), suspect.class, now),
         }
     }
 
-    fn block_proven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
+    fn block_proven(
+        &mut self,
+        (address, subnet): (IpAddr, bool),
+        class: Class,
+        now: u64,
+    ) -> Decision {
         if let Some(block) = self.history.in_force(address, now)
             && block.offence > 0
         {
@@ -165,10 +181,15 @@ impl Policy {
         }
         let offence = self.history.offences(address, now).saturating_add(1);
         let ttl = self.ttl(address, offence);
-        self.block(address, class, (now, ttl, offence))
+        self.block((address, subnet), class, (now, ttl, offence))
     }
 
-    fn block_unproven(&mut self, address: IpAddr, class: Class, now: u64) -> Decision {
+    fn block_unproven(
+        &mut self,
+        (address, subnet): (IpAddr, bool),
+        class: Class,
+        now: u64,
+    ) -> Decision {
         match self.history.in_force(address, now) {
             Some(block) if block.offence > 0 => return Decision::Block(block.clone()),
             Some(_) => {}
@@ -178,16 +199,17 @@ impl Policy {
         let shortest = self.settings.unproven_ttl.get();
         let longest = self.settings.max_block_ttl.get();
         let ttl = shortest.min(self.settings.block_ttl.get()).min(longest);
-        self.block(address, class, (now, ttl, 0))
+        self.block((address, subnet), class, (now, ttl, 0))
     }
 
     fn block(
         &mut self,
-        address: IpAddr,
+        (address, whole): (IpAddr, bool),
         class: Class,
         (now, ttl, offence): (u64, Duration, u32),
     ) -> Decision {
         let target = match address {
+            IpAddr::V6(address) if whole => self.free_subnet(address),
             IpAddr::V6(address) if offence > 0 => self.subnet(address, now),
             _ => None,
         };
@@ -208,10 +230,16 @@ impl Policy {
     fn subnet(&self, address: Ipv6Addr, now: u64) -> Option<IpNet> {
         let net = Ipv6Net::new(address, 64).ok()?.trunc();
         let others = self.history.offenders_in(net, now);
-        let target = IpNet::V6(net);
         let crowded = others + 1 >= self.settings.subnet_offenders.size();
+        self.free_subnet(address).filter(|_| crowded)
+    }
+
+    /// The /64 around an address, unless somebody in it cannot be blocked.
+    fn free_subnet(&self, address: Ipv6Addr) -> Option<IpNet> {
+        let net = Ipv6Net::new(address, 64).ok()?.trunc();
+        let target = IpNet::V6(net);
         let free = self.guard.exemption(target).is_none() && !self.guard.is_home(net.addr().into());
-        (crowded && free).then_some(target)
+        free.then_some(target)
     }
 
     /// How long the offence is answered: longer each time up to the cap, in whole seconds, spread by the jitter.

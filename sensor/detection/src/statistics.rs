@@ -1,6 +1,8 @@
 //! Named, calibrated statistics beside the model: what one number says better than a forest.
-//! Each reads one snapshot, keeps no state, and only the packet rate may lead to a block.
+//! Each reads one snapshot and keeps no state; of these, only the packet rate may lead to a block.
+//! Those that remember stand in [`crate::memory`].
 
+use ebpf::flow::state;
 use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::{Snapshot, reason};
@@ -34,12 +36,20 @@ pub enum Measure {
     ReplyPayload,
     /// Deviation of the lengths of an ICMP echo flow.
     EchoLengths,
-    /// Deviation of the gaps between attempts, of their mean.
-    BeaconGaps,
+    /// Calls at one service whose gaps are a timer's.
+    RegularCalls,
+    /// Strangers asked in vain, less those that answered.
+    FirstContacts,
+    /// Tries alike at a login service.
+    AlikeAttempts,
+    /// Sources that try one login service.
+    GuessingSources,
 }
 
 /// Packets a second from one source that nobody sends for long without an answer.
 const FLOOD_RATE: f64 = 1_000.0;
+/// The same in one conversation over UDP: a video, a tunnel or a log may take as many for hours.
+const STREAM_RATE: f64 = 5_000.0;
 /// Answers to a hundred packets below which a flood is one-sided.
 const FLOOD_ANSWERS: f64 = 10.0;
 
@@ -50,10 +60,14 @@ const VICTIM_UNANSWERED: f64 = 0.5;
 /// Or packets a flow, at most: a spoofed handshake never gets to its third packet.
 const VICTIM_PACKETS: f64 = 1.5;
 
-/// DNS: queries in a minute before their size means anything, and their mean payload in a tunnel, bytes. Clients that
-/// send cookies (RFC 7873) reach 67 in the lab.
+/// DNS: queries in a minute before their size means anything, and their mean payload in a tunnel, bytes; names that are
+/// long by nature are not counted. Clients that send cookies (RFC 7873) reach 67 in the lab.
 const TUNNEL_QUERIES: u32 = 8;
-const TUNNEL_QUERY_PAYLOAD: f64 = 68.0;
+const TUNNEL_QUERY_PAYLOAD: f64 = 60.0;
+/// What queries must carry together in the meter's minute, which spans 30 to 60 s, bytes: who looks up names says less.
+const TUNNEL_LOAD: u32 = 3_000;
+/// Or as many queries within a second or two, of this mean payload, bytes: nobody needs so many long names at once.
+const TUNNEL_HURRIED_PAYLOAD: f64 = 68.0;
 /// DNS: replies in a minute before their size means anything, and their mean payload in a tunnel, bytes.
 const TUNNEL_REPLIES: u32 = 50;
 const TUNNEL_REPLY_PAYLOAD: f64 = 350.0;
@@ -63,13 +77,6 @@ const ECHO_PACKETS: u32 = 8;
 /// Deviation of their IP lengths in a tunnel, bytes.
 const ECHO_DEVIATION: f64 = 40.0;
 
-/// Attempts at one service before their regularity means anything.
-const BEACON_ATTEMPTS: u32 = 16;
-/// Mean gap between them, at least, milliseconds: what is faster is a busy client.
-const BEACON_GAP: f64 = 5_000.0;
-/// Deviation of the gaps of a timer, of their mean.
-const BEACON_DEVIATION: f64 = 0.05;
-
 /// Everything the statistics notice in one snapshot.
 pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
     [
@@ -77,7 +84,6 @@ pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
         victim(snapshot),
         dns_tunnel(snapshot),
         echo_tunnel(snapshot),
-        beacon(snapshot),
     ]
     .into_iter()
     .flatten()
@@ -87,15 +93,21 @@ pub fn alarms(snapshot: &Snapshot) -> impl Iterator<Item = Alarm> {
 fn packet_rate(snapshot: &Snapshot) -> Option<Alarm> {
     let initiator = &snapshot.initiator;
     let [_, (responder, _)] = snapshot.charged();
-    if responder.is_group() {
+    // What a receiver acknowledges comes as fast as it wants it (RFC 5681).
+    let tcp = snapshot.key.protocol == protocol::TCP;
+    if responder.is_group() || tcp && snapshot.flow.is(state::PROVEN) {
         return None;
     }
+    let (forward, _) = snapshot.flow.halves();
+    let stream = snapshot.key.protocol == protocol::UDP
+        && 2 * u64::from(forward.packets) > u64::from(initiator.minute.packets_out);
+    let most = if stream { STREAM_RATE } else { FLOOD_RATE };
     // The second window spans up to two buckets of a second.
     let rate = f64::from(initiator.second.packets_out) / 2.0;
     let answers = 100.0 * f64::from(initiator.minute.packets_in)
         / f64::from(initiator.minute.packets_out.max(1));
-    (rate >= FLOOD_RATE && answers <= FLOOD_ANSWERS)
-        .then(|| alarm(Class::Flood, Measure::PacketRate, rate, FLOOD_RATE))
+    (rate >= most && answers <= FLOOD_ANSWERS)
+        .then(|| alarm(Class::Flood, Measure::PacketRate, rate, most))
 }
 
 /// A responder flooded from everywhere.
@@ -128,7 +140,11 @@ fn dns_tunnel(snapshot: &Snapshot) -> Option<Alarm> {
     }
     let query = f64::from(minute.dns_query_payload) / f64::from(minute.dns_queries.max(1));
     let reply = f64::from(minute.dns_reply_payload) / f64::from(minute.dns_replies.max(1));
-    if minute.dns_queries >= TUNNEL_QUERIES && query >= TUNNEL_QUERY_PAYLOAD {
+    let loaded = minute.dns_query_payload >= TUNNEL_LOAD;
+    let hurried =
+        query >= TUNNEL_HURRIED_PAYLOAD && snapshot.initiator.second.packets_out >= TUNNEL_QUERIES;
+    if minute.dns_queries >= TUNNEL_QUERIES && query >= TUNNEL_QUERY_PAYLOAD && (loaded || hurried)
+    {
         return Some(alarm(
             Class::Tunnel,
             Measure::QueryPayload,
@@ -166,22 +182,6 @@ fn echo_tunnel(snapshot: &Snapshot) -> Option<Alarm> {
     let least = spread[0].min(spread[1]);
     (least >= ECHO_DEVIATION)
         .then(|| alarm(Class::Tunnel, Measure::EchoLengths, least, ECHO_DEVIATION))
-}
-
-/// A client that comes back like clockwork.
-fn beacon(snapshot: &Snapshot) -> Option<Alarm> {
-    let pair = &snapshot.pair;
-    if snapshot.key.protocol != protocol::TCP || pair.attempts < BEACON_ATTEMPTS {
-        return None;
-    }
-    let count = f64::from(pair.attempts - 1);
-    let mean = pair.last.saturating_sub(pair.first) as f64 / 1000.0 / count;
-    let deviation = (pair.gap_squares as f64 / count - mean * mean)
-        .max(0.0)
-        .sqrt();
-    let relative = deviation / mean.max(1.0);
-    (mean >= BEACON_GAP && relative <= BEACON_DEVIATION)
-        .then(|| alarm(Class::C2, Measure::BeaconGaps, relative, BEACON_DEVIATION))
 }
 
 fn alarm(class: Class, measure: Measure, value: f64, threshold: f64) -> Alarm {

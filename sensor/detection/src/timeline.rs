@@ -8,9 +8,15 @@ use crate::frame::Timestamp;
 /// Where the monotonic clock begins, in microseconds: one second, because the meter's tables use 0 for "never".
 const ORIGIN_MICROS: i64 = 1_000_000;
 
-/// Steps back up to this many microseconds hold the clock still: frames out of order, interleaved
-/// interfaces, a clock being set. One minute, the short window of the meter; a longer stand would distort it.
-const HOLD_MICROS: i64 = 60 * 1_000_000;
+/// A frame up to this many microseconds behind is one out of order: the clock waits for it.
+const LATE_MICROS: i64 = 1_000_000;
+
+/// A frame further behind, up to this many microseconds, follows another clock than those before it: a second tap given
+/// with the first, another queue of the card, a clock set back. Time goes on by that clock, beside the first.
+const BESIDE_MICROS: i64 = 60 * 1_000_000;
+
+/// So many frames in a row, each earlier than the one before, are a recording that runs backwards: time goes on by as much.
+const BACKWARDS: u32 = 8;
 
 /// A step back beyond this many microseconds is a different recording. The meter resets its windows then.
 const RESET_MICROS: i64 = 3_600 * 1_000_000;
@@ -28,7 +34,12 @@ const MAX_STRETCHES: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     segments: VecDeque<Segment>,
+    /// Another clock that frames now and then follow.
+    beside: Option<Segment>,
     now: i64,
+    /// The frame before, wall nanoseconds, and how many in a row were earlier than the one before them.
+    last: i64,
+    backwards: u32,
 }
 
 /// A part of the capture in which both clocks run alike.
@@ -66,17 +77,43 @@ impl Timeline {
 
     /// Returns the monotonic microseconds of a frame captured at `wall`, at least those of the frame before.
     ///
-    /// Forward, both clocks advance alike, however far. A step back of up to a minute holds the clock;
-    /// up to an hour, time goes on from where it was; beyond, it advances by more than an hour, so that
-    /// every window of the meter resets.
+    /// Forward, both clocks advance alike, however far. A step back of up to a second holds the clock; of up to a
+    /// minute, or of up to an hour for good, time goes on from where it was, so that no rate is worked out over time
+    /// that stands still; beyond, it advances by more than an hour, so that every window of the meter resets.
     pub fn advance(&mut self, wall: Timestamp) -> u64 {
-        let Some(segment) = self.segments.back() else {
+        let Some(segment) = self.segments.back().copied() else {
+            self.last = wall.nanoseconds();
             return self.begin(wall, ORIGIN_MICROS);
+        };
+        let step = wall.nanoseconds().saturating_sub(self.last);
+        self.last = wall.nanoseconds();
+        self.backwards = if step < 0 {
+            self.backwards.saturating_add(1)
+        } else {
+            0
         };
         let at = segment.micros_at(wall);
         let step_back = self.now.saturating_sub(at);
-        if step_back <= HOLD_MICROS {
-            self.now = self.now.max(at);
+        if step_back <= BESIDE_MICROS {
+            let beside = self.beside.map(|beside| beside.micros_at(wall));
+            let lead = |at: i64| at.saturating_sub(self.now);
+            let time = match beside {
+                _ if step_back <= LATE_MICROS => at,
+                Some(beside) if (-LATE_MICROS..=BESIDE_MICROS).contains(&lead(beside)) => beside,
+                _ => {
+                    self.beside = Some(Segment {
+                        micros: self.now,
+                        wall: wall.nanoseconds(),
+                    });
+                    self.now
+                }
+            };
+            let passed = if self.backwards >= BACKWARDS {
+                step.saturating_neg() / 1_000
+            } else {
+                0
+            };
+            self.now = self.now.max(time).saturating_add(passed);
             return self.now.unsigned_abs();
         }
         let pause = match step_back {
@@ -108,6 +145,7 @@ impl Timeline {
             wall: wall.nanoseconds(),
         });
         self.now = micros;
+        self.beside = None;
         micros.unsigned_abs()
     }
 }
@@ -152,12 +190,38 @@ mod tests {
     }
 
     #[test]
-    fn a_small_step_back_holds_the_clock() {
+    fn a_frame_out_of_order_holds_the_clock() {
         let mut timeline = Timeline::new();
         let start = timeline.advance(at(100 * SECOND));
-        assert_eq!(timeline.advance(at(95 * SECOND)), start);
-        assert_eq!(timeline.advance(at(99 * SECOND)), start);
+        assert_eq!(timeline.advance(at(100 * SECOND - SECOND / 2)), start);
         assert_eq!(timeline.advance(at(101 * SECOND)), start + 1_000_000);
+    }
+
+    #[test]
+    fn time_goes_on_by_a_second_clock_that_lags_and_by_the_first_where_both_go() {
+        let mut timeline = Timeline::new();
+        let start = timeline.advance(at(100 * SECOND));
+        assert_eq!(timeline.advance(at(60 * SECOND)), start);
+        assert_eq!(timeline.advance(at(63 * SECOND)), start + 3_000_000);
+        assert_eq!(timeline.advance(at(104 * SECOND)), start + 4_000_000);
+        assert_eq!(timeline.advance(at(64 * SECOND)), start + 4_000_000);
+        for second in 65..90 {
+            let both = timeline.advance(at((second + 40) * SECOND));
+            assert_eq!(timeline.advance(at(second * SECOND)), both);
+            assert_eq!(both, start + (second as u64 - 60) * 1_000_000);
+        }
+    }
+
+    #[test]
+    fn a_recording_that_runs_backwards_takes_as_long() {
+        let mut timeline = Timeline::new();
+        let start = timeline.advance(at(5_000 * SECOND));
+        let mut end = start;
+        for step in 1..=1_000 {
+            end = timeline.advance(at(5_000 * SECOND - step * SECOND / 50));
+        }
+        let seconds = (end - start) / 1_000_000;
+        assert!((18..=22).contains(&seconds), "{seconds}");
     }
 
     #[test]

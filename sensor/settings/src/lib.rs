@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{DEFAULT_FILE, Error};
 pub use name::{
-    CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label, XdpMode,
+    CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label, Tags, XdpMode,
 };
 pub use report::{BrokerUrl, PublicKey, Report, Scheme, UserName};
 pub use setting::{Count, List, Maybe, Setting, Span};
@@ -126,6 +126,8 @@ pub struct Meter {
     pub max_hosts: Count<64, 4_194_304>,
     /// Initiator, responder and service together.
     pub max_pairs: Count<64, 8_388_608>,
+    /// Whether the same addresses and ports in another VLAN or tunnel are another conversation.
+    pub tags: Tags,
 }
 
 /// `[model]`
@@ -302,6 +304,7 @@ impl Default for Meter {
             flood_guard: Count::clamped(4_096),
             max_hosts: Count::clamped(16_384),
             max_pairs: Count::clamped(32_768),
+            tags: Tags::Join,
         }
     }
 }

@@ -58,6 +58,15 @@ words! {
         Enforce = "enforce",
     }
 
+    /// Whether a VLAN or tunnel number is part of a conversation's name.
+    Tags {
+        /// No: many networks tag one direction only, and halves under two names would look unanswered.
+        #[default]
+        Join = "join",
+        /// Yes: the same addresses and ports mean different hosts in different VLANs or tunnels.
+        Separate = "separate",
+    }
+
     /// Whether drops may happen in the driver, before the firewall.
     XdpMode {
         /// Never.

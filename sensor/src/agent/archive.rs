@@ -135,7 +135,7 @@ impl Archive for Store {
 }
 
 fn reader(store: &Store) -> Result<Reader, ArchiveError> {
-    store.reader().map_err(unread)
+    store.current_reader().map_err(unread)
 }
 
 fn unread(error: StoreError) -> ArchiveError {

@@ -102,5 +102,5 @@ fn list(entries: &[AuditEntry]) -> Result<()> {
             entry.outcome.clone(),
         ]);
     }
-    listing::table(table, "Nobody has had anything done yet.")
+    listing::table(table, "No actions recorded yet.")
 }

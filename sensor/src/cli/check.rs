@@ -193,7 +193,15 @@ fn metrics(config: &Config) -> Finding {
 fn report(config: &Config) -> Finding {
     match config.report.url.get() {
         None => Finding::Sound("nobody is reported to: report.url is not set".to_owned()),
-        Some(url) => sensor::report::check(config).map(|()| url.write()).into(),
+        Some(url) => match sensor::report::check(config) {
+            Err(why) => Finding::Broken(why),
+            Ok(()) => match sensor::report::reach(config) {
+                Ok(()) => Finding::Sound(format!("{} lets us in", url.write())),
+                Err(why) => Finding::Doubtful(format!(
+                    "{why}; what there is to report is kept until it can be sent"
+                )),
+            },
+        },
     }
 }
 

@@ -13,6 +13,7 @@ pub mod flows;
 pub mod incidents;
 mod listing;
 pub mod manual;
+mod merge;
 mod moment;
 mod progress;
 mod read;

@@ -28,6 +28,11 @@ pub fn frames(
         progress.add(frame.bytes.len());
         take(&frame)?;
     }
+    Ok(end(&file, path, progress))
+}
+
+/// Says what there is to say of a capture read to its end, and returns its damage.
+pub(super) fn end(file: &File, path: &Path, progress: &Bytes) -> Option<CaptureError> {
     if file.untimed() > 0 {
         progress.say(&format!(
             "{} frames of capture {} have no time of their own and take that of the frame before, so rates and durations are not to be believed",
@@ -36,11 +41,11 @@ pub fn frames(
         ));
     }
     match file.damage() {
-        Some(damage @ CaptureError::Damaged { .. }) => Ok(Some(damage)),
+        Some(damage @ CaptureError::Damaged { .. }) => Some(damage),
         Some(cut) => {
             progress.say(&cut.to_string());
-            Ok(None)
+            None
         }
-        None => Ok(None),
+        None => None,
     }
 }

@@ -15,14 +15,13 @@ use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
 use detection::verdict::Verdict;
 use sensor::capture::CaptureError;
-use sensor::capture::file::File;
 use sensor::incident::{IncidentLog, Observer, Revision, Stage};
 use sensor::replay::{Replay, Setup};
 use settings::Config;
 
 use super::progress::Bytes;
 use super::report::Outcome;
-use super::{read, report};
+use super::{merge, report};
 
 /// What the sensor is called in a replay whose configuration does not name it.
 const NAME: &str = "replay";
@@ -30,7 +29,7 @@ const NAME: &str = "replay";
 /// `garita replay`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Captures (pcap, pcapng, snoop or ERF, also with gzip, zstd or lz4); several are one stream in this order
+    /// Captures (pcap, pcapng, snoop or ERF, also with gzip, zstd or lz4); several are merged by time
     #[arg(required = true, value_name = "CAPTURE")]
     captures: Vec<PathBuf>,
     /// Score with this model, instead of model.path or the one inside the program
@@ -50,12 +49,6 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     let other = (arguments.compare.as_deref())
         .map(|path| Named::load(Some(path), &config.model, &SCHEMA))
         .transpose()?;
-    // A name mistyped is better said before the work than after half of it.
-    if arguments.captures.len() > 1 {
-        for path in &arguments.captures {
-            File::open(path)?;
-        }
-    }
     let (outcome, damage) = replay(config, &arguments.captures, &model)?;
     let mut out = BufWriter::new(io::stdout().lock());
     if arguments.json {
@@ -82,48 +75,27 @@ fn replay(
 ) -> Result<(Outcome, Option<CaptureError>)> {
     let mut session = Session::new(config, model);
     let mut progress = Bytes::new(captures.iter().map(PathBuf::as_path), true);
-    let mut damage: Option<CaptureError> = None;
-    for path in captures {
-        let before = session.read();
-        let found = read::frames(path, &mut progress, |frame| {
-            session.take(frame);
-            Ok(())
-        })?;
-        if let Some(why) = session.read().unread_since(&before) {
-            progress.say(&format!("capture {}: {why}", path.display()));
+    // Frames of each capture, and those that held a packet.
+    let mut read = vec![(0u64, 0u64); captures.len()];
+    let damage = merge::frames(captures, &mut progress, |place, frame| {
+        let before = session.packets;
+        session.take(frame);
+        if let Some((frames, packets)) = read.get_mut(place) {
+            *frames += 1;
+            *packets += session.packets - before;
         }
-        if let Some(earlier) = damage.take_if(|_| found.is_some()) {
-            progress.say(&earlier.to_string());
+        Ok(())
+    })?;
+    let causes = session.causes();
+    for (path, (frames, packets)) in captures.iter().zip(read) {
+        if frames > 0 && packets == 0 {
+            progress.say(&format!(
+                "capture {}: none of its {frames} frames held a packet that could be read ({causes})",
+                path.display()
+            ));
         }
-        damage = found.or(damage);
     }
     Ok((session.finish(), damage))
-}
-
-/// How much was read up to a moment.
-struct Read {
-    frames: u64,
-    packets: u64,
-    losses: Vec<(&'static str, u64)>,
-}
-
-impl Read {
-    /// Why nothing that was read since `before` could be metered, where that is so.
-    fn unread_since(&self, before: &Self) -> Option<String> {
-        let frames = self.frames - before.frames;
-        if frames == 0 || self.packets > before.packets {
-            return None;
-        }
-        let causes = self.losses.iter().zip(&before.losses);
-        let causes: Vec<String> = causes
-            .filter(|((_, now), (_, then))| now > then)
-            .map(|((cause, now), (_, then))| format!("{cause} {}", now - then))
-            .collect();
-        Some(format!(
-            "none of its {frames} frames held a packet that could be read ({})",
-            causes.join(", ")
-        ))
-    }
 }
 
 /// A replay, and the log of what it concludes.
@@ -157,20 +129,17 @@ impl Session {
         }
     }
 
-    fn read(&mut self) -> Read {
-        let packets = self.packets;
-        let plane = self.replay.plane();
-        Read {
-            frames: plane.frames(),
-            packets,
-            losses: plane.losses().collect(),
-        }
+    /// Why packets could not be metered as they should, with counts.
+    fn causes(&mut self) -> String {
+        let losses = self.replay.plane().losses().filter(|(_, count)| *count > 0);
+        let causes: Vec<String> = losses
+            .map(|(cause, count)| format!("{cause} {count}"))
+            .collect();
+        causes.join(", ")
     }
 
-    /// Lets silence follow, ends every incident, and says what it all came to.
+    /// Ends every incident, and says what it all came to. Nothing is concluded from time that nobody recorded.
     pub fn finish(mut self) -> Outcome {
-        self.replay.finish(&mut self.verdicts);
-        self.record();
         keep_last(&mut self.incidents, self.log.end_all());
         let mut incidents = self.incidents;
         incidents.sort_by(|a, b| (a.timestamp, &a.event.id).cmp(&(b.timestamp, &b.event.id)));

@@ -37,6 +37,15 @@ fn deed(verdict: &Verdict) -> String {
     match verdict.class {
         Class::Benign => format!("{who} does nothing unusual"),
         Class::Scan => format!("{who} scanned{}", probes(flow, facts)),
+        Class::BruteForce if matches!(verdict.subject, Subject::Victim { .. }) => format!(
+            "{} try to log in at {}: {}{}{}{}",
+            count(facts.initiators, "address"),
+            place(flow, facts),
+            count(facts.attempts, "login attempt"),
+            within(facts),
+            each(facts),
+            sources(&verdict.subject)
+        ),
         Class::BruteForce => format!(
             "{who} tried to log in: {} at {}{}{}",
             count(facts.attempts, "login attempt"),
@@ -74,7 +83,7 @@ fn deed(verdict: &Verdict) -> String {
         Class::Tunnel => format!(
             "{opener} carries data through {}: {}{}{}",
             place(flow, facts),
-            count(facts.attempts, if is_icmp(flow) { "ping" } else { "query" }),
+            count(facts.attempts, if is_ping(flow) { "ping" } else { "query" }),
             within(facts),
             each(facts)
         ),
@@ -103,7 +112,10 @@ fn probes(flow: &Flow, facts: &Facts) -> String {
         return format!(", at last {}", place(flow, facts));
     }
     let what = if is_icmp(flow) {
-        let pings = count(facts.opened, "ping");
+        let pings = count(
+            facts.opened,
+            if is_ping(flow) { "ping" } else { "ICMP query" },
+        );
         format!("sent {pings} to {}", hosts(facts.hosts))
     } else {
         let opened = count(facts.opened, flows(flow));
@@ -195,6 +207,14 @@ fn flows(flow: &Flow) -> &'static str {
 
 fn is_icmp(flow: &Flow) -> bool {
     matches!(flow.protocol, protocol::ICMP | protocol::ICMPV6)
+}
+
+/// Whether it is an echo request: ICMP type 8, ICMPv6 type 128.
+fn is_ping(flow: &Flow) -> bool {
+    matches!(
+        (flow.protocol, flow.icmp_type),
+        (protocol::ICMP, 8) | (protocol::ICMPV6, 128)
+    )
 }
 
 /// A number and its noun, which takes an s, an es or an ies.

@@ -57,6 +57,22 @@ impl Broker {
         &self.place
     }
 
+    /// Where its host listens, and how a connection there is made private; nothing where it is not. Reads files.
+    pub(super) fn door(&self) -> Result<(&str, u16, Option<ClientConfig>), BrokerError> {
+        let tls = match self.url.scheme() {
+            Scheme::Tls => Some(self.tls()?),
+            _ => None,
+        };
+        Ok((self.url.host(), self.url.port(), tls))
+    }
+
+    /// What a connection needs that only tries whether the broker lets us in, and leaves nothing there. Reads files.
+    pub(super) fn trial(&self) -> Result<MqttOptions, BrokerError> {
+        let mut options = self.plain()?;
+        options.set_clean_start(true);
+        Ok(options)
+    }
+
     /// The settings it was made from.
     pub(super) const fn settings(&self) -> &settings::Report {
         &self.settings
@@ -64,9 +80,7 @@ impl Broker {
 
     /// Everything a connection needs, with `will` published for us if it breaks. Reads files.
     pub(super) fn options(&self, will: LastWill) -> Result<MqttOptions, BrokerError> {
-        let mut options = MqttOptions::new(&self.place.client, self.url.host(), self.url.port());
-        options.set_keep_alive(self.settings.keep_alive.get());
-        options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
+        let mut options = self.plain()?;
         options.set_last_will(will);
         // Commands that were sent while we were away are still delivered; each says until when it counts.
         options.set_clean_start(false);
@@ -78,6 +92,14 @@ impl Broker {
         });
         let window = self.settings.inflight.size() + RESERVE;
         options.set_outgoing_inflight_upper_limit(u16::try_from(window).unwrap_or(u16::MAX));
+        Ok(options)
+    }
+
+    /// Where, as whom and how, and nothing about what is to be said.
+    fn plain(&self) -> Result<MqttOptions, BrokerError> {
+        let mut options = MqttOptions::new(&self.place.client, self.url.host(), self.url.port());
+        options.set_keep_alive(self.settings.keep_alive.get());
+        options.set_connection_timeout(CONNECT_TIMEOUT.as_secs());
         if let Some((user, password)) = self.login()? {
             options.set_credentials(user, password);
         }

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Duration, timeout};
 
 use super::broker::{Broker, RESERVE};
+use super::dialect;
 use super::error::{BrokerError, Place, spaced};
 
 /// Events that wait for us before the connection is not read any more.
@@ -70,6 +71,27 @@ impl<T> Connection<T> {
         // The task can only fail by a panic, which the runtime has reported.
         let options = options.map_err(|_| BrokerError::Broken(broker.place().at.clone()))??;
         let mut link = Self::start(broker, options);
+        link.greet(broker).await?;
+        let filters = topics.map(|topic| Filter {
+            retain_forward_rule: RetainForwardRule::Never,
+            ..Filter::new(topic, QoS::AtLeastOnce)
+        });
+        let asked = link.client.try_subscribe_many(filters);
+        asked.map_err(|_| BrokerError::Broken(link.place.at.clone()))?;
+        Ok(link)
+    }
+
+    /// Connects and goes again: whether the broker would let us in.
+    pub(super) async fn try_out(broker: &Broker) -> Result<(), BrokerError> {
+        let mut link = Self::start(broker, broker.trial()?);
+        link.greet(broker).await?;
+        link.close().await;
+        Ok(())
+    }
+
+    /// Waits until the broker has let us in, and takes over its limits.
+    async fn greet(&mut self, broker: &Broker) -> Result<(), BrokerError> {
+        let link = self;
         loop {
             match link.events.recv().await {
                 Some(Ok(Event::Incoming(Packet::ConnAck(answer)))) => {
@@ -82,20 +104,16 @@ impl<T> Connection<T> {
                             .window
                             .min(limits.receive_max.unwrap_or(u16::MAX).into());
                     }
-                    break;
+                    return Ok(());
                 }
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(link.place.trouble(error)),
+                Some(Err(error)) => {
+                    let trouble = link.place.trouble(error);
+                    return Err(dialect::explain(broker, trouble).await);
+                }
                 None => return Err(BrokerError::Broken(link.place.at.clone())),
             }
         }
-        let filters = topics.map(|topic| Filter {
-            retain_forward_rule: RetainForwardRule::Never,
-            ..Filter::new(topic, QoS::AtLeastOnce)
-        });
-        let asked = link.client.try_subscribe_many(filters);
-        asked.map_err(|_| BrokerError::Broken(link.place.at.clone()))?;
-        Ok(link)
     }
 
     fn start(broker: &Broker, options: MqttOptions) -> Self {

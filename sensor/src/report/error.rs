@@ -122,6 +122,11 @@ pub(super) enum BrokerError {
     /// The connection broke.
     #[error("the connection to the broker at {0} broke")]
     Broken(String),
+    /// It speaks only older versions.
+    #[error(
+        "the broker at {0} does not speak MQTT 5, only an older version: switch MQTT 5 on there, or name a broker in report.url that has it"
+    )]
+    OldVersion(String),
     /// It says what MQTT 5 does not know.
     #[error("what answers at {at} does not speak MQTT 5: {why}")]
     Nonsense {

@@ -18,6 +18,7 @@ mod writer;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -35,6 +36,9 @@ pub use rows::{
 
 use queue::Queue;
 use writer::{Shared, Writer};
+
+/// How long a reader waits for what was recorded before it: where a disk takes longer, what is on it has to do.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A way to the store, as cheap to clone as to use.
 #[derive(Debug, Clone)]
@@ -99,6 +103,15 @@ impl Store {
     /// The file cannot be read.
     pub fn reader(&self) -> Result<Reader, StoreError> {
         Reader::open(&self.handle.shared.path)
+    }
+
+    /// A connection that sees everything recorded before, as far as the disk takes it within a second.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn current_reader(&self) -> Result<Reader, StoreError> {
+        self.handle.shared.queue.flush(PATIENCE);
+        self.reader()
     }
 
     /// How the store is doing.

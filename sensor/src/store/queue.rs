@@ -60,6 +60,10 @@ struct Lanes {
     /// By importance, the least first; in each by age.
     lanes: [VecDeque<Waiting>; LANES],
     next: u64,
+    /// The first entry of the batch that is being written.
+    writing: Option<u64>,
+    /// Somebody waits for the entries before this one: they are not gathered any longer.
+    wanted: u64,
     /// Of all that waits or is being written.
     load: Load,
     closed: bool,
@@ -108,8 +112,12 @@ impl Queue {
             let now = Instant::now();
             let due = lanes.oldest().map(|since| since + COMMIT_WITHIN);
             match due {
-                Some(due) if lanes.closed || lanes.len() >= BATCH || due <= now => {
-                    return Wake::Batch(lanes.take());
+                Some(due)
+                    if lanes.closed || lanes.is_wanted() || lanes.len() >= BATCH || due <= now =>
+                {
+                    let batch = lanes.take();
+                    lanes.writing = batch.first().map(|waiting| waiting.order);
+                    return Wake::Batch(batch);
                 }
                 None if lanes.closed => return Wake::Closed,
                 None if until <= now => return Wake::Idle,
@@ -122,7 +130,26 @@ impl Queue {
 
     /// What is there now, at most a batch, without waiting.
     pub(super) fn at_once(&self) -> Vec<Waiting> {
-        self.lock().take()
+        let mut lanes = self.lock();
+        let batch = lanes.take();
+        lanes.writing = batch.first().map(|waiting| waiting.order);
+        batch
+    }
+
+    /// Waits until everything that was taken before this call is written, given up, or `patience` is at its end.
+    pub(super) fn flush(&self, patience: Duration) {
+        let until = Instant::now() + patience;
+        let mut lanes = self.lock();
+        let mark = lanes.next;
+        lanes.wanted = mark;
+        self.changed.notify_all();
+        while lanes.first_unwritten().is_some_and(|first| first < mark) {
+            let rest = until.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            lanes = self.wait(lanes, rest);
+        }
     }
 
     /// Waits for so long, or until the queue is closed; says whether it is.
@@ -142,6 +169,7 @@ impl Queue {
     /// The batch was written, but for what could never be.
     pub(super) fn settle(&self, batch: &[Waiting], unwritable: &[Kind]) {
         let mut lanes = self.lock();
+        lanes.writing = None;
         for waiting in batch {
             lanes.load.entries -= 1;
             lanes.load.bytes -= waiting.bytes;
@@ -149,11 +177,13 @@ impl Queue {
         for &kind in unwritable {
             lanes.lose(kind);
         }
+        self.changed.notify_all();
     }
 
     /// The batch could not be written, and waits again, before all others.
     pub(super) fn give_back(&self, batch: Vec<Waiting>) {
         let mut lanes = self.lock();
+        lanes.writing = None;
         for waiting in batch.into_iter().rev() {
             lanes.lanes[lane(waiting.entry.kind())].push_front(waiting);
         }
@@ -191,6 +221,21 @@ impl Queue {
 impl Lanes {
     fn len(&self) -> usize {
         self.lanes.iter().map(VecDeque::len).sum()
+    }
+
+    fn first_waiting(&self) -> Option<u64> {
+        let fronts = self.lanes.iter().filter_map(VecDeque::front);
+        fronts.map(|waiting| waiting.order).min()
+    }
+
+    /// Batches are taken in order, so what is being written comes before what waits.
+    fn first_unwritten(&self) -> Option<u64> {
+        self.writing.or_else(|| self.first_waiting())
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.first_waiting()
+            .is_some_and(|first| first < self.wanted)
     }
 
     fn oldest(&self) -> Option<Instant> {
@@ -297,6 +342,28 @@ mod tests {
         push(&queue, audit("late"));
         assert_eq!(queue.load().lost[&Kind::Audit], 1);
         assert_eq!(queue.load().entries, 4);
+    }
+
+    #[test]
+    fn who_waits_for_what_came_before_hurries_the_writer_and_no_more() {
+        let queue = Queue::new(1 << 20);
+        queue.flush(Duration::from_secs(60));
+        push(&queue, audit("first"));
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| queue.flush(Duration::from_secs(60)));
+            while queue.lock().wanted == 0 {
+                std::thread::yield_now();
+            }
+            let Wake::Batch(batch) = queue.next(Instant::now() + Duration::from_secs(60)) else {
+                panic!("an entry waits");
+            };
+            push(&queue, audit("later"));
+            assert!(!waits.is_finished());
+            queue.settle(&batch, &[]);
+            waits.join().unwrap();
+        });
+        queue.flush(Duration::ZERO);
+        assert_eq!(queue.load().entries, 1);
     }
 
     #[test]

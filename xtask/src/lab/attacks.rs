@@ -1,5 +1,5 @@
 //! The attacks of the training set: which play, against which servers, with which chances.
-//! What stands beside them is `background`; this file knows attacks only.
+//! What stands beside them is `ambience`; this file knows attacks only.
 
 mod exhaust;
 mod guess;
@@ -13,7 +13,7 @@ use super::topology::Family;
 
 /// How hurried an attack is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RateLimit {
+pub(crate) enum Pace {
     Fast,
     Medium,
     Slow,
@@ -24,21 +24,21 @@ pub(crate) struct Attack {
     pub(crate) folder: &'static str,
     /// Tools that know no IPv6 attack over IPv4 only.
     pub(crate) families: &'static [Family],
-    pub(crate) paces: &'static [RateLimit],
-    pub(crate) join: fn(&mut Scenario, RateLimit, &mut fastrand::Rng),
+    pub(crate) paces: &'static [Pace],
+    pub(crate) join: fn(&mut Scenario, Pace, &mut fastrand::Rng),
 }
 
 const V4: &[Family] = &[Family::V4];
 const BOTH: &[Family] = &[Family::V4, Family::V6];
-const ALL: &[RateLimit] = &[RateLimit::Fast, RateLimit::Medium, RateLimit::Slow];
-const ONE: &[RateLimit] = &[RateLimit::Medium];
-const QUICK: &[RateLimit] = &[RateLimit::Fast, RateLimit::Medium];
+const ALL: &[Pace] = &[Pace::Fast, Pace::Medium, Pace::Slow];
+const ONE: &[Pace] = &[Pace::Medium];
+const QUICK: &[Pace] = &[Pace::Fast, Pace::Medium];
 
 const fn attack(
     folder: &'static str,
     families: &'static [Family],
-    paces: &'static [RateLimit],
-    join: fn(&mut Scenario, RateLimit, &mut fastrand::Rng),
+    paces: &'static [Pace],
+    join: fn(&mut Scenario, Pace, &mut fastrand::Rng),
 ) -> Attack {
     Attack {
         folder,
@@ -144,11 +144,11 @@ pub(crate) static ATTACKS: &[Attack] = &[
     attack("exploit-web", BOTH, ONE, guess::exploit),
 ];
 
-fn by<T>(rate: RateLimit, fast: T, medium: T, slow: T) -> T {
-    match rate {
-        RateLimit::Fast => fast,
-        RateLimit::Medium => medium,
-        RateLimit::Slow => slow,
+fn by<T>(pace: Pace, fast: T, medium: T, slow: T) -> T {
+    match pace {
+        Pace::Fast => fast,
+        Pace::Medium => medium,
+        Pace::Slow => slow,
     }
 }
 

@@ -41,7 +41,7 @@ impl Flood {
             .map(|n| {
                 let ends = (self.source(family, random.u16(..self.sources)), victim);
                 let bytes = self.bytes(ends, &mut random);
-                // Sent at random moments within their slots, so that the rate is no comb.
+                // Sent at random moments within their slots, so that the pace is no comb.
                 let slot = u64::from(n) * 1_000_000 / u64::from(self.rate);
                 let jitter = random.u64(..1_000_000 / u64::from(self.rate));
                 Frame::new(slot + jitter, bytes)

@@ -8,10 +8,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::cases;
+use super::director::perform;
 use super::forged::Flood;
 use super::frames;
 use super::packages;
-use super::runner::perform;
 use super::scenario::{Class, Label, Scenario};
 use super::written::{self, Written};
 

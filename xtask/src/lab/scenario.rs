@@ -1,5 +1,5 @@
 //! A scenario: who does what to whom for how long, as a value, and the labels that follow from it.
-//! `runner` performs it; nothing here touches the machine.
+//! `director` performs it; nothing here touches the machine.
 
 use std::net::IpAddr;
 
@@ -321,11 +321,8 @@ mod tests {
     #[test]
     fn the_outside_end_of_a_beacon_is_the_attacker() {
         let mut scenario = Scenario::new("x", "");
-        let (blocklist, site) = (
-            Host::new(Role::BlocklistHandle, 1),
-            Host::new(Role::Site, 1),
-        );
-        scenario.acts.push(Act::new(blocklist, &BEACON, site));
+        let (desk, site) = (Host::new(Role::Desk, 1), Host::new(Role::Site, 1));
+        scenario.acts.push(Act::new(desk, &BEACON, site));
         assert_eq!(
             row(&scenario),
             ["198.51.100.201,192.0.2.101,c2,test,lab-curl"]

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::running::{Port, Running};
-use super::testbed::{Script, Stage};
+use super::stage::{Script, Stage};
 use super::topology::Host;
 
 /// A server: its script's name, text and ports.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! attackers 203.0.113.0/24 ┐                        ┌ servers 192.0.2.10…
-//! clients   198.51.100.0/24┼ isp ── captured ── verifier┤
+//! clients   198.51.100.0/24┼ isp ── captured ── gate┤
 //! sites     198.51.100.200…┘          link          └ desks   192.0.2.100…
 //! ```
 
@@ -29,7 +29,7 @@ pub(crate) enum Role {
     /// Inside, serves the outside.
     Server,
     /// Inside, uses the outside.
-    BlocklistHandle,
+    Desk,
 }
 
 /// One host: a role and its number, from 1.
@@ -83,7 +83,7 @@ impl Host {
             Role::Client => ([198, 51, 100], 2, 20),
             Role::Site => ([198, 51, 100], 2, 200),
             Role::Server => ([192, 0, 2], 1, 10),
-            Role::BlocklistHandle => ([192, 0, 2], 1, 100),
+            Role::Desk => ([192, 0, 2], 1, 100),
         };
         let last = first + self.number;
         match family {
@@ -94,7 +94,7 @@ impl Host {
 
     /// Whether it stands behind the gateway.
     pub(crate) fn is_inside(self) -> bool {
-        matches!(self.role, Role::Server | Role::BlocklistHandle)
+        matches!(self.role, Role::Server | Role::Desk)
     }
 }
 
@@ -105,7 +105,7 @@ impl fmt::Display for Host {
             Role::Client => "client",
             Role::Site => "site",
             Role::Server => "server",
-            Role::BlocklistHandle => "blocklist",
+            Role::Desk => "desk",
         };
         write!(out, "{role}{}", self.number)
     }
@@ -122,7 +122,7 @@ mod tests {
             Role::Client,
             Role::Site,
             Role::Server,
-            Role::BlocklistHandle,
+            Role::Desk,
         ];
         for family in [Family::V4, Family::V6] {
             let mut seen = std::collections::BTreeSet::new();

@@ -10,10 +10,10 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use super::attacks::{ATTACKS, RateLimit};
-use super::background::{self, THEMES};
+use super::ambience::{self, THEMES};
+use super::attacks::{ATTACKS, Pace};
+use super::director::perform;
 use super::frames;
-use super::runner::perform;
 use super::running::check_interrupted;
 use super::scenario::{Label, Scenario, Split};
 use super::topology::Family;
@@ -89,19 +89,19 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
     for round in 0..extent.rounds {
         let mut themes = THEMES.iter().cycle();
         for (index, attack) in ATTACKS.iter().enumerate() {
-            // Each round takes another rate and family, so few rounds cover all.
+            // Each round takes another pace and family, so few rounds cover all.
             let turn = round as usize + index;
-            let rate = attack.paces[turn % attack.paces.len()];
+            let pace = attack.paces[turn % attack.paces.len()];
             let family = attack.families[turn / 2 % attack.families.len()];
-            let name = format!("{:?}-{}-{round}", rate, word(family)).to_lowercase();
+            let name = format!("{:?}-{}-{round}", pace, word(family)).to_lowercase();
             let mut random = draw(extent.seed, attack.folder, round);
             let mut scenario = blank(&name, family, &mut random);
             // A password costs a server's delay of seconds, and a slow attack takes its time.
-            if rate == RateLimit::Slow || attack.folder.starts_with("brute-force") {
+            if pace == Pace::Slow || attack.folder.starts_with("brute-force") {
                 scenario.seconds += 80;
             }
-            (attack.join)(&mut scenario, rate, &mut random);
-            background::surround(&mut scenario, random.u8(5..=9), &mut random);
+            (attack.join)(&mut scenario, pace, &mut random);
+            ambience::surround(&mut scenario, random.u8(5..=9), &mut random);
             jobs.push_back(Job {
                 capture: format!("attack/{}/{name}.pcap", attack.folder),
                 scenario,
@@ -121,7 +121,7 @@ fn plan(extent: &Extent) -> VecDeque<Job> {
     jobs
 }
 
-fn benign(theme: &background::Theme, round: u32, seed: u64) -> Job {
+fn benign(theme: &ambience::Theme, round: u32, seed: u64) -> Job {
     let mut random = draw(seed, theme.folder, round);
     // IPv4 only where addresses are translated.
     let family = if random.u8(..4) == 0 && !theme.folder.ends_with("nat") {
@@ -141,7 +141,7 @@ fn benign(theme: &background::Theme, round: u32, seed: u64) -> Job {
     };
     scenario.theme = Some((split, theme.folder));
     scenario.chatter = random.u8(..12);
-    background::stage(&mut scenario, theme, &mut random);
+    ambience::stage(&mut scenario, theme, &mut random);
     Job {
         capture: format!("benign/{}/{name}.pcap", theme.folder),
         scenario,

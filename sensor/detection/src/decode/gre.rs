@@ -50,11 +50,11 @@ pub(super) fn inside(bytes: &[u8]) -> Option<Inside<'_>> {
         ERSPAN | ERSPAN_3 => return erspan(bytes),
         WCCP => {
             let redirected = match bytes {
-                [first, ..] if first >> 4 == 4 => bytes,
+                [first, ..] if matches!(first >> 4, 4 | 6) => bytes,
                 _ => split::<4>(bytes).ok()?.1,
             };
             bytes = redirected;
-            (Layer::Type(EtherType::IPV4), TagKind::Gre, 0)
+            (Layer::Ip, TagKind::Gre, 0)
         }
         // PPTP has its payload length in the key, and a call number that differs by direction.
         other if pptp => (Layer::Type(EtherType(other)), TagKind::Gre, 0),

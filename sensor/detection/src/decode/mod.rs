@@ -6,6 +6,7 @@ mod ethertype;
 mod gre;
 mod link;
 pub(crate) mod nflog;
+mod outer;
 mod ports;
 mod serial;
 mod tag;

@@ -1,11 +1,12 @@
 //! Tunnels: from an outer IP packet to the one it carries.
 //! What cannot be read to an inner IP header stays unpeeled; that decision is made here, never an error.
 
-use etherparse::{EtherType, IpNumber, Ipv6ExtensionSlice, LaxIpSlice};
+use etherparse::{EtherType, IpNumber};
 
 use super::ethertype::MPLS;
 use super::link::{self, Layer, split};
-use super::{Decoder, Outer, Peeled, Tag, TagKind, Undecodable, gre, udp};
+use super::outer::{Fragment, OuterPacket};
+use super::{Decoder, Peeled, Tag, TagKind, Undecodable, gre, udp};
 
 /// Tunnels entered in one frame. Overlays over a site-to-site tunnel make two, a virtual machine's own
 /// VPN three; deeper nesting is a way to hide or to burn time, and is metered as the fourth level's flow.
@@ -77,26 +78,20 @@ pub(super) struct Inside<'a> {
 }
 
 fn enter<'a>(packet: Peeled<'a>, decoder: &Decoder) -> Result<Option<Peeled<'a>>, Undecodable> {
-    let Ok((outer, unread)) = LaxIpSlice::from_slice(packet.ip) else {
+    let Some(outer) = OuterPacket::read(packet.ip) else {
         return Ok(None);
     };
-    let ends = Outer {
-        source: outer.source_addr(),
-        destination: outer.destination_addr(),
-    };
     let outermost = packet.tunnel.is_none() && packet.mirror.is_none();
-    let is_mirror = outermost && decoder.is_mirror(ends.source);
+    let is_mirror = outermost && decoder.is_mirror(outer.ends.source);
     // Only a packet's first fragment has the headers, and with them enough to find the inner flow.
-    let fragment = fragment(&outer);
-    if unread.is_some() || fragment == Fragment::Later {
-        let carrier = matches!(outer.payload_ip_number(), IpNumber::GRE | IpNumber::UDP);
-        return match is_mirror && carrier && fragment == Fragment::Later {
+    if outer.fragment == Fragment::Later {
+        let carrier = matches!(outer.protocol, IpNumber::GRE | IpNumber::UDP);
+        return match is_mirror && carrier {
             true => Err(Undecodable::Mirrored),
             false => Ok(None),
         };
     }
-    let payload = outer.payload().payload;
-    let Some(inside) = inside(outer.payload_ip_number(), payload, decoder) else {
+    let Some(inside) = inside(outer.protocol, outer.payload, decoder) else {
         return Ok(None);
     };
     let tag = match is_mirror {
@@ -108,48 +103,19 @@ fn enter<'a>(packet: Peeled<'a>, decoder: &Decoder) -> Result<Option<Peeled<'a>>
         Err(_) if is_mirror => return Err(Undecodable::Mirrored),
         Err(_) => return Ok(None),
     };
-    let tunnel = packet.tunnel.or(Some(ends));
+    let tunnel = packet.tunnel.or(Some(outer.ends));
     Ok(Some(Peeled {
         ip,
         tag,
         tunnel: if is_mirror { None } else { tunnel },
-        mirror: if is_mirror { Some(ends) } else { packet.mirror },
-        cut: packet.cut || is_mirror || inside.cut || fragment == Fragment::First,
+        mirror: if is_mirror {
+            Some(outer.ends)
+        } else {
+            packet.mirror
+        },
+        cut: packet.cut || is_mirror || inside.cut || outer.fragment == Fragment::First,
         ..packet
     }))
-}
-
-#[derive(PartialEq, Eq)]
-enum Fragment {
-    Whole,
-    First,
-    Later,
-}
-
-fn fragment(packet: &LaxIpSlice<'_>) -> Fragment {
-    let (offset, more) = match packet {
-        LaxIpSlice::Ipv4(v4) => {
-            let header = v4.header();
-            (header.fragments_offset().value(), header.more_fragments())
-        }
-        LaxIpSlice::Ipv6(v6) => {
-            let mut found = (0, false);
-            for extension in v6.extensions().clone() {
-                if let Ipv6ExtensionSlice::Fragment(fragment) = extension {
-                    found = (
-                        fragment.fragment_offset().value(),
-                        fragment.more_fragments(),
-                    );
-                }
-            }
-            found
-        }
-    };
-    match (offset, more) {
-        (0, false) => Fragment::Whole,
-        (0, true) => Fragment::First,
-        _ => Fragment::Later,
-    }
 }
 
 fn inside<'a>(protocol: IpNumber, bytes: &'a [u8], decoder: &Decoder) -> Option<Inside<'a>> {

@@ -111,10 +111,25 @@ impl From<&Alarm> for Contribution {
                 "bytes",
                 "Deviation of the lengths of an ICMP echo flow.",
             ),
-            Measure::BeaconGaps => (
+            Measure::RegularCalls => (
                 "beacon_gaps",
                 "ratio",
-                "Deviation of the gaps between attempts, of their mean.",
+                "Median deviation of the gaps between calls, of the middle one.",
+            ),
+            Measure::FirstContacts => (
+                "first_contacts",
+                "services",
+                "Services asked for the first time and in vain, less those that answered.",
+            ),
+            Measure::AlikeAttempts => (
+                "alike_attempts",
+                "attempts",
+                "Login attempts alike in size, none of which got on.",
+            ),
+            Measure::GuessingSources => (
+                "guessing_sources",
+                "hosts",
+                "Addresses that try one login service, each with the same short exchange.",
             ),
         };
         Self {
@@ -129,7 +144,7 @@ impl From<&Alarm> for Contribution {
 
 fn flow(snapshot: &Snapshot) -> Flow {
     let [initiator, responder] = snapshot
-        .ends()
+        .charged()
         .map(|(end, port)| SocketAddr::new(IpAddr::from(end), port));
     Flow {
         initiator,

@@ -55,6 +55,8 @@ pub enum Cause {
     Tunnelled,
     /// The address may be an innocent visitor's.
     PerhapsSpoofed,
+    /// Others converse from the same address, and all of it would be cut off.
+    Shared,
     /// The minute's blocks are used up.
     Budget,
 }
@@ -68,6 +70,9 @@ impl fmt::Display for Cause {
             Self::Tunnelled => f.write_str("it was seen inside a tunnel"),
             Self::PerhapsSpoofed => f.write_str(
                 "its visitor of the last half hour proved itself, these packets did not: they may be spoofed",
+            ),
+            Self::Shared => f.write_str(
+                "others converse from the same address meanwhile, and a block would cut them off too",
             ),
             Self::Budget => f.write_str("the blocks of this minute are used up"),
         }

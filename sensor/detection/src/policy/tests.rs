@@ -17,6 +17,8 @@ fn suspect(address: &str, proof: Proof) -> Suspect {
         class: Class::Scan,
         convincing: true,
         proof,
+        subnet: false,
+        shared: false,
         tunnelled: false,
     }
 }
@@ -123,9 +125,10 @@ fn home_exempt_and_tunnelled_addresses_are_reviewed() {
         Decision::Review(Cause::Exempt(_))
     ));
     assert!(matches!(
-        decide("::ffff:127.0.0.1"),
+        decide("169.254.0.9"),
         Decision::Review(Cause::Exempt(_))
     ));
+    assert_eq!(decide("::ffff:127.0.0.1"), Decision::Watch, "loopback");
     assert_eq!(decide("203.0.113.7").as_str(), "block");
     let mut inner = suspect("203.0.113.8", Proof::Proven);
     inner.tunnelled = true;

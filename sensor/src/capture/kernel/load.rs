@@ -33,7 +33,7 @@ pub(super) fn load(sizes: &settings::Meter, suspects: u32) -> Result<Ebpf, Kerne
     let limits = Limits {
         seed: *SEED,
         flood_guard: sizes.flood_guard.get(),
-        reserved: 0,
+        separate_tags: u32::from(sizes.tags == settings::Tags::Separate),
     };
     let flows = sizes.max_flows.get() + sizes.max_unanswered_flows.get();
     let (hosts, pairs) = (sizes.max_hosts.get(), sizes.max_pairs.get());

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 use contract::class::Class;
-use contract::record::{Block, BlockState};
+use contract::record::{Block, BlockState, Origin as By};
 
 use super::super::client::Client;
 use super::super::table::Table;
@@ -57,7 +57,6 @@ impl Arguments {
             Some(State::Unconfirmed) => block.confirm_by.is_some(),
         };
         let origin = self.origin.is_none_or(|origin| {
-            use contract::record::Origin as By;
             let wanted = match origin {
                 Origin::Detection => By::Detection,
                 Origin::Operator => By::Operator,
@@ -109,13 +108,20 @@ pub fn table(blocks: &[Block]) -> Table<7> {
             block.by.clone(),
             moment::clock(block.begun),
             moment::remaining(block.expires),
-            match block.offence {
-                0 => "-".to_owned(),
-                offence => offence.to_string(),
-            },
+            offence(block),
         ]);
     }
     table
+}
+
+/// Which of the address's offences a block answers, or why it counts as none.
+fn offence(block: &Block) -> String {
+    match (block.offence, block.origin) {
+        (0, By::Detection) => "none: unproven".to_owned(),
+        (0, By::Operator | By::Command) => "none: by hand".to_owned(),
+        (0, By::Recovered) => "unknown".to_owned(),
+        (offence, _) => offence.to_string(),
+    }
 }
 
 /// What has become of a block, in few words.

@@ -1,19 +1,19 @@
-//! Floods, from one source and from forged ones, and slow rejection of service.
+//! Floods, from one source and from forged ones, and slow denial of service.
 //! Only parameters are drawn here; what they do is the play's script.
 
-use super::{RateLimit, by, joined, set};
+use super::{Pace, by, joined, set};
 use crate::lab::forged::{Flood, Kind};
 use crate::lab::play;
 use crate::lab::scenario::Scenario;
 
 pub(super) fn flood(
     scenario: &mut Scenario,
-    rate: RateLimit,
+    pace: Pace,
     random: &mut fastrand::Rng,
     options: &str,
 ) {
     let interval = by(
-        rate,
+        pace,
         random.u32(500..1_500),
         random.u32(2_000..8_000),
         20_000,
@@ -25,13 +25,13 @@ pub(super) fn flood(
     set(act, "COUNT", count);
 }
 
-pub(super) fn nping(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
+pub(super) fn nping(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
     let options = [
         "--tcp --flags syn -p 80",
         "--udp -p 9999 --data-length 300",
         "--tcp --flags ack -p 443",
     ][random.usize(..3)];
-    let rate = by(rate, random.u16(600..1_500), random.u16(100..400), 50);
+    let rate = by(pace, random.u16(600..1_500), random.u16(100..400), 50);
     let act = joined(scenario, &play::NPING, random);
     set(act, "OPTIONS", options);
     set(act, "RATE", rate);
@@ -40,11 +40,11 @@ pub(super) fn nping(scenario: &mut Scenario, rate: RateLimit, random: &mut fastr
 
 pub(super) fn http_flood(
     scenario: &mut Scenario,
-    rate: RateLimit,
+    pace: Pace,
     random: &mut fastrand::Rng,
     tool: &str,
 ) {
-    let connections = by(rate, random.u8(20..80), random.u8(5..20), 2);
+    let connections = by(pace, random.u8(20..80), random.u8(5..20), 2);
     let play = if tool == "ab" {
         &play::AB
     } else {
@@ -57,13 +57,8 @@ pub(super) fn http_flood(
     set(act, "LAST", last);
 }
 
-pub(super) fn forged(
-    scenario: &mut Scenario,
-    rate: RateLimit,
-    random: &mut fastrand::Rng,
-    kind: Kind,
-) {
-    let rate = by(rate, random.u32(1_500..3_000), random.u32(200..800), 50);
+pub(super) fn forged(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng, kind: Kind) {
+    let rate = by(pace, random.u32(1_500..3_000), random.u32(200..800), 50);
     let sources = [120, 800, 6_000, 40_000][random.usize(..4)];
     scenario.flood = Some(Flood {
         kind,
@@ -79,29 +74,24 @@ pub(super) fn forged(
     joined(scenario, play, random);
 }
 
-pub(super) fn slow(
-    scenario: &mut Scenario,
-    rate: RateLimit,
-    random: &mut fastrand::Rng,
-    options: &str,
-) {
-    let connections = by(rate, random.u16(200..500), random.u16(40..120), 20);
+pub(super) fn slow(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng, options: &str) {
+    let connections = by(pace, random.u16(200..500), random.u16(40..120), 20);
     let act = joined(scenario, &play::SLOWHTTP, random);
     set(act, "OPTIONS", options);
     set(act, "CONNECTIONS", connections);
-    set(act, "RATE", by(rate, 50, 10, 2));
+    set(act, "RATE", by(pace, 50, 10, 2));
 }
 
-pub(super) fn slow_read(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
-    let connections = by(rate, random.u16(150..300), random.u16(40..100), 20);
+pub(super) fn slow_read(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
+    let connections = by(pace, random.u16(150..300), random.u16(40..100), 20);
     let act = joined(scenario, &play::SLOW_READ, random);
     set(act, "CONNECTIONS", connections);
-    set(act, "RATE", by(rate, 50, 10, 2));
+    set(act, "RATE", by(pace, 50, 10, 2));
 }
 
-pub(super) fn slowloris(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
+pub(super) fn slowloris(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
     let connections = by(
-        rate,
+        pace,
         random.u16(200..400),
         random.u16(60..150),
         random.u16(20..50),
@@ -110,5 +100,5 @@ pub(super) fn slowloris(scenario: &mut Scenario, rate: RateLimit, random: &mut f
     let act = joined(scenario, &play::SLOWLORIS, random);
     set(act, "CONNECTIONS", connections);
     set(act, "EVERY", every);
-    set(act, "GAP", by(rate, 1, 4, 9));
+    set(act, "GAP", by(pace, 1, 4, 9));
 }

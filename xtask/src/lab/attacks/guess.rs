@@ -1,19 +1,19 @@
 //! Brute force: passwords guessed at services that ask for one; and known exploits, tried in turn.
 //! Only parameters are drawn here; what they do is the play's script.
 
-use super::{RateLimit, by, joined, set};
+use super::{Pace, by, joined, set};
 use crate::lab::play;
 use crate::lab::scenario::Scenario;
 
 pub(super) fn hydra(
     scenario: &mut Scenario,
-    rate: RateLimit,
+    pace: Pace,
     random: &mut fastrand::Rng,
     service: &str,
 ) {
-    let tasks = by(rate, random.u8(6..=12), random.u8(2..=4), 1);
-    let words = by(rate, random.u16(60..200), random.u16(20..60), 1);
-    let think = by(rate, 1, 2, random.u8(3..=9));
+    let tasks = by(pace, random.u8(6..=12), random.u8(2..=4), 1);
+    let words = by(pace, random.u16(60..200), random.u16(20..60), 1);
+    let think = by(pace, 1, 2, random.u8(3..=9));
     let users = ["alice", "alice bob root", "root", "admin alice"][random.usize(..4)];
     let act = joined(scenario, &play::HYDRA, random);
     set(act, "SERVICE", service);
@@ -37,43 +37,43 @@ pub(super) fn hydra(
 
 pub(super) fn patator(
     scenario: &mut Scenario,
-    rate: RateLimit,
+    pace: Pace,
     random: &mut fastrand::Rng,
     service: &str,
 ) {
     let (tasks, words) = (
-        by(rate, random.u8(4..=8), random.u8(1..=2), 1),
+        by(pace, random.u8(4..=8), random.u8(1..=2), 1),
         random.u16(100..400),
     );
     let act = joined(scenario, &play::PATATOR, random);
     set(act, "SERVICE", service);
     set(act, "TASKS", tasks);
     set(act, "WORDS", words);
-    set(act, "GAP", by(rate, 0, 2, 6));
+    set(act, "GAP", by(pace, 0, 2, 6));
 }
 
 pub(super) fn medusa(
     scenario: &mut Scenario,
-    rate: RateLimit,
+    pace: Pace,
     random: &mut fastrand::Rng,
     service: &str,
 ) {
-    let tasks = by(rate, random.u8(4..=8), random.u8(2..=3), 1);
+    let tasks = by(pace, random.u8(4..=8), random.u8(2..=3), 1);
     let act = joined(scenario, &play::MEDUSA, random);
     set(act, "SERVICE", service);
     set(act, "TASKS", tasks);
     set(act, "WORDS", 300);
 }
 
-pub(super) fn ncrack(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
+pub(super) fn ncrack(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
     let service = ["ssh", "ftp"][random.usize(..2)];
     let act = joined(scenario, &play::NCRACK, random);
     set(act, "SERVICE", service);
     set(act, "WORDS", 300);
-    set(act, "OPTIONS", by(rate, "-T4", "-T3 -g CL=2", "-T1"));
+    set(act, "OPTIONS", by(pace, "-T4", "-T3 -g CL=2", "-T1"));
 }
 
-pub(super) fn exploit(scenario: &mut Scenario, _: RateLimit, random: &mut fastrand::Rng) {
+pub(super) fn exploit(scenario: &mut Scenario, _: Pace, random: &mut fastrand::Rng) {
     let every = random.u8(1..5);
     let act = joined(scenario, &play::EXPLOIT, random);
     set(act, "EVERY", every);

@@ -1,17 +1,12 @@
 //! Scans: of one server's ports, and of a network for one port.
 //! Only parameters are drawn here; what they do is the play's script.
 
-use super::{RateLimit, by, joined, set};
+use super::{Pace, by, joined, set};
 use crate::lab::play;
 use crate::lab::scenario::Scenario;
 use crate::lab::topology::{Family, Stray};
 
-pub(super) fn nmap(
-    scenario: &mut Scenario,
-    rate: RateLimit,
-    random: &mut fastrand::Rng,
-    kind: &str,
-) {
+pub(super) fn nmap(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng, kind: &str) {
     scenario.stray = if random.bool() {
         Stray::Silent
     } else {
@@ -29,23 +24,23 @@ pub(super) fn nmap(
             "-p {first}-{}",
             first
                 + by(
-                    rate,
+                    pace,
                     random.u16(400..2_000),
                     random.u16(200..900),
                     random.u16(60..120)
                 )
         ),
     };
-    let timing = match rate {
-        RateLimit::Fast => ["-T4", "-T5", "-T3"][random.usize(..3)].to_owned(),
-        RateLimit::Medium => format!("--max-rate {}", random.u8(10..40)),
-        RateLimit::Slow => format!("--scan-delay {}ms --max-retries 1", random.u16(600..2_500)),
+    let timing = match pace {
+        Pace::Fast => ["-T4", "-T5", "-T3"][random.usize(..3)].to_owned(),
+        Pace::Medium => format!("--max-rate {}", random.u8(10..40)),
+        Pace::Slow => format!("--scan-delay {}ms --max-retries 1", random.u16(600..2_500)),
     };
     let act = joined(scenario, &play::NMAP, random);
     set(act, "OPTIONS", format!("-Pn {kind} {ports} {timing}"));
 }
 
-pub(super) fn sweep(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
+pub(super) fn sweep(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
     scenario.stray = if random.bool() {
         Stray::Silent
     } else {
@@ -64,7 +59,7 @@ pub(super) fn sweep(scenario: &mut Scenario, rate: RateLimit, random: &mut fastr
         "-sU -p 161",
     ][random.usize(..5)];
     let rate = by(
-        rate,
+        pace,
         random.u16(80..400),
         random.u16(5..20),
         random.u16(1..3),
@@ -79,8 +74,8 @@ pub(super) fn sweep(scenario: &mut Scenario, rate: RateLimit, random: &mut fastr
     set(act, "VICTIM", victim);
 }
 
-pub(super) fn zmap(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
-    let rate = by(rate, 400, 60, 6);
+pub(super) fn zmap(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
+    let rate = by(pace, 400, 60, 6);
     let ports = ["22", "80", "23 2323", "443 8443"][random.usize(..4)];
     let act = joined(scenario, &play::ZMAP, random);
     set(act, "RATE", rate);
@@ -88,8 +83,8 @@ pub(super) fn zmap(scenario: &mut Scenario, rate: RateLimit, random: &mut fastra
     set(act, "VICTIM", "192.0.2.0/24");
 }
 
-pub(super) fn masscan(scenario: &mut Scenario, rate: RateLimit, random: &mut fastrand::Rng) {
-    let rate = by(rate, 500, 40, 4);
+pub(super) fn masscan(scenario: &mut Scenario, pace: Pace, random: &mut fastrand::Rng) {
+    let rate = by(pace, 500, 40, 4);
     let sweep = random.bool();
     let act = joined(scenario, &play::MASSCAN, random);
     set(act, "RATE", rate);

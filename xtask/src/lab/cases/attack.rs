@@ -76,7 +76,7 @@ pub(super) fn nmap_ipv6() -> Scenario {
 pub(super) fn nmap_udp() -> Scenario {
     let mut scenario = Scenario::new(
         "nmap-udp",
-        "A UDP scan: most ports answer port unreachable, at the rate the server's kernel allows; names and time beside it.",
+        "A UDP scan: most ports answer port unreachable, at the pace the server's kernel allows; names and time beside it.",
     );
     scenario.seconds = 50;
     scenario.services = vec![(SERVER, &service::DNS), (SERVER, &service::NTP)];
@@ -262,7 +262,7 @@ pub(super) fn vlan() -> Scenario {
 pub(super) fn beacon() -> Scenario {
     let mut scenario = Scenario::new(
         "beacon",
-        "An implant on a blocklist calls home every three seconds, give or take a little; other desks browse the same way out.",
+        "An implant on a desk calls home every three seconds, give or take a little; other desks browse the same way out.",
     );
     scenario.seconds = 90;
     let (home, site) = (Host::new(Role::Attacker, 1), Host::new(Role::Site, 1));
@@ -272,14 +272,14 @@ pub(super) fn beacon() -> Scenario {
         (site, &service::DNS),
     ];
     scenario.acts = vec![
-        Act::new(Host::new(Role::BlocklistHandle, 1), &play::BEACON, home)
+        Act::new(Host::new(Role::Desk, 1), &play::BEACON, home)
             .with("EVERY", 3)
             .with("JITTER", 20)
             .with("SCHEME", "https"),
-        Act::new(Host::new(Role::BlocklistHandle, 2), &play::BROWSE, site)
+        Act::new(Host::new(Role::Desk, 2), &play::BROWSE, site)
             .with("ASSETS", 6)
             .with("THINK", 25),
-        Act::new(Host::new(Role::BlocklistHandle, 3), &play::DNS, site).with("THINK", 6),
+        Act::new(Host::new(Role::Desk, 3), &play::DNS, site).with("THINK", 6),
     ];
     scenario
 }
@@ -287,17 +287,17 @@ pub(super) fn beacon() -> Scenario {
 pub(super) fn dns_tunnel() -> Scenario {
     let mut scenario = Scenario::new(
         "dns-tunnel",
-        "A blocklist carries data out in names with iodine while others look up names.",
+        "A desk carries data out in names with iodine while others look up names.",
     );
     scenario.seconds = 40;
     let (far, site) = (Host::new(Role::Attacker, 1), Host::new(Role::Site, 1));
     scenario.services = vec![(far, &service::IODINED), (site, &service::DNS)];
     scenario.acts = vec![
-        Act::new(Host::new(Role::BlocklistHandle, 1), &play::IODINE, far)
+        Act::new(Host::new(Role::Desk, 1), &play::IODINE, far)
             .with("BYTES", 6_000)
             .with("THINK", 8),
-        Act::new(Host::new(Role::BlocklistHandle, 2), &play::DNS, site).with("THINK", 2),
-        Act::new(Host::new(Role::BlocklistHandle, 3), &play::DNS, site).with("THINK", 4),
+        Act::new(Host::new(Role::Desk, 2), &play::DNS, site).with("THINK", 2),
+        Act::new(Host::new(Role::Desk, 3), &play::DNS, site).with("THINK", 4),
     ];
     scenario
 }

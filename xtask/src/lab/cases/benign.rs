@@ -112,20 +112,20 @@ pub(super) fn nat_many_users() -> Scenario {
         (site, &service::DNS),
         (site, &service::SSH),
     ];
-    let blocklist = |number| Host::new(Role::BlocklistHandle, number);
+    let desk = |number| Host::new(Role::Desk, number);
     scenario.acts = (1..=4)
         .map(|n| {
-            Act::new(blocklist(n), &play::BROWSE, site)
+            Act::new(desk(n), &play::BROWSE, site)
                 .with("ASSETS", 6)
                 .with("THINK", 18)
         })
         .collect();
     scenario
         .acts
-        .extend((5..=6).map(|n| Act::new(blocklist(n), &play::DNS, site).with("THINK", 3)));
+        .extend((5..=6).map(|n| Act::new(desk(n), &play::DNS, site).with("THINK", 3)));
     scenario
         .acts
-        .extend((7..=8).map(|n| Act::new(blocklist(n), &play::SSH_KEY, site).with("THINK", 15)));
+        .extend((7..=8).map(|n| Act::new(desk(n), &play::SSH_KEY, site).with("THINK", 15)));
     scenario
 }
 

@@ -227,7 +227,7 @@ pub(crate) fn stage(scenario: &mut Scenario, theme: &Theme, random: &mut fastran
     let hidden = theme.folder == "office-behind-nat";
     // Behind a translation the clients are desks, and what they use stands outside.
     let (role, target) = if hidden {
-        (Role::BlocklistHandle, Host::new(Role::Site, 1))
+        (Role::Desk, Host::new(Role::Site, 1))
     } else {
         (Role::Client, SERVER)
     };

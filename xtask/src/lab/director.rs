@@ -12,7 +12,7 @@ use super::chatter;
 use super::frames::{self, Frame};
 use super::running::{self, Running};
 use super::scenario::{Act, Class, Scenario};
-use super::testbed::{Script, Stage};
+use super::stage::{Script, Stage};
 use super::topology::{Host, Role};
 
 /// What every play's script starts with.

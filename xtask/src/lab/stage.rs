@@ -30,7 +30,7 @@ exec bash "$@""#;
 /// The hosts, standing.
 pub(crate) struct Stage {
     lease: Lease,
-    verifier: String,
+    gate: String,
     isp: String,
     namespaces: BTreeMap<Host, String>,
 }
@@ -40,10 +40,10 @@ impl Stage {
     pub(crate) fn build(topology: &Topology) -> Result<Self> {
         let lease = Lease::new()?;
         let isp = namespace(&lease, "isp")?;
-        let verifier = namespace(&lease, "verifier")?;
+        let gate = namespace(&lease, "gate")?;
         let mut stage = Self {
             lease,
-            verifier,
+            gate,
             isp,
             namespaces: BTreeMap::new(),
         };
@@ -77,7 +77,7 @@ impl Stage {
             "-w",
         ]);
         tcpdump.arg(capture).args(["-Z", "root"]);
-        let mut running = Running::start(&self.verifier, &mut tcpdump, &self.log("tcpdump"))?;
+        let mut running = Running::start(&self.gate, &mut tcpdump, &self.log("tcpdump"))?;
         running.wait_said("listening on")?;
         Ok(running)
     }
@@ -119,7 +119,7 @@ impl Stage {
     }
 
     fn join_routers(&self, stray: Stray) -> Result<()> {
-        let (isp, verifier) = (&self.isp, &self.verifier);
+        let (isp, gate) = (&self.isp, &self.gate);
         let nowhere = if stray == Stray::Silent {
             "blackhole"
         } else {
@@ -127,7 +127,7 @@ impl Stage {
         };
         ip(
             &[],
-            &format!("link add name core netns {isp} type veth peer name wan netns {verifier}"),
+            &format!("link add name core netns {isp} type veth peer name wan netns {gate}"),
         )?;
         // A spoofed source has nowhere to be answered to, hence the isp's black hole.
         ip(
@@ -141,7 +141,7 @@ impl Stage {
             ),
         )?;
         ip(
-            &["-n", verifier],
+            &["-n", gate],
             &format!(
                 "address add 192.0.2.1/32 dev lo\naddress add 2001:db8:1::1/128 dev lo\nlink set lo up\n\
              link set wan up\naddress add fe80::2/64 dev wan nodad\n\
@@ -155,12 +155,12 @@ impl Stage {
             for f in ipv4/conf/*/rp_filter; do echo 0 > $f; done
             for d in core wan; do [ ! -e /sys/class/net/$d ] || ethtool -K $d tx off gro off gso off tso off; done";
         inside(isp, forward)?;
-        inside(verifier, forward)
+        inside(gate, forward)
     }
 
     fn add_host(&mut self, host: Host) -> Result<()> {
         let (router, gateway) = if host.is_inside() {
-            (&self.verifier, "192.0.2.1")
+            (&self.gate, "192.0.2.1")
         } else {
             (&self.isp, "198.51.100.1")
         };
@@ -205,7 +205,7 @@ impl Stage {
                      add chain ip nat out {{ type nat hook postrouting priority 100; }}; \
                      add rule ip nat out oifname wan ip saddr 192.0.2.100-192.0.2.199 snat to {MASQUERADE}'"
                 );
-                inside(&self.verifier, &table)
+                inside(&self.gate, &table)
             }
         }
     }

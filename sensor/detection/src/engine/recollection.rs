@@ -1,0 +1,268 @@
+//! What hours of memory say beside the model: searches, guessing, sieges and regular calls, each concluded by itself.
+//! What else the address does neither shelters nor accuses it here.
+
+use std::net::IpAddr;
+
+use ebpf::flow::state;
+use ebpf::packet::{Address, protocol};
+use ebpf::snapshot::Snapshot;
+
+use super::{Engine, findings, own_proof};
+use crate::memory::{Calls, Contacts, Guessing, Logins, Regular, Search, Siege, Targets};
+use crate::policy::{Decision, Proof, Suspect};
+use crate::service::{self, Login};
+use crate::statistics::{Alarm, Measure};
+use crate::verdict::{Contribution, Subject, Verdict};
+use contract::class::Class;
+
+use super::PROOF;
+
+/// What one failure of a stranger adds to the log-odds: four to one, as in the paper.
+const FAILURE: f64 = 1.386;
+
+/// Everything remembered of addresses beyond the meter's windows.
+#[derive(Debug)]
+pub(super) struct Recollection {
+    contacts: Contacts,
+    logins: Logins,
+    targets: Targets,
+    calls: Calls,
+}
+
+/// What a snapshot completes.
+#[derive(Debug, Default)]
+struct Findings {
+    search: Option<Search>,
+    guessing: Option<Guessing>,
+    siege: Option<Siege>,
+    regular: Option<Regular>,
+}
+
+impl Recollection {
+    pub(super) fn new(settings: &settings::Evidence) -> Self {
+        let cap = settings.max_addresses.size();
+        Self {
+            contacts: Contacts::new(cap),
+            logins: Logins::new(cap),
+            targets: Targets::default(),
+            calls: Calls::new(cap),
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: u64) {
+        self.contacts.tick(now);
+    }
+
+    pub(super) fn forget(&mut self, addresses: &[Address]) {
+        for address in addresses {
+            self.contacts.forget(address);
+        }
+        self.logins.forget(addresses);
+        self.calls.forget(addresses);
+    }
+
+    fn hear(&mut self, snapshot: &Snapshot, auth_ports: &[u16]) -> Findings {
+        let login = login(snapshot, auth_ports);
+        Findings {
+            search: self
+                .contacts
+                .hear(snapshot, |port| auth_ports.contains(&port)),
+            guessing: login.and_then(|login| self.logins.hear(snapshot, &login)),
+            siege: login.and_then(|login| self.targets.hear(snapshot, &login)),
+            // Who comes to log in as regularly as a clock guesses, or works: it is not called by the server.
+            regular: match login {
+                Some(_) => None,
+                None => self.calls.hear(snapshot),
+            },
+        }
+    }
+}
+
+impl Engine {
+    /// Adds a snapshot to what is remembered, and concludes what follows.
+    pub(super) fn recollect(&mut self, snapshot: &Snapshot) {
+        let found = self.recollection.hear(snapshot, &self.auth_ports);
+        if let Some(search) = found.search {
+            self.conclude_search(snapshot, &search);
+        }
+        if let Some(guessing) = found.guessing {
+            self.conclude_guessing(snapshot, &guessing);
+        }
+        if let Some(siege) = found.siege {
+            self.conclude_siege(snapshot, siege);
+        }
+        if let Some(regular) = found.regular {
+            self.conclude_regular(snapshot, &regular);
+        }
+    }
+
+    fn conclude_search(&mut self, snapshot: &Snapshot, search: &Search) {
+        let [(initiator, _), _] = snapshot.ends();
+        let address = IpAddr::from(initiator);
+        let proven_lately =
+            search.proven != 0 && snapshot.time.saturating_sub(search.proven) < PROOF;
+        let proof = match (proven_lately, search.own_arrival) {
+            (false, _) => Proof::Unproven,
+            (true, true) => own_proof(snapshot),
+            (true, false) => Proof::ProvenBefore,
+        };
+        let suspect = Suspect {
+            address,
+            class: Class::Scan,
+            convincing: true,
+            proof,
+            subnet: search.source.subnet,
+            shared: search.shared,
+            tunnelled: super::is_tunnelled(snapshot),
+        };
+        let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
+            return;
+        };
+        verdict.evidence.log_odds = search.score * FAILURE;
+        verdict.evidence.snapshots = search.failed;
+        verdict.evidence.first_seen = search.first;
+        verdict.evidence.proven = proof == Proof::Proven;
+        let facts = &mut verdict.facts;
+        facts.seconds = snapshot.time.saturating_sub(search.first) as f64 / 1e6;
+        facts.opened = search.failed;
+        facts.refused = search.refused.min(search.failed);
+        facts.unanswered = search.failed.saturating_sub(search.refused);
+        // Estimates of sets are never told larger than what was counted.
+        facts.hosts = search.hosts.min(search.failed);
+        facts.ports = search.ports.min(search.failed);
+        verdict.contributions = vec![Contribution::from(&Alarm {
+            class: Class::Scan,
+            measure: Measure::FirstContacts,
+            value: search.score,
+            threshold: search.threshold,
+        })];
+        self.conclude(address, verdict);
+    }
+
+    fn conclude_guessing(&mut self, snapshot: &Snapshot, guessing: &Guessing) {
+        let [(initiator, _), _] = snapshot.ends();
+        let address = IpAddr::from(initiator);
+        let accepted = snapshot.key.protocol == protocol::TCP && snapshot.flow.is(state::PROVEN);
+        let suspect = Suspect {
+            address,
+            class: Class::BruteForce,
+            convincing: true,
+            proof: if accepted {
+                Proof::Proven
+            } else {
+                super::earlier_proof(snapshot)
+            },
+            subnet: false,
+            shared: self
+                .recollection
+                .contacts
+                .is_shared(&initiator, snapshot.time),
+            tunnelled: super::is_tunnelled(snapshot),
+        };
+        let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
+            return;
+        };
+        verdict.evidence.log_odds = f64::from(guessing.attempts) * FAILURE;
+        verdict.evidence.snapshots = guessing.attempts;
+        verdict.evidence.first_seen = guessing.first;
+        verdict.contributions = vec![Contribution::from(&Alarm {
+            class: Class::BruteForce,
+            measure: Measure::AlikeAttempts,
+            value: guessing.attempts.into(),
+            threshold: guessing.threshold.into(),
+        })];
+        let facts = &mut verdict.facts;
+        facts.attempts = guessing.attempts;
+        facts.attempt_bytes = guessing.bytes;
+        facts.attempt_gap = guessing.gap;
+        facts.seconds = snapshot.time.saturating_sub(guessing.first) as f64 / 1e6;
+        facts.service = login(snapshot, &self.auth_ports).map(|login| login.name);
+        self.conclude(address, verdict);
+    }
+
+    fn conclude_siege(&mut self, snapshot: &Snapshot, siege: Siege) {
+        let [_, (responder, _)] = snapshot.ends();
+        let address = IpAddr::from(responder);
+        if self
+            .paused
+            .is_paused(address, Class::BruteForce, snapshot.time)
+        {
+            return;
+        }
+        let count = siege.sources.len();
+        let subject = Subject::Victim {
+            address,
+            sources: siege.sources,
+        };
+        let mut verdict =
+            findings::verdict(snapshot, Class::BruteForce, (subject, Decision::Alert));
+        verdict.evidence.log_odds = f64::from(siege.attempts) * FAILURE;
+        verdict.evidence.snapshots = siege.attempts;
+        verdict.evidence.first_seen = siege.first;
+        verdict.contributions = vec![Contribution::from(&Alarm {
+            class: Class::BruteForce,
+            measure: Measure::GuessingSources,
+            value: count as f64,
+            threshold: crate::memory::SIEGE_SOURCES as f64,
+        })];
+        verdict.facts.initiators = count as u32;
+        verdict.facts.attempts = siege.attempts;
+        verdict.facts.attempt_bytes = siege.bytes;
+        verdict.facts.seconds = snapshot.time.saturating_sub(siege.first) as f64 / 1e6;
+        verdict.facts.service = login(snapshot, &self.auth_ports).map(|login| login.name);
+        verdict.features = crate::features::features(snapshot).to_vec();
+        self.conclude(address, verdict);
+    }
+
+    fn conclude_regular(&mut self, snapshot: &Snapshot, regular: &Regular) {
+        let [initiator, responder] = snapshot.ends().map(|(end, _)| IpAddr::from(end));
+        let guard = self.policy.guard();
+        let inward = guard.is_home(responder) && !guard.is_home(initiator);
+        let suspect = Suspect {
+            address: if inward { initiator } else { responder },
+            class: Class::C2,
+            convincing: true,
+            proof: Proof::Unproven,
+            subnet: false,
+            shared: false,
+            tunnelled: super::is_tunnelled(snapshot),
+        };
+        let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
+            return;
+        };
+        verdict.evidence.first_seen = regular.first;
+        verdict.evidence.snapshots = regular.calls;
+        verdict.contributions = vec![Contribution::from(&Alarm {
+            class: Class::C2,
+            measure: Measure::RegularCalls,
+            value: regular.deviation / regular.gap.max(1.0),
+            threshold: crate::memory::CALL_JITTER,
+        })];
+        let facts = &mut verdict.facts;
+        facts.attempts = regular.calls;
+        facts.attempt_bytes = regular.bytes;
+        facts.attempt_gap = regular.gap;
+        facts.attempt_gap_deviation = regular.deviation;
+        facts.seconds = snapshot.time.saturating_sub(regular.first) as f64 / 1e6;
+        self.conclude(suspect.address, verdict);
+    }
+
+    /// What policy makes of a suspect, as a verdict still without its grounds; nothing where the matter is pending.
+    fn verdict(&mut self, snapshot: &Snapshot, suspect: &Suspect) -> Option<Verdict> {
+        let (address, time) = (suspect.address, snapshot.time);
+        if self.paused.holds(address, time) || self.paused.is_paused(address, suspect.class, time) {
+            return None;
+        }
+        let decision = self.policy.decide(suspect, time);
+        let subject = Subject::Offender(address);
+        let mut verdict = findings::verdict(snapshot, suspect.class, (subject, decision));
+        verdict.features = crate::features::features(snapshot).to_vec();
+        Some(verdict)
+    }
+}
+
+/// The login service the flow's responder offers.
+fn login(snapshot: &Snapshot, auth_ports: &[u16]) -> Option<Login> {
+    let [_, (_, port)] = snapshot.ends();
+    service::login(port, snapshot.key.protocol, auth_ports)
+}
