@@ -16,7 +16,6 @@ use detection::decode::{Tag, decode};
 use ebpf::packet::protocol::{SCTP, TCP, UDP};
 use sensor::capture::Source;
 use sensor::capture::file::File;
-
 use sensor::replay::Setup;
 
 use crate::garita::garita;

@@ -10,10 +10,18 @@ pub(crate) fn run() {
     let (broker, database) = (Broker::start(), Database::sqlite());
     let coordinator = Coordinator::start((&broker, &database), "fleet.mode = \"enforce\"\n");
     let token = coordinator.token("viewer", None);
-    let gates = [("north", "edge-1"), ("north", "edge-2"), ("south", "edge-1")]
-        .map(|(site, name)| Sensor::start(broker.port, site, name));
-    wait("three sensors", || (coordinator.all(&token, "/api/v1/sensors").len() == 3).then_some(()));
-    println!("Broker, coordinator on SQLite, three gates. Two of them see the same password search:\n");
+    let gates = [
+        ("north", "edge-1"),
+        ("north", "edge-2"),
+        ("south", "edge-1"),
+    ]
+    .map(|(site, name)| Sensor::start(broker.port, site, name));
+    wait("three sensors", || {
+        (coordinator.all(&token, "/api/v1/sensors").len() == 3).then_some(())
+    });
+    println!(
+        "Broker, coordinator on SQLite, three gates. Two of them see the same password search:\n"
+    );
     gates[0].incident("203.0.113.9", "brute-force");
     gates[0].incident("198.51.100.7", "scan");
     gates[1].incident("203.0.113.9", "brute-force");
@@ -23,7 +31,10 @@ pub(crate) fn run() {
     });
     wait("the block is told", || {
         let holds = coordinator.get(&token, "/api/v1/addresses/203.0.113.9");
-        holds.body["held"].as_array().is_some_and(|held| !held.is_empty()).then_some(())
+        holds.body["held"]
+            .as_array()
+            .is_some_and(|held| !held.is_empty())
+            .then_some(())
     });
     let show = |title: &str, path: &str, columns: &[&str]| {
         println!("{title}");
@@ -33,17 +44,39 @@ pub(crate) fn run() {
         }
         println!();
     };
-    let incident: &[&str] = &["/site", "/sensor", "/garita/class", "/garita/offender", "/garita/decision"];
+    let incident: &[&str] = &[
+        "/site",
+        "/sensor",
+        "/garita/class",
+        "/garita/offender",
+        "/garita/decision",
+    ];
     show("What each gate reported", "/api/v1/incidents", incident);
     let campaign: &[&str] = &["/message", "/garita/campaign/incidents"];
-    show("What was concluded from them together", "/api/v1/campaigns", campaign);
-    show("What the fleet keeps out", "/api/v1/blocks", &["/target", "/state", "/expires", "/reason"]);
-    let order: &[&str] = &["/site", "/sensor", "/action", "/command/target", "/state", "/ordered_by"];
+    show(
+        "What was concluded from them together",
+        "/api/v1/campaigns",
+        campaign,
+    );
+    show(
+        "What the fleet keeps out",
+        "/api/v1/blocks",
+        &["/target", "/state", "/expires", "/reason"],
+    );
+    let order: &[&str] = &[
+        "/site",
+        "/sensor",
+        "/action",
+        "/command/target",
+        "/state",
+        "/ordered_by",
+    ];
     show("What was ordered where", "/api/v1/orders", order);
     println!("What holds");
     let holds = coordinator.get(&token, "/api/v1/addresses/203.0.113.9");
     for held in holds.body["held"].as_array().into_iter().flatten() {
-        let cells = ["/site", "/sensor", "/target", "/state", "/expires"].map(|place| cell(held, place));
+        let cells =
+            ["/site", "/sensor", "/target", "/state", "/expires"].map(|place| cell(held, place));
         println!("  {}", cells.join("  "));
     }
 }
@@ -51,7 +84,11 @@ pub(crate) fn run() {
 fn cell(item: &Value, place: &str) -> String {
     match item.pointer(place) {
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.iter().map(|item| cell(item, "")).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| cell(item, ""))
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(other) => other.to_string(),
         None => "-".to_owned(),
     }

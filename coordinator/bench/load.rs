@@ -36,11 +36,20 @@ const SETTINGS: &str = "http.requests_per_minute = 1000000\ncorrelate.network_of
 
 /// Measures each in turn, and writes a table.
 pub(crate) fn run(load: &Load) {
-    println!("{} sensors, {} incidents kept by the broker, then {} a second", load.sensors, load.kept, load.rate);
-    println!("{:<16} {:>14} {:>10} {:>10} {:>10}", "", "kept, 1/s", "p50, ms", "p99, ms", "RSS, MB");
+    println!(
+        "{} sensors, {} incidents kept by the broker, then {} a second",
+        load.sensors, load.kept, load.rate
+    );
+    println!(
+        "{:<16} {:>14} {:>10} {:>10} {:>10}",
+        "", "kept, 1/s", "p50, ms", "p99, ms", "RSS, MB"
+    );
     let peer = peer(load);
     println!("{:<16} {peer:>14.0}", "mosquitto_sub");
-    let databases = [("SQLite", Some(Database::sqlite())), ("PostgreSQL", Database::postgres())];
+    let databases = [
+        ("SQLite", Some(Database::sqlite())),
+        ("PostgreSQL", Database::postgres()),
+    ];
     for (name, database) in databases {
         match database {
             Some(database) => measure((name, &database), load),
@@ -60,16 +69,26 @@ fn measure((name, database): (&str, &Database), load: &Load) {
     coordinator.run();
     // It shows no more than it has stored.
     let target = load.kept as u64;
-    wait("everything is taken in", || (taken(&coordinator)? >= target).then_some(()));
+    wait("everything is taken in", || {
+        (taken(&coordinator)? >= target).then_some(())
+    });
     let rate = load.kept as f64 / begun.elapsed().as_secs_f64();
     let mut latencies = steady(&coordinator, &token, (&sensors, load));
     latencies.sort_unstable();
     let at = |share: f64| {
         let place = (latencies.len() as f64 * share) as usize;
-        latencies.get(place.min(latencies.len().saturating_sub(1))).map_or(f64::NAN, |micros| *micros as f64 / 1_000.0)
+        latencies
+            .get(place.min(latencies.len().saturating_sub(1)))
+            .map_or(f64::NAN, |micros| *micros as f64 / 1_000.0)
     };
-    let resident = coordinator.resident().map_or(f64::NAN, |kib| kib as f64 / 1_024.0);
-    println!("{name:<16} {rate:>14.0} {:>10.1} {:>10.1} {resident:>10.0}", at(0.5), at(0.99));
+    let resident = coordinator
+        .resident()
+        .map_or(f64::NAN, |kib| kib as f64 / 1_024.0);
+    println!(
+        "{name:<16} {rate:>14.0} {:>10.1} {:>10.1} {resident:>10.0}",
+        at(0.5),
+        at(0.99)
+    );
 }
 
 /// What the broker alone can do: the same messages into a file.
@@ -77,8 +96,27 @@ fn peer(load: &Load) -> f64 {
     let broker = Broker::start();
     let subscribe = |count: usize| -> Child {
         Command::new("mosquitto_sub")
-            .args(["-V", "5", "-c", "-i", "peer", "-x", "3600", "-q", "1", "-t", "garita/v1/+/+/incident"])
-            .args(["-p", &broker.port.to_string(), "-C", &count.to_string(), "-W", "600"])
+            .args([
+                "-V",
+                "5",
+                "-c",
+                "-i",
+                "peer",
+                "-x",
+                "3600",
+                "-q",
+                "1",
+                "-t",
+                "garita/v1/+/+/incident",
+            ])
+            .args([
+                "-p",
+                &broker.port.to_string(),
+                "-C",
+                &count.to_string(),
+                "-W",
+                "600",
+            ])
             .args(["-D", "connect", "receive-maximum", "1000"])
             .stdout(Stdio::from(tempfile::tempfile().expect("a file")))
             .spawn()
@@ -92,13 +130,18 @@ fn peer(load: &Load) -> f64 {
     fill(&sensors, load.kept);
     let begun = Instant::now();
     let mut all = subscribe(load.kept);
-    assert!(all.wait().expect("it ends").success(), "everything is heard");
+    assert!(
+        all.wait().expect("it ends").success(),
+        "everything is heard"
+    );
     load.kept as f64 / begun.elapsed().as_secs_f64()
 }
 
 fn fleet(broker: &Broker, count: usize) -> Vec<Sensor> {
     let names = (0..count).map(|n| (format!("site-{}", n % 10), format!("s{n}")));
-    names.map(|(site, name)| Sensor::start(broker.port, &site, &name)).collect()
+    names
+        .map(|(site, name)| Sensor::start(broker.port, &site, &name))
+        .collect()
 }
 
 /// Publishes so many incidents of all sensors, as fast as the broker takes them.
@@ -128,8 +171,12 @@ fn report(sensor: &Sensor, n: usize) {
 /// From publish to visible, microseconds.
 fn steady(coordinator: &Coordinator, token: &str, (sensors, load): (&[Sensor], &Load)) -> Vec<i64> {
     let mut connection = TcpStream::connect(("127.0.0.1", coordinator.port)).expect("it listens");
-    connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    let request = format!("GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n");
+    connection
+        .set_read_timeout(Some(PATIENCE))
+        .expect("a timeout");
+    let request = format!(
+        "GET /api/v1/events HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
     connection.write_all(request.as_bytes()).expect("it reads");
     let total = (load.rate as f64 * load.minutes * 60.0) as usize;
     let (sender, done) = mpsc::channel();
@@ -159,11 +206,14 @@ fn steady(coordinator: &Coordinator, token: &str, (sensors, load): (&[Sensor], &
         }
         report(&sensors[n % sensors.len()], load.kept + n);
     }
-    done.recv_timeout(PATIENCE).expect("everything becomes visible")
+    done.recv_timeout(PATIENCE)
+        .expect("everything becomes visible")
 }
 
 fn taken(coordinator: &Coordinator) -> Option<u64> {
     let text = coordinator.figures()?;
-    let line = text.lines().find(|line| line.starts_with("garita_coordinator_messages_new_total "))?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("garita_coordinator_messages_new_total "))?;
     line.split(' ').next_back()?.parse().ok()
 }

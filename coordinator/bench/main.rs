@@ -1,14 +1,18 @@
 //! The fleet: simulated sensors at a real broker and coordinators on both databases, to be looked at (`demo`) or measured
 //! (`load`). Figures stand side by side, from one run: the machine is never quiet.
 #![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
-    reason = "it talks to the person who started it"
+    reason = "it talks to the person who started it, and stops where something is not as it should be"
 )]
 
 mod demo;
-mod load;
-#[path = "../tests/lab.rs"]
+#[expect(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/lab/mod.rs"]
 mod lab;
+mod load;
 #[path = "../tests/skip.rs"]
 mod skip;
 

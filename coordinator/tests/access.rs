@@ -18,8 +18,7 @@ fn every_route_with_every_role_and_none() {
             let path = route
                 .path
                 .replace("{site}", "nowhere")
-                .replace('{', "")
-                .replace('}', "");
+                .replace(['{', '}'], "");
             if path.ends_with("/events") || path.ends_with("/ws") {
                 continue;
             }

@@ -118,13 +118,11 @@ fn nonsense_is_set_aside_by_topic_and_reason_and_harms_nothing() {
             "bounded: {}",
             set_aside.len()
         );
-        let figures = coordinator.ask(("GET", "/metrics"), &[], None).body;
-        assert!(
+        wait("each is counted", || {
+            let figures = coordinator.figures()?;
             figures
-                .as_str()
-                .unwrap()
-                .contains("messages_quarantined_total 38"),
-            "{figures}"
-        );
+                .contains("messages_quarantined_total 38\n")
+                .then_some(())
+        });
     });
 }

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
-use crate::lab::{Coordinator, PATIENCE, Sensor, on_both};
+use crate::lab::{Broker, Coordinator, Database, PATIENCE, Sensor, on_both, skip_without, wait};
 
 /// A stream of server-sent events over a plain connection.
 struct Stream(BufReader<TcpStream>);
@@ -92,4 +93,96 @@ fn a_stream_is_resumed_where_it_was_left_and_ends_with_its_token() {
             assert!(!line.contains("203.0.113.4"), "it has ended before");
         }
     });
+}
+
+#[test]
+fn a_websocket_tells_the_same_and_tls_is_spoken_where_it_is_set() {
+    if skip_without(
+        "a_websocket_tells_the_same",
+        &["mosquitto", "openssl", "curl"],
+    ) {
+        return;
+    }
+    let (broker, database) = (Broker::start(), Database::sqlite());
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (certificate, key) = (path("tls.crt"), path("tls.key"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-out",
+            &certificate,
+            "-keyout",
+            &key,
+        ])
+        .stderr(Stdio::null())
+        .status();
+    assert!(made.expect("openssl runs").success());
+    let mut coordinator = Coordinator::new(
+        (&broker, &database),
+        &format!("http.tls = \"{certificate},{key}\"\n"),
+    );
+    coordinator.run();
+    let token = coordinator.token("viewer", None);
+    let curl = |arguments: &[&str], path: &str| {
+        let port = coordinator.port;
+        let bearer = format!("authorization: Bearer {token}");
+        let asked = Command::new("curl")
+            .args([
+                "-sS",
+                "-i",
+                "--max-time",
+                "3",
+                "--http1.1",
+                "--cacert",
+                &certificate,
+                "-H",
+                &bearer,
+            ])
+            .args(arguments)
+            .arg(format!("https://localhost:{port}{path}"))
+            .output();
+        String::from_utf8_lossy(&asked.expect("curl runs").stdout).into_owned()
+    };
+    wait("it speaks TLS", || {
+        curl(&[], "/readyz")
+            .starts_with("HTTP/1.1 200")
+            .then_some(())
+    });
+    let listed = curl(&[], "/api/v1/incidents");
+    assert!(
+        listed.contains("strict-transport-security: max-age=31536000"),
+        "{listed}"
+    );
+    let sensor = Sensor::start(broker.port, "north", "a");
+    let id = sensor.incident("203.0.113.1", "scan");
+    let upgrade = [
+        "-H",
+        "connection: upgrade",
+        "-H",
+        "upgrade: websocket",
+        "-H",
+        "sec-websocket-version: 13",
+        "-H",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    let told = curl(&upgrade, "/api/v1/ws?after=0");
+    assert!(
+        told.starts_with("HTTP/1.1 101") && told.contains(&id),
+        "{told}"
+    );
 }

@@ -10,6 +10,8 @@ mod bench;
 mod demo;
 mod deny;
 mod ebpf;
+mod findings;
+mod fleet;
 mod lab;
 mod package;
 mod provision;
@@ -42,12 +44,23 @@ enum Task {
         /// Only the measurements whose name begins with this
         only: Option<String>,
     },
-    /// Build the sensor and show what it reports for a recorded attack
-    Demo,
+    /// Build the sensor and show what it reports for a recorded attack; or the coordinator, and what it makes of three
+    Demo {
+        /// What to show
+        #[arg(default_value = "sensor")]
+        subject: demo::Subject,
+    },
     /// Check the dependencies' licences, sources and advisories
     Deny,
     /// Build the kernel program
     Ebpf,
+    /// Show again what surprised us about other people's software; it needs the package registries
+    Findings {
+        /// Only those whose name begins with this
+        only: Option<String>,
+    },
+    /// Measure what a coordinator takes in, with simulated sensors
+    Fleet(fleet::Load),
     /// Install everything the other tasks need, and do nothing else
     Provision,
     /// Run every test of the workspace, the kernel program's included
@@ -90,9 +103,11 @@ fn run(task: Task) -> Result<()> {
     shell.change_dir(root());
     match task {
         Task::Bench { subject, only } => bench::run(&shell, subject, only.as_deref()),
-        Task::Demo => demo::run(&shell),
+        Task::Demo { subject } => demo::run(&shell, subject),
         Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
+        Task::Findings { only } => findings::run(&shell, only.as_deref()),
+        Task::Fleet(load) => fleet::load(&shell, &load),
         Task::Provision => provision::everything(&shell).map(drop),
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Tidy => tidy::run(&shell),

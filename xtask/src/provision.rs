@@ -46,6 +46,10 @@ const TESTS: &[Package] = &[
         "the MQTT broker (Debian starts one: port 1883)",
     ),
     package("mosquitto-clients", "an MQTT subscriber"),
+    package(
+        "postgresql",
+        "the coordinator's other database (Debian starts a cluster: port 5432)",
+    ),
     package("tcpdump", "records the lab's traffic"),
     package("curl", "ordinary web traffic beside the attack"),
     package("python3", "the lab's web server"),
@@ -56,6 +60,19 @@ const TESTS: &[Package] = &[
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
     package("man-db", "judges the man pages"),
+];
+
+/// Showing and measuring the coordinator.
+pub(crate) const FLEET: &[Package] = &[
+    package(
+        "mosquitto",
+        "the MQTT broker (Debian starts one: port 1883)",
+    ),
+    package("mosquitto-clients", "the subscriber it is measured against"),
+    package(
+        "postgresql",
+        "the coordinator's other database (Debian starts a cluster: port 5432)",
+    ),
 ];
 
 /// The linker that turns LLVM bitcode into a kernel program.

@@ -1,6 +1,7 @@
 //! Whether it runs, whether it hears, and figures.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::app::App;
 use super::problem::Problem;
@@ -18,6 +20,9 @@ use crate::moment::{self, SECOND};
 
 /// A sign of life of who leads is young for as long.
 const YOUNG: i64 = 10 * SECOND;
+
+/// How long the database may take to say that it is there.
+const SOON: Duration = Duration::from_secs(2);
 
 /// Whether the program runs.
 pub(super) async fn health() -> Response {
@@ -27,10 +32,14 @@ pub(super) async fn health() -> Response {
 /// Whether it hears the broker, itself or by who leads, and the database.
 pub(super) async fn ready(State(app): State<App>) -> Response {
     let health = app.health.borrow().clone();
-    let database = app.store.ping().await;
-    let beat = match &database {
-        Ok(()) => app.store.last_beat().await.unwrap_or(0),
-        Err(_) => 0,
+    let asked = timeout(SOON, async {
+        app.store.ping().await?;
+        app.store.last_beat().await
+    });
+    let (database, beat) = match asked.await {
+        Ok(Ok(beat)) => (Ok(()), beat),
+        Ok(Err(error)) => (Err(error.to_string()), 0),
+        Err(_) => (Err("the database does not answer".to_owned()), 0),
     };
     let is_set = app.config.mqtt.url.get().is_some();
     let hears = !is_set || health.hears || (!health.leads && moment::now() - beat < YOUNG);
@@ -44,7 +53,7 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
         true => StatusCode::OK,
         false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let database = database.map_or_else(|error| error.to_string(), |()| "heard".to_owned());
+    let database = database.map_or_else(|error| error, |()| "heard".to_owned());
     let body = json!({"broker": broker, "database": database, "leads": health.leads});
     (status, Json(body)).into_response()
 }

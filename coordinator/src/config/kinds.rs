@@ -177,7 +177,7 @@ impl Serialize for Tls {
 }
 
 /// Whether fleet blocks are sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FleetMode {
     /// They are concluded and shown.
@@ -185,4 +185,17 @@ pub enum FleetMode {
     Observe,
     /// They are sent.
     Enforce,
+}
+
+impl<'de> Deserialize<'de> for FleetMode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "observe" => Ok(Self::Observe),
+            "enforce" => Ok(Self::Enforce),
+            other => {
+                let allowed = "allowed is \"observe\" or \"enforce\"";
+                Err(de::Error::custom(format!("it is {other:?}; {allowed}")))
+            }
+        }
+    }
 }

@@ -25,9 +25,8 @@ fn sighting((offender, gate): (&str, &str), at: i64) -> Sighting {
 }
 
 fn proven(findings: &[Finding]) -> Vec<&Proven> {
-    let of = |finding: &Finding| matches!(finding, Finding::Proven(_));
     let mut all = Vec::new();
-    for finding in findings.iter().filter(|finding| of(finding)) {
+    for finding in findings {
         if let Finding::Proven(proven) = finding {
             all.push(proven);
         }
@@ -36,11 +35,14 @@ fn proven(findings: &[Finding]) -> Vec<&Proven> {
 }
 
 fn campaigns(findings: &[Finding], kind: Kind) -> Vec<&Campaign> {
-    let campaign = |finding| match finding {
-        &Finding::Campaign(ref campaign) if campaign.kind == kind => Some(&**campaign),
-        _ => None,
-    };
-    findings.iter().filter_map(campaign).collect()
+    let mut all: Vec<&Campaign> = Vec::new();
+    for finding in findings {
+        match finding {
+            Finding::Campaign(campaign) if campaign.kind == kind => all.push(campaign),
+            _ => {}
+        }
+    }
+    all
 }
 
 #[test]

@@ -83,6 +83,7 @@ pub async fn serve(setup: Setup) {
                     health: &health,
                     leadership,
                     client: None,
+                    known: -1,
                 };
                 let ended = leader.lead(&mut stop).await;
                 let why = ended.err().map(|error| error.to_string());
@@ -108,6 +109,8 @@ struct Leader<'a> {
     health: &'a watch::Sender<Health>,
     leadership: Leadership,
     client: Option<AsyncClient>,
+    /// How much of what was asked for is known.
+    known: i64,
 }
 
 impl Leader<'_> {
@@ -138,8 +141,7 @@ impl Leader<'_> {
                     let now = moment::now();
                     post.begin(now, Vec::new());
                     // Another process may have asked without a way to tell: the command line with SQLite.
-                    if beat % BEAT == 0 || asked.has_changed().unwrap_or(false) {
-                        asked.borrow_and_update();
+                    if beat % BEAT == 0 && self.store.asked().await? != self.known {
                         self.refresh(&mut post).await?;
                     }
                     post.tick(now);
@@ -187,7 +189,9 @@ impl Leader<'_> {
         Ok(post)
     }
 
-    async fn refresh(&self, post: &mut Post) -> Result<(), Lost> {
+    async fn refresh(&mut self, post: &mut Post) -> Result<(), Lost> {
+        // Read first: what is asked for meanwhile is read once more, and changes nothing.
+        self.known = self.store.asked().await?;
         let blocks = self.store.open_fleet_blocks().await?;
         let orders = self.store.open_orders().await?;
         post.refresh(&blocks, orders);
@@ -204,7 +208,7 @@ impl Leader<'_> {
         // What has come by now makes up the batch; nobody waits for more.
         while let Some(news) = next {
             match news {
-                News::Heard(publish) => letters.push(publish),
+                News::Heard(publish) => letters.push(*publish),
                 other => {
                     self.take(post, std::mem::take(&mut letters)).await?;
                     self.turn(post, other);
@@ -215,7 +219,9 @@ impl Leader<'_> {
             }
             next = session.news.try_recv().ok();
         }
-        self.take(post, letters).await
+        self.take(post, letters).await?;
+        self.tell(post);
+        Ok(())
     }
 
     fn turn(&mut self, post: &mut Post, news: News) {
@@ -237,7 +243,7 @@ impl Leader<'_> {
     }
 
     /// Stores a batch with what follows from it, then acknowledges it.
-    async fn take(&self, post: &mut Post, letters: Vec<Box<Publish>>) -> Result<(), Lost> {
+    async fn take(&self, post: &mut Post, letters: Vec<Publish>) -> Result<(), Lost> {
         if letters.is_empty() {
             return Ok(());
         }

@@ -13,6 +13,9 @@ use crate::config::Orders;
 /// The credential that stands for `orders.key`.
 const CREDENTIAL: &str = "orders.key";
 
+/// User properties of a message.
+type Properties = Vec<(String, String)>;
+
 /// A key and the name sensors know it by.
 #[derive(Clone)]
 pub struct Key {
@@ -101,10 +104,7 @@ impl Key {
     ///
     /// # Errors
     /// It cannot be written as JSON.
-    pub fn seal(
-        &self,
-        command: &Command,
-    ) -> Result<(Vec<u8>, Vec<(String, String)>), serde_json::Error> {
+    pub fn seal(&self, command: &Command) -> Result<(Vec<u8>, Properties), serde_json::Error> {
         let payload = serde_json::to_vec(command)?;
         let signature = signature::sign(&self.key, &payload);
         let properties = vec![

@@ -288,10 +288,10 @@ async fn quarantine(
     }
     if !batch.quarantine.is_empty() {
         let mut sql = Sql::new(
-            "DELETE FROM quarantine WHERE last_at < (SELECT MIN(last_at) FROM (SELECT last_at FROM quarantine ORDER BY \
-             last_at DESC LIMIT ",
+            "DELETE FROM quarantine WHERE (topic, reason) NOT IN (SELECT topic, reason FROM quarantine ORDER BY last_at \
+             DESC, topic, reason LIMIT ",
         );
-        sql.bind(i64::from(most)).push(") AS kept)");
+        sql.bind(i64::from(most)).push(")");
         sql.run(act, &mut **on).await?;
     }
     Ok(())

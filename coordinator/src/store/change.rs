@@ -73,6 +73,8 @@ impl Store {
         if let Some(keyed) = &change.keyed {
             keep(&mut on, keyed).await?;
         }
+        let sql = Sql::new("UPDATE counter SET value = value + 1 WHERE name = 'asked'");
+        sql.run("tell who leads", &mut *on).await?;
         if self.is_postgres() {
             let sql = Sql::new("NOTIFY garita, 'asked'");
             sql.run("tell who leads", &mut *on).await?;
@@ -80,6 +82,16 @@ impl Store {
         self.commit(on).await?;
         self.tell_asked();
         Ok(true)
+    }
+
+    /// How much was asked for so far, by whichever process.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn asked(&self) -> Result<i64, Error> {
+        let sql = Sql::new("SELECT value FROM counter WHERE name = 'asked'");
+        let row = sql.one("tell what was asked for", &self.pool).await?;
+        row.map_or(Ok(0), |row| row.get_number("value"))
     }
 
     /// The answer that was given to the same key before: its request's hash, status and body.

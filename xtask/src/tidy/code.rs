@@ -12,14 +12,29 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nftnl", &["sensor/src/firewall"]),
     ("mnl", &["sensor/src/firewall"]),
     ("rusqlite", &["sensor/src/store"]),
-    ("rumqttc", &["sensor/src/report"]),
-    ("axum", &["sensor/src/control"]),
+    ("rumqttc", &["sensor/src/report", "coordinator/src/intake"]),
+    ("axum", &["sensor/src/control", "coordinator/src/api"]),
     ("systemd_journal_logger", &["sensor/src/telemetry"]),
-    ("config", &["sensor/settings"]),
+    ("config", &["sensor/settings", "coordinator/src/config"]),
+    ("sqlx", &["coordinator/src/store"]),
+    ("argon2", &["coordinator/src/access"]),
+    ("governor", &["coordinator/src/api"]),
 ];
 
-/// What has no IO: the decision core and the contract. Loading a model is the one of them that may read a file.
-const CORE: &[&str] = &["contract/src", "sensor/detection/src"];
+/// What has no IO: the decision core, the contract, and of the coordinator what decides. Loading a model is the one of them
+/// that may read a file.
+const CORE: &[&str] = &[
+    "contract/src",
+    "coordinator/src/correlate",
+    "coordinator/src/desk",
+    "coordinator/src/intake/document",
+    "coordinator/src/intake/ledger",
+    "coordinator/src/intake/post",
+    "coordinator/src/intake/reading",
+    "coordinator/src/intake/sequence",
+    "coordinator/src/orders/book",
+    "sensor/detection/src",
+];
 const CORE_EXCEPT: &[&str] = &["sensor/detection/src/model/load"];
 
 /// The crates a folder may depend on, beside libraries that do no IO: a border that a manifest could cross unseen.
@@ -81,7 +96,7 @@ pub(super) fn crates_in_their_place(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     for source in sources
         .iter()
-        .filter(|source| source.is_in(&["sensor/", "ebpf/"]))
+        .filter(|source| source.is_in(&["coordinator/", "ebpf/", "sensor/"]))
     {
         for (name, _) in CRATES.iter().filter(|(_, places)| !source.is_in(places)) {
             for line in crate_uses(source.shipped(), name) {
@@ -162,7 +177,7 @@ pub(super) fn unsafe_in_its_files(sources: &[Source]) -> Vec<String> {
 pub(super) fn nothing_sleeps(sources: &[Source]) -> Vec<String> {
     sources
         .iter()
-        .filter(|source| source.is_in(&["sensor/", "tests/", "ebpf/"]))
+        .filter(|source| source.is_in(&["coordinator/", "ebpf/", "sensor/", "tests/"]))
         .flat_map(|source| {
             ["thread::sleep", "time::sleep", "sleep("]
                 .iter()

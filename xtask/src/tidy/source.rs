@@ -83,7 +83,8 @@ impl Source {
 
     /// The tokens outside `#[cfg(test)] mod … { }`; none when the whole file is a test.
     pub(super) fn shipped(&self) -> &[Token] {
-        if self.is_in(&["tests/"]) || self.path.ends_with("/tests.rs") {
+        let of_tests = ["coordinator/bench/", "coordinator/tests/", "tests/"];
+        if self.is_in(&of_tests) || self.path.ends_with("/tests.rs") {
             return &[];
         }
         let start = words("#[cfg(test)] mod");

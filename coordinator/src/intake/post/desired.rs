@@ -182,9 +182,7 @@ impl Post {
         let Some(sensor) = self.sensors.get_mut(gate) else {
             return;
         };
-        let agrees = believed(sensor, now)
-            .iter()
-            .any(|believed| *believed == digest);
+        let agrees = believed(sensor, now).contains(&digest);
         sensor.digest = Some((digest, now));
         if agrees {
             sensor.differs = None;

@@ -81,7 +81,8 @@ impl Post {
             sensor: gate.1.clone(),
             event_id: attack.id.clone(),
             revision: attack.revision.into(),
-            at: attack.at.micros(),
+            // One that is dated ahead would stand above all others until its time has come.
+            at: attack.at.micros().min(now),
             offender: attack.offender.map(text),
             victim: attack.victim.map(text),
             port: attack.port.map(i64::from),

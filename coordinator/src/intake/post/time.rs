@@ -1,6 +1,6 @@
 //! What time brings: gaps to ask for, orders to send, blocks and campaigns that are over, differences to repair.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use contract::command::{Command, Order as Word, Resync, ResyncWord};
 use contract::reply::Span;
@@ -59,11 +59,11 @@ impl Post {
         if self.kid.is_none() || !self.is_connected {
             return;
         }
-        let sensors = &self.sensors;
-        let is_away = |site: &str, sensor: &str| {
-            let found = sensors.get(&(site.to_owned(), sensor.to_owned()));
-            found.is_some_and(Sensor::is_away)
-        };
+        let away = self.sensors.iter().filter(|(_, sensor)| sensor.is_away());
+        let away: HashSet<(&str, &str)> = away
+            .map(|((site, sensor), _)| (site.as_str(), sensor.as_str()))
+            .collect();
+        let is_away = |site: &str, sensor: &str| away.contains(&(site, sensor));
         let (sendable, changed) = self.book.due(now, is_away);
         for order in changed {
             self.ledger

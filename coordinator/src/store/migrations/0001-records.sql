@@ -3,7 +3,7 @@
 
 -- Numbers that are given out in the order of commits: whoever takes one holds its row until the transaction ends.
 CREATE TABLE counter (name TEXT PRIMARY KEY, value BIGINT NOT NULL);
-INSERT INTO counter (name, value) VALUES ('beat', 0), ('event', 0), ('term', 0);
+INSERT INTO counter (name, value) VALUES ('asked', 0), ('beat', 0), ('event', 0), ('term', 0);
 
 CREATE TABLE sensor (
     site TEXT NOT NULL, sensor TEXT NOT NULL, state TEXT NOT NULL, version TEXT NOT NULL,

@@ -11,7 +11,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 pub(crate) use broker::Broker;
-pub(crate) use coordinator::{Answer, Coordinator};
+pub(crate) use coordinator::Coordinator;
 pub(crate) use database::Database;
 pub(crate) use sensor::Sensor;
 
