@@ -4,7 +4,7 @@ use ebpf::account::Limits;
 use ebpf::flow::{FlowStats, Half, state};
 use ebpf::packet::ARRIVAL_TTL;
 
-use super::{ACK, Bench, FIN, PSH, RST, SECOND, START, SYN, a, address, b, icmp, ip, tcp, udp};
+use super::{ACK, Bench, FIN, PSH, RST, SECOND, START, SYN, a, b, icmp, ip, tcp, udp};
 
 #[test]
 fn a_conversation_counts_exactly() {
@@ -347,48 +347,6 @@ fn silence_ends_a_flow() {
             let first = if anew { START + last + wait } else { START };
             assert_eq!(bench.flow().first, first, "answered {answered}, {wait} µs");
         }
-    }
-}
-
-#[test]
-fn an_icmp_error_belongs_to_the_flow_it_quotes() {
-    let query = ip((a(), b()), 17, &udp((40_000, 53), &[1; 30]));
-    let router = address(2, 9);
-    let error = |to, kind, port| {
-        let quoted = ip((a(), b()), 17, &udp((port, 53), &[]));
-        ip((router, to), 1, &icmp((kind, 1), [0; 4], &quoted))
-    };
-    for (name, packet, expected) in [
-        (
-            "unreachable",
-            error(a(), 3, 40_000),
-            (state::UNREACHABLE, 1, 1),
-        ),
-        (
-            "time exceeded",
-            error(a(), 11, 40_000),
-            (state::EXPIRED, 0, 1),
-        ),
-        ("of an unknown flow", error(a(), 3, 40_001), (0, 0, 2)),
-        (
-            "to somebody else",
-            error(address(0, 5), 3, 40_000),
-            (0, 0, 2),
-        ),
-    ] {
-        let mut bench = Bench::new();
-        bench
-            .packet(0, &query)
-            .packet(10, &packet)
-            .packet(20, &packet);
-        let flows = bench.flows();
-        let (_, quoted) = flows
-            .iter()
-            .find(|(key, _)| key.protocol == 17)
-            .expect("the query");
-        let unreachable = bench.initiator(a(), 20).minute.unreachable;
-        assert_eq!((quoted.state, unreachable, flows.len()), expected, "{name}");
-        assert_eq!(quoted.packets(), 1, "{name}");
     }
 }
 

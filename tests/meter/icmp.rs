@@ -1,9 +1,10 @@
 //! What the parser reads from ICMP: queries, their replies, and the packets that errors quote.
 
+use ebpf::flow::state;
 use ebpf::packet::Kind;
 
 use super::parser::{ends6, optioned, ports, read};
-use super::{ACK, a, b, icmp, ip, tcp, udp};
+use super::{ACK, Bench, a, address, b, icmp, ip, tcp, udp};
 
 #[test]
 fn icmp_queries_and_replies_share_type_and_identifier() {
@@ -77,5 +78,47 @@ fn icmp_errors_name_the_packet_they_quote() {
             Kind::Flow,
             "a quote without ports names no flow"
         );
+    }
+}
+
+#[test]
+fn an_icmp_error_belongs_to_the_flow_it_quotes() {
+    let query = ip((a(), b()), 17, &udp((40_000, 53), &[1; 30]));
+    let router = address(2, 9);
+    let error = |to, kind, port| {
+        let quoted = ip((a(), b()), 17, &udp((port, 53), &[]));
+        ip((router, to), 1, &icmp((kind, 1), [0; 4], &quoted))
+    };
+    for (name, packet, expected) in [
+        (
+            "unreachable",
+            error(a(), 3, 40_000),
+            (state::UNREACHABLE, 1, 1),
+        ),
+        (
+            "time exceeded",
+            error(a(), 11, 40_000),
+            (state::EXPIRED, 0, 1),
+        ),
+        ("of an unknown flow", error(a(), 3, 40_001), (0, 0, 2)),
+        (
+            "to somebody else",
+            error(address(0, 5), 3, 40_000),
+            (0, 0, 2),
+        ),
+    ] {
+        let mut bench = Bench::new();
+        bench
+            .packet(0, &query)
+            .packet(10, &packet)
+            .packet(20, &packet);
+        let flows = bench.flows();
+        let (_, quoted) = flows
+            .iter()
+            .find(|(key, _)| key.protocol == 17)
+            .expect("the query");
+        let unreachable = bench.initiator(a(), 20).minute.unreachable;
+        assert_eq!((quoted.state, unreachable, flows.len()), expected, "{name}");
+        assert_eq!(quoted.packets(), 1, "{name}");
     }
 }

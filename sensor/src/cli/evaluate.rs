@@ -233,7 +233,7 @@ fn tables(evaluation: &Evaluation) -> String {
     format!(
         "{captures}\n{classes}\n\
          Snapshots: {}, accuracy {:.4}, macro-F1 {:.4}.\n\
-         Addresses: {} of {} attackers blocked; of {} benign ones {} blocked and {} reviewed.\n",
+         Addresses: {} of {} attackers blocked; of {} benign ones {} blocked and {} reviewed; {} alerts raised in vain.\n",
         snapshots.total,
         snapshots.accuracy,
         snapshots.macro_f1,
@@ -242,5 +242,6 @@ fn tables(evaluation: &Evaluation) -> String {
         addresses.benign,
         addresses.benign_blocked,
         addresses.benign_reviewed,
+        addresses.false_alerts,
     )
 }
