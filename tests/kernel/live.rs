@@ -18,7 +18,7 @@ use super::testbed::{Stage, bytes, listen, losses, wan, watched};
 
 /// The frames of a golden capture, Ethernet all of them.
 fn capture(case: &str) -> Vec<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures");
     let mut file = File::open(path.join(case).join("input.pcap")).expect("the capture opens");
     let mut frames = Vec::new();
     while let Some(frame) = file.next_frame().expect("the capture can be read") {
