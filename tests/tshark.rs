@@ -122,7 +122,7 @@ fn is_skipped(test: &str) -> bool {
 }
 
 fn captures_here() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/captures");
+    let folder = crate::garita::root().join("tests/captures");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the test captures are there")
         .map(|entry| entry.expect("a case").path().join("input.pcap"))
