@@ -16,7 +16,6 @@ use detection::decode::{Tag, decode};
 use ebpf::packet::protocol::{SCTP, TCP, UDP};
 use sensor::capture::Source;
 use sensor::capture::file::File;
-
 use sensor::replay::Setup;
 
 use crate::garita::garita;
@@ -122,7 +121,8 @@ fn every_carrier_leads_to_the_same_flows() {
             let path = folder.path().join("input.pcap");
             let frames = conversations(ends);
             fs::write(&path, pcap(carrier, &frames)).expect("a capture can be written");
-            let setup = Setup::default();
+            let mut setup = Setup::default();
+            setup.limits.separate_tags = 1;
             let mut plane = DataPlane::new(setup.caps, setup.limits);
             let mut file = File::open(&path).expect("the capture opens");
             while let Some(frame) = file.next_frame().expect("the capture can be read") {

@@ -28,7 +28,7 @@ const VERIFIED_LIMIT: u32 = 200_000;
 const LIMITS: Limits = Limits {
     seed: 0x5eed,
     flood_guard: 100,
-    separate_tags: 0,
+    separate_tags: 1,
 };
 
 /// The built program, or `None` after saying that `test` is skipped.

@@ -76,6 +76,22 @@ impl Bench {
             flood_guard,
             separate_tags: 0,
         };
+        Self::limited(caps, limits)
+    }
+
+    /// One with room for a few, under these limits.
+    fn under(limits: Limits) -> Self {
+        let room = 64;
+        let caps = Caps {
+            flows: room,
+            unanswered: room,
+            hosts: room,
+            pairs: room,
+        };
+        Self::limited(caps, limits)
+    }
+
+    fn limited(caps: Caps, limits: Limits) -> Self {
         Self {
             meter: Meter::new(caps, limits),
             snapshots: Vec::new(),

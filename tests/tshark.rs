@@ -2,6 +2,7 @@
 //! flows at the end, also inside what carries them. Needs tshark; without it, it says that it skipped.
 
 mod carried;
+mod every;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -15,8 +16,6 @@ use ebpf::account::Limits;
 use ebpf::packet::{HEAD, Kind, Packet, parse, protocol};
 use sensor::capture::{Source, file::File};
 
-use crate::carriers::{self, carriers};
-use crate::kernel::frames::address;
 use crate::skip::skip;
 use crate::tunnel::pcap;
 
@@ -110,46 +109,6 @@ fn conversations_inside_carriers_are_those_of_tshark() {
         told.assert_table_holds(&ours.conversations);
         assert_eq!(assert_flows_alike(&path, &ours), 2, "{name}");
     }
-}
-
-/// The packets inside every carrier; its bytes are tested where the flows are.
-#[test]
-fn packets_inside_every_carrier_are_those_of_tshark() {
-    if is_skipped("packets_inside_every_carrier_are_those_of_tshark") {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let path = folder.path().join("carried.pcap");
-    let mut compared = 0;
-    for carrier in carriers().filter(|carrier| carrier.in_tshark) {
-        for ends in [
-            (address(2, 7), address(0, 10)),
-            (address(3, 7), address(4, 10)),
-        ] {
-            if !carrier.carries(ends.0) {
-                continue;
-            }
-            let frames = carried::plain(ends);
-            std::fs::write(&path, carriers::pcap(carrier, &frames)).expect("a capture is written");
-            let packets = |conversations: &Conversations| -> Vec<_> {
-                let counted = conversations.iter();
-                counted
-                    .map(|(name, totals)| (*name, totals.map(|(packets, _)| packets)))
-                    .collect()
-            };
-            let (told, ours) = (ask(&path), parse_frames(&path));
-            assert_eq!(
-                packets(&ours.conversations),
-                packets(&told.exact),
-                "{} from {}",
-                carrier.name,
-                ends.0
-            );
-            assert_eq!(ours.conversations.len(), 2, "{}", carrier.name);
-            compared += 1;
-        }
-    }
-    assert!(compared > 100, "too little to judge: {compared}");
 }
 
 /// Whether `test` has no tshark to ask, after saying so.
@@ -365,6 +324,7 @@ fn assert_flows_alike(path: &Path, parsed: &Parsed) -> usize {
     };
     let limits = Limits {
         flood_guard: u32::MAX,
+        separate_tags: 1,
         ..Limits::default()
     };
     let mut plane = DataPlane::new(caps, limits);

@@ -5,12 +5,10 @@ use std::fs;
 use std::net::IpAddr;
 
 use detection::dataplane::DataPlane;
-use detection::decode::Outer;
+use detection::decode::{Decoder, Outer, Ports};
 use detection::frame::LinkType;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
-
-use detection::decode::{Decoder, Ports};
 use sensor::replay::Setup;
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use crate::flow::{FlowKey, FlowStats, Side, ThreadExits, event, state};
 use crate::host::{Aims, HostKey};
-use crate::packet::{Kind, Packet};
+use crate::packet::{Kind, Packet, protocol};
 use crate::pair::{PairKey, PairStats};
 use crate::snapshot::{Snapshot, reason};
 use crate::tables::{Loss, Tables};
@@ -276,7 +276,6 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     host.advance(time);
     host.respond(&work.packet, !work.had(event::FORTH));
     if work.had(event::TURNED) {
-        host.be_answered(false);
         host.receive(work.limits.seed, &work.initiator.address);
     }
     if work.had(event::ANSWERED) {
@@ -292,7 +291,10 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     host.advance(time);
     if work.had(event::TURNED) {
         host.initiate(time, &work.aims());
-        host.answer();
+        // What came first without a question was charged to it as received.
+        if work.packet.endpoints.protocol != protocol::TCP {
+            host.answer();
+        }
     }
     if work.had(event::FORTH) {
         host.send(&work.packet);

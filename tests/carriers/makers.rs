@@ -14,7 +14,21 @@ pub(super) static CARRIERS: &[Carrier] = &[
     link("PKTAP", 258, |packet| tap(108, 1, &ethernet(&[], packet))),
     link("PKTAP, longer, raw IP", 149, |packet| tap(156, 12, packet)),
     link("IPNET", 226, |packet| {
-        let mut header = vec![1, by_family(packet, 2, 26)];
+        let [high, low] = (packet.len() as u16).to_be_bytes();
+        let mut header = vec![
+            1,
+            by_family(packet, 2, 26),
+            0,
+            1,
+            0,
+            0,
+            high,
+            low,
+            0,
+            0,
+            0,
+            1,
+        ];
         header.resize(24, 0);
         behind(&header, packet)
     }),

@@ -326,7 +326,7 @@ pub(crate) fn innocents() -> impl Iterator<Item = Scene> {
             }
         }),
         innocent("a private network looks for its members", |wire| {
-            for turn in 0..150 {
+            for turn in 0..150u16 {
                 let to = (IpAddr::from([10, 2, 60 + turn as u8 % 90, 2]), 41_641);
                 wire.udp(u64::from(turn) * 20_000, ((away(9), 41_641), to), &[1; 90]);
             }

@@ -1,6 +1,8 @@
 //! What a flow counts: both halves, its state, its opening, its end and its beginning anew.
 
+use ebpf::account::Limits;
 use ebpf::flow::{FlowStats, Half, state};
+use ebpf::packet::ARRIVAL_TTL;
 
 use super::{ACK, Bench, FIN, PSH, RST, SECOND, START, SYN, a, address, b, icmp, ip, tcp, udp};
 
@@ -52,10 +54,14 @@ fn a_conversation_counts_exactly() {
         first: START,
         state: state::ANSWERED | state::CLOSED | state::PROVEN,
         responder_seq: 5000,
+        arrival: bench.flow().arrival,
+        reserved: 0,
         opening_lengths: [100, -1000, 0, 0],
         opening_gaps: [2_000, 3_000, 0, 0],
     };
     assert_eq!(bench.flow(), expected);
+    assert_eq!(expected.arrival & ARRIVAL_TTL, 64, "the time to live");
+    assert_ne!(expected.arrival, 64, "and the shape of the SYN");
     assert_eq!((expected.packets(), expected.payload()), (9, 1_100));
     assert_eq!(expected.duration(), 2_010_600);
     assert_eq!(expected.halves(), (&initiator, &responder));
@@ -245,9 +251,19 @@ fn what_tells_conversations_apart() {
         .frame(5, &first, (1, 0))
         .frame(6, &first, (0, 7))
         .frame(7, &first, (0, 8));
-    assert_eq!(bench.flows().len(), 7, "interfaces and tags");
+    assert_eq!(bench.flows().len(), 5, "interfaces, and no tags");
     bench.packet(8, &ip((a(), b()), 136, &udp((40_000, 53), &[1])));
-    assert_eq!(bench.flows().len(), 8, "protocols");
+    assert_eq!(bench.flows().len(), 6, "protocols");
+    let mut bench = Bench::under(Limits {
+        separate_tags: 1,
+        ..Limits::default()
+    });
+    bench.frame(5, &first, (0, 7)).frame(6, &first, (0, 8));
+    assert_eq!(
+        bench.flows().len(),
+        2,
+        "tags, where they are to be separate"
+    );
 }
 
 #[test]
@@ -348,7 +364,11 @@ fn an_icmp_error_belongs_to_the_flow_it_quotes() {
             error(a(), 3, 40_000),
             (state::UNREACHABLE, 1, 1),
         ),
-        ("time exceeded", error(a(), 11, 40_000), (0, 0, 1)),
+        (
+            "time exceeded",
+            error(a(), 11, 40_000),
+            (state::EXPIRED, 0, 1),
+        ),
         ("of an unknown flow", error(a(), 3, 40_001), (0, 0, 2)),
         (
             "to somebody else",

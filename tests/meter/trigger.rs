@@ -13,7 +13,7 @@ fn suspect(bench: &mut Bench) {
     let host = HostKey {
         address: a().into(),
         link: 0,
-        separate_tags: 0,
+        reserved: 0,
     };
     bench.meter.suspect(host, true);
 }
@@ -99,7 +99,8 @@ fn packets_are_told_when_a_power_of_two_is_reached_or_passed() {
     assert_eq!(bench.reasons(), [(4, PACKETS), (8, PACKETS)]);
     let mut bench = Bench::new();
     for (at, payload) in [(1, 10), (2, 10), (3, 10), (4, 28_960), (5, 10), (6, 28_960)] {
-        bench.tcp(at, true, &tcp((1000, 80), (1, 0), ACK, &vec![1; payload]));
+        let flag = if at == 1 { SYN } else { ACK };
+        bench.tcp(at, true, &tcp((1000, 80), (1, 0), flag, &vec![1; payload]));
     }
     // 3 packets, then 23, 24, 44.
     assert_eq!(bench.reasons(), [(4, PACKETS), (6, PACKETS)]);

@@ -10,6 +10,7 @@ mod bench;
 mod demo;
 mod deny;
 mod ebpf;
+mod findings;
 mod fleet;
 mod lab;
 mod package;
@@ -53,6 +54,11 @@ enum Task {
     Deny,
     /// Build the kernel program
     Ebpf,
+    /// Show again what surprised us about other people's software; it needs the package registries
+    Findings {
+        /// Only those whose name begins with this
+        only: Option<String>,
+    },
     /// Measure what a coordinator takes in, with simulated sensors
     Fleet(fleet::Load),
     /// Install everything the other tasks need, and do nothing else
@@ -100,6 +106,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo { subject } => demo::run(&shell, subject),
         Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
+        Task::Findings { only } => findings::run(&shell, only.as_deref()),
         Task::Fleet(load) => fleet::load(&shell, &load),
         Task::Provision => provision::everything(&shell).map(drop),
         Task::Test { arguments } => test::run(&shell, &arguments),

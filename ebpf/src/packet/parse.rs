@@ -275,7 +275,8 @@ fn long_by_nature(head: Head<'_>, at: u32) -> u8 {
     let Ok([first, letter, second, _, third, _, fourth, _]) = head.read::<8>(at) else {
         return 0;
     };
-    let nibbles = first == 1 && second == 1 && third == 1 && fourth == 1;
+    let single = first == 1 && second == 1 && third == 1 && fourth == 1;
+    let nibbles = single && letter.is_ascii_hexdigit();
     u8::from(nibbles || letter == b'_')
 }
 

@@ -28,7 +28,7 @@ const RESET_PAUSE_MICROS: i64 = 3_601 * 1_000_000;
 const STEP_NANOS: i64 = 1_000_000_000;
 
 /// Steps remembered for labels; 4096 take 64 KiB, and a capture with more has no clock worth labelling by.
-const MAX_STRETCHES: usize = 4096;
+const MAX_SEGMENTS: usize = 4096;
 
 /// Maps a capture's wall clock to a clock that never runs backwards.
 #[derive(Debug, Clone, Default)]
@@ -137,7 +137,7 @@ impl Timeline {
     }
 
     fn begin(&mut self, wall: Timestamp, micros: i64) -> u64 {
-        if self.segments.len() == MAX_STRETCHES {
+        if self.segments.len() == MAX_SEGMENTS {
             self.segments.pop_front();
         }
         self.segments.push_back(Segment {
@@ -275,7 +275,7 @@ mod tests {
                 before = now;
                 timeline.wall(now);
             }
-            prop_assert!(timeline.segments.len() <= MAX_STRETCHES);
+            prop_assert!(timeline.segments.len() <= MAX_SEGMENTS);
         }
     }
 }

@@ -29,6 +29,9 @@ pub(super) struct Blocks {
 const OBSOLETE_LITTLE: u32 = 2;
 const OBSOLETE_BIG: u32 = OBSOLETE_LITTLE.swap_bytes();
 
+/// How two and four bytes are read in a section's order.
+type Numbers = (fn([u8; 2]) -> u16, fn([u8; 4]) -> u32);
+
 /// What a capture says of one interface.
 #[derive(Clone, Copy)]
 struct Interface {
@@ -110,11 +113,7 @@ impl Blocks {
     }
 
     /// The packet block before the enhanced one: the interface has two bytes, and drops are counted in two more.
-    fn obsolete(
-        &mut self,
-        block: &UnknownBlock<'_>,
-        (half, word): (fn([u8; 2]) -> u16, fn([u8; 4]) -> u32),
-    ) -> Content {
+    fn obsolete(&mut self, block: &UnknownBlock<'_>, (half, word): Numbers) -> Content {
         let Some((header, packet)) = block.data.split_first_chunk::<20>() else {
             return Content::Nonsense;
         };

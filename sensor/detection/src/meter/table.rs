@@ -173,6 +173,11 @@ impl<K: Copy + Eq + Hash, V: Copy, const LISTS: usize> Table<K, V, LISTS> {
         &mut self.entries[handle as usize].value
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Entries in the table.
     pub fn len(&self) -> usize {
         self.index.len()

@@ -139,7 +139,7 @@ fn erf(bytes: &[u8]) -> Option<Header> {
     let &[_, _, a, b, _, _, c, d] = rest.first_chunk::<8>()?;
     let captured = usize::from(u16::from_be_bytes([a, b]));
     let wire_len = u32::from(u16::from_be_bytes([c, d]));
-    let fraction = (stamp & 0xffff_ffff) * SECOND >> 32;
+    let fraction = ((stamp & 0xffff_ffff) * SECOND) >> 32;
     (captured >= 16).then_some(Header {
         time: time((stamp >> 32) as u32, fraction),
         captured,
@@ -148,6 +148,9 @@ fn erf(bytes: &[u8]) -> Option<Header> {
         behind: 0,
     })
 }
+
+/// The type of a record about the capture itself.
+const METADATA: u8 = 27;
 
 /// Whether the beginning of a file can only be ERF, which has no magic number: every record's type is known, its length
 /// is possible, time goes on, and the last is at the end of what is here.
@@ -161,11 +164,14 @@ pub(super) fn is_erf(head: &[u8], whole: bool) -> bool {
         // 2001 to 2096, and no jump of more than a day.
         let possible = (SECOND as i64 * 978_307_200..SECOND as i64 * 4_000_000_000)
             .contains(&header.time)
-            && (records == 0 || (header.time - before).abs() < SECOND as i64 * 86_400);
-        if !matches!(kind, 1..=27 | 48) || !possible {
-            return false;
+            && (before == 0 || (header.time - before).abs() < SECOND as i64 * 86_400);
+        // What describes the capture itself need not have a time.
+        if kind != METADATA {
+            if !matches!(kind, 1..=26 | 48) || !possible {
+                return false;
+            }
+            before = header.time;
         }
-        before = header.time;
         records += 1;
         rest = match rest.get(header.captured..) {
             Some(next) => next,
