@@ -6,12 +6,14 @@ mod document;
 mod ledger;
 pub mod post;
 mod reading;
+mod recall;
 mod sequence;
 mod serve;
 mod session;
 
 pub use reading::{Letter, Said, What, read};
-pub use serve::{Health, Setup, serve, sighting};
+pub use recall::sighting;
+pub use serve::{Health, Setup, serve};
 
 /// Whether the files that `[mqtt]` names can be used; says what was found. Whether the broker likes them, only it can say.
 ///

@@ -97,6 +97,7 @@ impl Store {
             }
             None => Kind::Postgres,
         };
+        let _turn = migrate::turn(&kind).await?;
         let (full, first) = match &kind {
             Kind::Sqlite(_) if url.contains('?') => (format!("{url}&mode=rwc"), SQLITE),
             Kind::Sqlite(_) => (format!("{url}?mode=rwc"), SQLITE),

@@ -126,3 +126,32 @@ fn nonsense_is_set_aside_by_topic_and_reason_and_harms_nothing() {
         });
     });
 }
+
+#[test]
+fn what_the_broker_has_kept_meanwhile_is_taken_in_whole() {
+    on_both("what_the_broker_has_kept", |broker, database| {
+        // More than the broker may send before the first is acknowledged.
+        let settings = "mqtt.window = 50\nintake.batch = 20\n";
+        let mut coordinator = Coordinator::start((broker, database), settings);
+        let token = coordinator.token("viewer", None);
+        coordinator.kill();
+        let sensor = Sensor::start(broker.port, "north", "a");
+        for n in 0..400 {
+            sensor.incident(&format!("203.0.{}.{}", n / 200, n % 200), "scan");
+        }
+        sensor.wait_acknowledged(400);
+        coordinator.run();
+        coordinator.wait_ready();
+        wait("all of them", || {
+            (coordinator.all(&token, "/api/v1/incidents").len() == 400).then_some(())
+        });
+        sensor.incident("203.0.113.9", "scan");
+        wait("and what comes next", || {
+            (coordinator.all(&token, "/api/v1/incidents").len() == 401).then_some(())
+        });
+        assert!(
+            sensor.state().commands.is_empty(),
+            "nothing had to be asked for"
+        );
+    });
+}

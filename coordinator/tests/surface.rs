@@ -197,3 +197,20 @@ fn a_backup_moves_from_one_database_to_the_other() {
         assert!(verified.status.success(), "{verified:?}");
     });
 }
+
+#[test]
+fn many_processes_may_open_a_new_database_at_once() {
+    on_both("many_processes_may_open", |broker, database| {
+        let coordinator = Coordinator::new((broker, database), "");
+        std::thread::scope(|scope| {
+            let made: Vec<_> = (0..6)
+                .map(|_| scope.spawn(|| coordinator.token("viewer", None)))
+                .collect();
+            for token in made {
+                token.join().expect("each gets its token");
+            }
+        });
+        let listed = coordinator.cli(&["token", "list", "--json"]);
+        assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 6);
+    });
+}

@@ -86,11 +86,13 @@ impl Asked {
             None => None,
         };
         let limit = match self.text("limit") {
+            // Whoever asks for more gets a page, and the cursor to the next.
             Some(text) => text
-                .parse()
+                .parse::<u32>()
                 .ok()
-                .filter(|limit| (1..=MOST).contains(limit))
-                .ok_or_else(|| Problem::field("limit", "allowed is 1 to 1000"))?,
+                .filter(|limit| *limit > 0)
+                .map(|limit| limit.min(MOST))
+                .ok_or_else(|| Problem::field("limit", "it is no number above 0"))?,
             None => USUAL,
         };
         Ok(Page { after, limit })

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
+use crate::correlate::Campaign;
 use crate::store::{
     Batch, CampaignRow, ConditionRow, FleetBlock, Happened, HeldBlock, IncidentRow, Order,
-    Quarantined, Review, Seen,
+    Quarantined, Review, Scope, Seen,
 };
 
 /// What is kept of a message that is quarantined, bytes.
@@ -16,8 +17,8 @@ const SAMPLE: usize = 500;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) at: i64,
-    /// The incidents that are stored, or in this batch: by `event.id` and gate, its name and revision.
-    known: HashMap<(String, String, String), (String, i64)>,
+    /// The incidents that are stored, or in this batch: by `event.id` and gate, its name, revision and decision.
+    known: HashMap<(String, String, String), (String, i64, String)>,
     taken: HashMap<String, ()>,
     incidents: BTreeMap<String, IncidentRow>,
     older: Vec<IncidentRow>,
@@ -27,7 +28,7 @@ pub(super) struct Ledger {
     quarantine: BTreeMap<(String, String), Quarantined>,
     reviews: BTreeMap<String, Review>,
     settled: BTreeMap<String, &'static str>,
-    campaigns: BTreeMap<String, CampaignRow>,
+    campaigns: BTreeMap<String, Campaign>,
     fleet: BTreeMap<String, FleetBlock>,
     orders: BTreeMap<String, Order>,
     events: Vec<Happened>,
@@ -46,20 +47,21 @@ impl Ledger {
             site,
             sensor,
             revision,
+            decision,
         } in seen
         {
             ledger.taken.insert(id.clone(), ());
             ledger
                 .known
-                .insert((event_id, site, sensor), (id, revision));
+                .insert((event_id, site, sensor), (id, revision, decision));
         }
         ledger
     }
 
-    /// Enters a revision of an incident; gives back its name where it is the latest.
-    pub(super) fn incident(&mut self, mut row: IncidentRow) -> Option<String> {
+    /// Enters a revision of an incident; gives back its name where it is the latest, and what the one before decided.
+    pub(super) fn incident(&mut self, mut row: IncidentRow) -> Option<(String, Option<String>)> {
         let key = (row.event_id.clone(), row.site.clone(), row.sensor.clone());
-        let Some((id, revision)) = self.known.get_mut(&key) else {
+        let Some((id, revision, decision)) = self.known.get_mut(&key) else {
             // Two sensors of one name at two sites give their incidents the same names.
             row.id = match self.taken.contains_key(&row.event_id) {
                 true => format!("{}.{}.{}", row.event_id, row.site, row.sensor),
@@ -67,16 +69,18 @@ impl Ledger {
             };
             let id = row.id.clone();
             self.taken.insert(id.clone(), ());
-            self.known.insert(key, (id.clone(), row.revision));
+            let known = (id.clone(), row.revision, row.decision.clone());
+            self.known.insert(key, known);
             self.incidents.insert(id.clone(), row);
-            return Some(id);
+            return Some((id, None));
         };
         row.id.clone_from(id);
         if row.revision > *revision {
             *revision = row.revision;
+            let before = std::mem::replace(decision, row.decision.clone());
             let id = row.id.clone();
             self.older.extend(self.incidents.insert(id.clone(), row));
-            return Some(id);
+            return Some((id, Some(before)));
         }
         if row.revision < *revision {
             self.older.push(row);
@@ -128,8 +132,8 @@ impl Ledger {
         self.settled.insert(review.to_owned(), state);
     }
 
-    pub(super) fn campaign(&mut self, row: CampaignRow) {
-        self.campaigns.insert(row.id.clone(), row);
+    pub(super) fn campaign(&mut self, campaign: Campaign) {
+        self.campaigns.insert(campaign.id.clone(), campaign);
     }
 
     pub(super) fn fleet(&mut self, row: FleetBlock) {
@@ -145,7 +149,14 @@ impl Ledger {
     }
 
     /// The batch.
-    pub(super) fn close(self) -> Batch {
+    pub(super) fn close(mut self) -> Batch {
+        let mut campaigns = Vec::new();
+        for (_, campaign) in std::mem::take(&mut self.campaigns) {
+            let document = campaign.document();
+            // Who is limited to sites learns of it from the campaign's own page.
+            self.tell(("campaign", None), document.clone());
+            campaigns.push(row(&campaign, document.to_string()));
+        }
         let telemetry = self.telemetry.into_iter();
         Batch {
             at: self.at,
@@ -161,10 +172,25 @@ impl Ledger {
             quarantine: self.quarantine.into_values().collect(),
             reviews: self.reviews.into_values().collect(),
             settled: self.settled.into_iter().collect(),
-            campaigns: self.campaigns.into_values().collect(),
+            campaigns,
             fleet: self.fleet.into_values().collect(),
             orders: self.orders.into_values().collect(),
             events: self.events,
         }
+    }
+}
+
+fn row(campaign: &Campaign, doc: String) -> CampaignRow {
+    CampaignRow {
+        id: campaign.id.clone(),
+        kind: campaign.kind.as_str().to_owned(),
+        subject: campaign.subject.clone(),
+        class: campaign.class.as_str().to_owned(),
+        state: if campaign.open { "open" } else { "closed" }.to_owned(),
+        sites: Scope(campaign.sites()),
+        first_at: campaign.first,
+        last_at: campaign.last,
+        version: campaign.version,
+        doc,
     }
 }

@@ -14,12 +14,13 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::post::{Counts, Known, Post};
 use super::reading::{Letter, What, read};
+use super::recall::sighting;
 use super::session::{News, Session};
 use crate::config::Config;
 use crate::correlate::Sighting;
 use crate::moment;
 use crate::orders::Key;
-use crate::store::{IncidentRow, Leadership, Lost, Store};
+use crate::store::{Leadership, Lost, Store};
 
 /// How often it is looked what time brings.
 const TICK: Duration = Duration::from_millis(200);
@@ -83,6 +84,7 @@ pub async fn serve(setup: Setup) {
                     health: &health,
                     leadership,
                     client: None,
+                    is_up: false,
                     known: -1,
                 };
                 let ended = leader.lead(&mut stop).await;
@@ -109,6 +111,8 @@ struct Leader<'a> {
     health: &'a watch::Sender<Health>,
     leadership: Leadership,
     client: Option<AsyncClient>,
+    /// Whether the broker has taken our subscriptions.
+    is_up: bool,
     /// How much of what was asked for is known.
     known: i64,
 }
@@ -134,7 +138,7 @@ impl Leader<'_> {
                     beat += 1;
                     if beat % BEAT == 0 {
                         self.leadership.check().await?;
-                        if self.client.is_some() {
+                        if self.is_up {
                             self.store.beat(moment::now()).await?;
                         }
                     }
@@ -226,14 +230,16 @@ impl Leader<'_> {
 
     fn turn(&mut self, post: &mut Post, news: News) {
         match news {
-            News::Up(client) => {
+            News::In(client) => self.client = Some(client),
+            News::Up => {
                 tracing::info!("the broker is connected");
-                self.client = Some(client);
+                self.is_up = true;
                 post.connect(true);
             }
             News::Down(why) => {
                 tracing::warn!("the broker is not connected: {why}");
                 self.client = None;
+                self.is_up = false;
                 post.connect(false);
                 self.health.send_modify(|health| health.why = why);
             }
@@ -344,7 +350,7 @@ impl Leader<'_> {
     }
 
     fn tell(&self, post: &Post) {
-        let is_up = self.client.is_some();
+        let is_up = self.is_up;
         self.health.send_modify(|health| {
             health.leads = true;
             health.hears = is_up;
@@ -375,23 +381,4 @@ fn letter(publish: &Publish) -> Letter {
         attributes: properties
             .map_or_else(Vec::new, |properties| properties.user_properties.clone()),
     }
-}
-
-/// A stored incident as the correlator looks at it.
-pub fn sighting(row: &IncidentRow) -> Option<Sighting> {
-    Some(Sighting {
-        incident: row.id.clone(),
-        gate: (row.site.clone(), row.sensor.clone()),
-        at: row.at,
-        offender: row
-            .offender
-            .as_ref()
-            .and_then(|address| address.parse().ok()),
-        victim: row.victim.as_ref().and_then(|address| address.parse().ok()),
-        port: row.port.and_then(|port| u16::try_from(port).ok()),
-        sources: Vec::new(),
-        class: row.class.parse().ok()?,
-        proven: row.proven && row.decision == "block",
-        until: row.until,
-    })
 }

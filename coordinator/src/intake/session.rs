@@ -23,8 +23,10 @@ const RESERVE: usize = 20_000;
 /// What happens between the broker and us.
 #[derive(Debug)]
 pub(super) enum News {
-    /// It lets us hear; acknowledgements and commands go this way.
-    Up(AsyncClient),
+    /// It has let us in, and may send what it has kept for us at once; acknowledgements and commands go this way.
+    In(AsyncClient),
+    /// It has taken our subscriptions: from now on nothing passes us by.
+    Up,
     /// Somebody published.
     Heard(Box<Publish>),
     /// It does not, or no longer, and why.
@@ -86,6 +88,9 @@ async fn connection(settings: &Mqtt, sender: &mpsc::Sender<News>) -> (String, bo
                 if let Err(error) = client.try_subscribe_many(filters(settings)) {
                     return (error.to_string(), is_up);
                 }
+                if sender.send(News::In(client.clone())).await.is_err() {
+                    return (String::new(), is_up);
+                }
             }
             Ok(Event::Incoming(Packet::SubAck(answer))) => {
                 let refused = answer
@@ -96,7 +101,7 @@ async fn connection(settings: &Mqtt, sender: &mpsc::Sender<News>) -> (String, bo
                     return (format!("the broker does not let us hear: {code:?}"), is_up);
                 }
                 is_up = true;
-                if sender.send(News::Up(client.clone())).await.is_err() {
+                if sender.send(News::Up).await.is_err() {
                     return (String::new(), is_up);
                 }
             }

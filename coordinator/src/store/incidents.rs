@@ -41,6 +41,8 @@ pub struct Seen {
     pub sensor: String,
     /// The latest revision.
     pub revision: i64,
+    /// What it decides.
+    pub decision: String,
 }
 
 const ALL: &str = "id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, severity, proven, \
@@ -55,8 +57,9 @@ impl Store {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let mut sql =
-            Sql::new("SELECT id, event_id, site, sensor, revision FROM incident WHERE event_id");
+        let mut sql = Sql::new(
+            "SELECT id, event_id, site, sensor, revision, decision FROM incident WHERE event_id",
+        );
         sql.among(events.iter().copied());
         let rows = sql.all("look for incidents", &self.pool).await?;
         rows.iter()
@@ -67,6 +70,7 @@ impl Store {
                     site: row.get_text("site")?,
                     sensor: row.get_text("sensor")?,
                     revision: row.get_number("revision")?,
+                    decision: row.get_text("decision")?,
                 })
             })
             .collect()

@@ -15,7 +15,7 @@ use crate::intake::document::{Answer, Attack, Change, Figures, Presence, Trouble
 use crate::intake::reading::{Letter, Said, What};
 use crate::intake::sequence::Heard;
 use crate::moment::SECOND;
-use crate::store::{CampaignRow, ConditionRow, HeldBlock, IncidentRow, Review, Scope};
+use crate::store::{ConditionRow, HeldBlock, IncidentRow, Review};
 
 impl Post {
     /// Sets aside a message that makes no sense.
@@ -94,7 +94,7 @@ impl Post {
             ended: attack.ended,
             doc,
         };
-        let Some(id) = self.ledger.incident(row) else {
+        let Some((id, before)) = self.ledger.incident(row) else {
             return;
         };
         let body = json!({
@@ -103,7 +103,7 @@ impl Post {
             "revision": attack.revision, "ended": attack.ended, "at": attack.at, "message": attack.message,
         });
         self.ledger.tell(("incident", Some(&gate.0)), body);
-        self.ask(gate, (&id, &attack));
+        self.ask(gate, (&id, &attack), before.as_deref());
         let sighting = sighting((id, gate.clone()), &attack, now);
         for finding in self.correlator.hear(&sighting) {
             self.find(finding);
@@ -111,12 +111,14 @@ impl Post {
     }
 
     /// A decision that waits for a person, or does so no longer.
-    fn ask(&mut self, gate: &Gate, (id, attack): (&str, &Attack)) {
+    fn ask(&mut self, gate: &Gate, (id, attack): (&str, &Attack), before: Option<&str>) {
         let (true, Some(address)) = (
             attack.decision == "review",
             attack.offender.or(attack.victim),
         ) else {
-            self.ledger.settle(id, "superseded");
+            if before == Some("review") {
+                self.ledger.settle(id, "superseded");
+            }
             return;
         };
         let now = self.ledger.at;
@@ -147,30 +149,14 @@ impl Post {
     /// What was concluded is kept, told, and where policy says so, ordered.
     pub(super) fn find(&mut self, finding: Finding) {
         match finding {
-            Finding::Campaign(campaign) => {
-                let document = campaign.document();
-                // Who is limited to sites learns of it from the campaign's own page.
-                self.ledger.tell(("campaign", None), document.clone());
-                self.ledger.campaign(CampaignRow {
-                    id: campaign.id.clone(),
-                    kind: campaign.kind.as_str().to_owned(),
-                    subject: campaign.subject.clone(),
-                    class: campaign.class.as_str().to_owned(),
-                    state: if campaign.open { "open" } else { "closed" }.to_owned(),
-                    sites: Scope(campaign.sites()),
-                    first_at: campaign.first,
-                    last_at: campaign.last,
-                    version: campaign.version,
-                    doc: document.to_string(),
-                });
-            }
+            Finding::Campaign(campaign) => self.ledger.campaign(*campaign),
             Finding::Proven(proven) => {
                 let now = self.ledger.at;
                 if let Some(block) = self.policy.conclude(&proven, now) {
                     let blocking = proven
                         .gates
                         .iter()
-                        .filter(|(_, proof)| proof.until.is_some_and(|until| until > now));
+                        .filter(|(_, proof)| proof.until.is_none_or(|until| until > now));
                     let blocking: BTreeSet<Gate> = blocking.map(|(gate, _)| gate.clone()).collect();
                     self.enter(block, &blocking);
                 }
