@@ -101,16 +101,19 @@ fn a_model_is_trained_to_the_same_bytes_and_judged() {
         "benign",
         "benign_blocked",
         "benign_reviewed",
+        "false_alerts",
     ];
     assert_eq!(keys(&figures["addresses"]), addresses);
     let one = [
         "attackers",
         "benign",
         "benign_blocked",
+        "benign_reviewed",
         "blocked",
         "capture",
         "class",
         "conversations_to_block",
+        "false_alerts",
         "packets_to_block",
         "seconds",
         "seconds_to_block",

@@ -30,7 +30,8 @@ const PREFERENCES: [&str; 3] = [
 ];
 
 /// What tshark tells of each frame; an ICMP error shows the ports it quotes, and is known by its type.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
+    "frame.protocols",
     "frame.len",
     "icmp.type",
     "icmpv6.type",
@@ -121,7 +122,7 @@ fn is_skipped(test: &str) -> bool {
 }
 
 fn captures_here() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let folder = crate::garita::root().join("tests/captures");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the test captures are there")
         .map(|entry| entry.expect("a case").path().join("input.pcap"))
@@ -161,7 +162,21 @@ impl Told {
     /// Takes a line of fields: one frame.
     fn take_frame(&mut self, line: &str) {
         let fields: Vec<&str> = line.split('\t').collect();
-        let [len, icmp, icmp6, v4s, v4d, v6s, v6d, ts, td, us, ud] = fields[..] else {
+        let [
+            protocols,
+            len,
+            icmp,
+            icmp6,
+            v4s,
+            v4d,
+            v6s,
+            v6d,
+            ts,
+            td,
+            us,
+            ud,
+        ] = fields[..]
+        else {
             panic!("not the fields asked for: {line}");
         };
         let (protocol, from, to) = match (ts, us) {
@@ -170,8 +185,11 @@ impl Told {
             ("", _) => (protocol::UDP, us, ud),
             _ => (protocol::TCP, ts, td),
         };
+        // A carrier of the other version has addresses too.
+        let mut versions = protocols.rsplit(':').filter(|name| name.starts_with("ip"));
+        let is_six = versions.find(|name| matches!(*name, "ip" | "ipv6")) == Some("ipv6");
         let end = |four: &str, six: &str, port: &str| {
-            let address = if four.is_empty() { six } else { four };
+            let address = if is_six { six } else { four };
             (
                 address.parse().expect("an address"),
                 port.parse().expect("a port"),

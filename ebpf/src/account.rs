@@ -222,7 +222,6 @@ fn account_opening<T: Tables>(tables: &mut T, work: &mut Work) {
     };
     let host = tables.host(initiator);
     host.advance(time);
-    // Who answers what we did not see asked has opened nothing.
     if !work.flow.is(state::REVERSED) {
         host.initiate(time, &work.aims());
     }
@@ -291,7 +290,6 @@ fn account_packet<T: Tables>(tables: &mut T, work: &mut Work, flow: T::Flow, sid
     host.advance(time);
     if work.had(event::TURNED) {
         host.initiate(time, &work.aims());
-        // What came first without a question was charged to it as received.
         if work.packet.endpoints.protocol != protocol::TCP {
             host.answer();
         }

@@ -27,7 +27,7 @@ fn captures_meter_alike() {
     let Some(object) = built("captures_meter_alike") else {
         return;
     };
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let folder = crate::garita::root().join("tests/captures");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the test captures are there")
         .map(|entry| entry.expect("a case").path().join("input.pcap"))

@@ -1,8 +1,6 @@
 //! Frames on a real wire through the kernel meter as the sensor runs it: what comes out is what user space makes of them.
 //! Times and the seed differ from run to run, and are left out of the comparison.
 
-use std::path::Path;
-
 use detection::meter::{Caps, Datagram, Meter};
 use ebpf::account::Limits;
 use ebpf::host::HostKey;
@@ -18,7 +16,7 @@ use super::testbed::{Stage, bytes, listen, losses, wan, watched};
 
 /// The frames of a golden capture, Ethernet all of them.
 fn capture(case: &str) -> Vec<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let path = crate::garita::root().join("tests/captures");
     let mut file = File::open(path.join(case).join("input.pcap")).expect("the capture opens");
     let mut frames = Vec::new();
     while let Some(frame) = file.next_frame().expect("the capture can be read") {

@@ -3,6 +3,7 @@
 
 mod findings;
 mod paused;
+mod proof;
 mod recollection;
 mod victims;
 
@@ -11,14 +12,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ebpf::host::HostKey;
-use ebpf::packet::{Address, TUNNELLED, protocol};
+use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{Evidence, Grounds, Observation};
 use crate::features::{Features, features};
-use crate::memory;
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
 use crate::policy::{Decision, Guard, Offence, Policy, Proof, Suspect};
@@ -28,6 +28,7 @@ use contract::address::is_host;
 use contract::class::Class;
 
 use paused::Paused;
+use proof::{converses, earlier_proof, is_tunnelled};
 use recollection::Recollection;
 use victims::Victims;
 
@@ -385,38 +386,4 @@ impl Engine {
             self.orders.push_back(Order::Suspect(*host, false));
         }
     }
-}
-
-/// Whether both ends of a flow have gone on after its initiator was blocked. One alone may: the initiator is heard before
-/// the firewall drops its packets, and the responder repeats what was not acknowledged.
-fn converses(snapshot: &Snapshot, since: u64) -> bool {
-    let late = since.saturating_add(GRACE);
-    snapshot.flow.low.last > late && snapshot.flow.high.last > late
-}
-
-/// What the address proved apart from the traffic that speaks against it.
-fn earlier_proof(snapshot: &Snapshot) -> Proof {
-    let proven = snapshot.initiator.proven;
-    if proven == 0 || snapshot.time.saturating_sub(proven) >= PROOF {
-        Proof::Unproven
-    } else if memory::is_own(snapshot) {
-        own_proof(snapshot)
-    } else {
-        Proof::ProvenBefore
-    }
-}
-
-/// What it proves that a flow arrives as the address's own conversations do: a SYN carries much of the system that sent
-/// it, a datagram no more than a distance that others may have too.
-fn own_proof(snapshot: &Snapshot) -> Proof {
-    if snapshot.key.protocol == protocol::TCP {
-        Proof::Proven
-    } else {
-        Proof::Unproven
-    }
-}
-
-/// Whether the flow was seen inside somebody's tunnel.
-fn is_tunnelled(snapshot: &Snapshot) -> bool {
-    snapshot.key.link & TUNNELLED != 0
 }

@@ -6,6 +6,7 @@ mod burst;
 mod calls;
 mod contacts;
 mod logins;
+mod question;
 mod targets;
 
 use ebpf::flow::state;
@@ -15,9 +16,9 @@ use ebpf::snapshot::{Snapshot, reason};
 
 pub(crate) use calls::JITTER as CALL_JITTER;
 pub use calls::{Calls, Regular};
-pub(crate) use contacts::is_own;
 pub use contacts::{Contacts, Search, Source};
 pub use logins::{Guessing, Logins};
+pub(crate) use question::is_own;
 pub use targets::{SIEGE_SOURCES, Siege, Targets};
 
 /// The flow's initiator and the service it asks for, on whatever interface: a packet seen twice makes one conversation.

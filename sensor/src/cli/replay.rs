@@ -88,7 +88,7 @@ fn replay(
     })?;
     let causes = session.causes();
     for (path, (frames, packets)) in captures.iter().zip(read) {
-        if frames > 0 && packets == 0 {
+        if frames > 0 && packets == 0 && damage.is_none() {
             progress.say(&format!(
                 "capture {}: none of its {frames} frames held a packet that could be read ({causes})",
                 path.display()

@@ -7,7 +7,8 @@ use ebpf::flow::state;
 use ebpf::packet::{Address, protocol};
 use ebpf::snapshot::Snapshot;
 
-use super::{Engine, findings, own_proof};
+use super::proof::{earlier_proof, is_tunnelled, own_proof};
+use super::{Engine, findings};
 use crate::memory::{Calls, Contacts, Guessing, Logins, Regular, Search, Siege, Targets};
 use crate::policy::{Decision, Proof, Suspect};
 use crate::service::{self, Login};
@@ -113,7 +114,7 @@ impl Engine {
             proof,
             subnet: search.source.subnet,
             shared: search.shared,
-            tunnelled: super::is_tunnelled(snapshot),
+            tunnelled: is_tunnelled(snapshot),
         };
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;
@@ -150,14 +151,14 @@ impl Engine {
             proof: if accepted {
                 Proof::Proven
             } else {
-                super::earlier_proof(snapshot)
+                earlier_proof(snapshot)
             },
             subnet: false,
             shared: self
                 .recollection
                 .contacts
                 .is_shared(&initiator, snapshot.time),
-            tunnelled: super::is_tunnelled(snapshot),
+            tunnelled: is_tunnelled(snapshot),
         };
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;
@@ -225,7 +226,7 @@ impl Engine {
             proof: Proof::Unproven,
             subnet: false,
             shared: false,
-            tunnelled: super::is_tunnelled(snapshot),
+            tunnelled: is_tunnelled(snapshot),
         };
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;

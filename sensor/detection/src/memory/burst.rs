@@ -5,7 +5,8 @@ use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::Snapshot;
 
-use super::contacts::{PEER_PORTS, PORTS_PER_HOST, SOUGHT, Search, Source, is_own};
+use super::contacts::{PEER_PORTS, PORTS_PER_HOST, SOUGHT, Search, Source};
+use super::question::is_own;
 use crate::features::distinct;
 use crate::service::Service;
 

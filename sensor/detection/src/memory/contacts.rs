@@ -2,12 +2,12 @@
 //! Using Sequential Hypothesis Testing", 2004). A scanner meets strangers and most do not answer; a monitor asks the same
 //! few again and again. Only what is asked counts, never how long the packets are.
 
-use ebpf::flow::state;
-use ebpf::packet::{ARRIVAL_TTL, Address, protocol};
-use ebpf::snapshot::{Snapshot, reason};
+use ebpf::packet::{Address, protocol};
+use ebpf::snapshot::Snapshot;
 
 use super::bits::{Bits, hash};
 use super::burst::{UDP_ANSWERED, answered_share, burst};
+use super::question::{Outcome, is_excused, is_loose, is_own, outcome};
 use super::{ends_here, has_opener, is_icmp, seconds, service_of, subnet};
 use crate::meter::table::Table;
 use crate::service;
@@ -41,9 +41,6 @@ const PATIENT: f64 = 128.0;
 pub(super) const PORTS_PER_HOST: f64 = 3.0;
 /// The same for datagrams to ports no service is known at: peers of calls and downloads have a few each.
 pub(super) const PEER_PORTS: f64 = 8.0;
-
-/// Ports a traceroute counts up from (its manual, "-p"), and how far.
-const TRACEROUTE: std::ops::Range<u16> = 33_434..33_534;
 
 /// Distinct addresses of a /64 from which on it is judged as one.
 const SUBNET_ADDRESSES: u32 = 4;
@@ -109,14 +106,6 @@ struct Walk {
     /// Conversations with services it knows that ended lately, faded.
     visits: f64,
     proven: u64,
-}
-
-/// How a question ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Answered,
-    Refused,
-    Silent,
 }
 
 /// Walks of every source, the one unheard of for longest forgotten first.
@@ -341,69 +330,5 @@ impl Walk {
             shared: self.visits >= VISITS,
             proven: self.proven,
         }
-    }
-}
-
-/// Whether the flow arrived as the conversations do that its initiator has proven to be its own.
-pub(crate) fn is_own(snapshot: &Snapshot) -> bool {
-    let arrival = snapshot.flow.arrival;
-    let shape = snapshot.key.protocol == protocol::TCP;
-    let alike = |own: u32| {
-        own != 0
-            && arrival != 0
-            && if shape {
-                own == arrival
-            } else {
-                own & ARRIVAL_TTL == arrival & ARRIVAL_TTL
-            }
-    };
-    snapshot.initiator.arrivals.into_iter().any(alike)
-}
-
-/// Questions whose fate says nothing of who asks.
-fn is_excused(snapshot: &Snapshot) -> bool {
-    let [_, (_, port)] = snapshot.ends();
-    let flow = &snapshot.flow;
-    let datagram = snapshot.key.protocol == protocol::UDP;
-    let one_sided = {
-        let (forward, _) = flow.halves();
-        let sums = &snapshot.initiator;
-        let goes_on =
-            forward.payload > 0 || forward.fin > 0 || forward.packets > u32::from(forward.syn);
-        snapshot.key.protocol == protocol::TCP
-            && flow.is_silent()
-            && goes_on
-            && sums.minute.packets_in == 0
-            && sums.habits.answered == 0
-    };
-    flow.is(state::EXPIRED) || (datagram && TRACEROUTE.contains(&port)) || one_sided
-}
-
-/// How the flow's question ended, said once for each flow that failed.
-fn outcome(snapshot: &Snapshot) -> Option<Outcome> {
-    let flow = &snapshot.flow;
-    let told = |reasons| snapshot.reason & reasons != 0;
-    if flow.is(state::REFUSED) {
-        return told(reason::CLOSED).then_some(Outcome::Refused);
-    }
-    if flow.is(state::ANSWERED) {
-        return Some(Outcome::Answered);
-    }
-    told(reason::SILENT).then_some(if flow.is(state::UNREACHABLE) {
-        Outcome::Refused
-    } else {
-        Outcome::Silent
-    })
-}
-
-/// Whether a flow that failed may be one of a program that means well: a datagram to a peer, or a connection that
-/// its system tried again, to a port no service of the network itself has.
-fn is_loose(snapshot: &Snapshot) -> bool {
-    let [_, (_, port)] = snapshot.ends();
-    let (forward, _) = snapshot.flow.halves();
-    match snapshot.key.protocol {
-        protocol::UDP => true,
-        protocol::TCP => port >= 1024 && forward.syn > 1,
-        _ => false,
     }
 }

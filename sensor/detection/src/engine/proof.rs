@@ -1,0 +1,43 @@
+//! What packets prove of who sent them, and of whether a block holds.
+//! It decides nothing.
+
+use ebpf::packet::{TUNNELLED, protocol};
+use ebpf::snapshot::Snapshot;
+
+use super::{GRACE, PROOF};
+use crate::memory;
+use crate::policy::Proof;
+
+/// Whether both ends of a flow have gone on after its initiator was blocked. One alone may: the initiator is heard before
+/// the firewall drops its packets, and the responder repeats what was not acknowledged.
+pub(super) fn converses(snapshot: &Snapshot, since: u64) -> bool {
+    let late = since.saturating_add(GRACE);
+    snapshot.flow.low.last > late && snapshot.flow.high.last > late
+}
+
+/// What the address proved apart from the traffic that speaks against it.
+pub(super) fn earlier_proof(snapshot: &Snapshot) -> Proof {
+    let proven = snapshot.initiator.proven;
+    if proven == 0 || snapshot.time.saturating_sub(proven) >= PROOF {
+        Proof::Unproven
+    } else if memory::is_own(snapshot) {
+        own_proof(snapshot)
+    } else {
+        Proof::ProvenBefore
+    }
+}
+
+/// What it proves that a flow arrives as the address's own conversations do: a SYN carries much of the system that sent
+/// it, a datagram no more than a distance that others may have too.
+pub(super) fn own_proof(snapshot: &Snapshot) -> Proof {
+    if snapshot.key.protocol == protocol::TCP {
+        Proof::Proven
+    } else {
+        Proof::Unproven
+    }
+}
+
+/// Whether the flow was seen inside somebody's tunnel.
+pub(super) fn is_tunnelled(snapshot: &Snapshot) -> bool {
+    snapshot.key.link & TUNNELLED != 0
+}
