@@ -17,8 +17,9 @@ use crate::config::Mqtt;
 
 /// A broker that takes longer to let somebody in does not work.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection that is silent for longer is dead: another coordinator should not wait for it.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How long the connection may be silent. Answers to pings wait behind everything that the broker has kept, so it is not
+/// short; that the broker is gone is told by the connection itself, and that a coordinator is, by the database.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// Commands on their way at once.
 const OUTGOING: u16 = 100;
 

@@ -17,8 +17,12 @@ use crate::config::Mqtt;
 /// Waits between two tries to connect: at first short, because a broker that restarts is back within a second.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
-/// Room beside the window for messages of which none is acknowledged: retained ones, and QoS 0.
-const RESERVE: usize = 20_000;
+/// Messages that wait beside those of the window: retained ones, and what a broker sends without waiting for us. When there
+/// are more, the connection is not read until there is room.
+const RESERVE: usize = 4_000;
+/// Room for commands, beside an acknowledgement for each message that may wait: who stores must never wait for the reader,
+/// who waits for them.
+const OUTGOING: usize = 4_000;
 
 /// What happens between the broker and us.
 #[derive(Debug)]
@@ -80,7 +84,8 @@ async fn connection(settings: &Mqtt, sender: &mpsc::Sender<News>) -> (String, bo
         Ok(Err(trouble)) => return (trouble.to_string(), false),
         Err(error) => return (error.to_string(), false),
     };
-    let (client, mut events) = AsyncClient::new(options, usize::from(settings.window) + 1_000);
+    let (client, mut events) =
+        AsyncClient::new(options, usize::from(settings.window) + RESERVE + OUTGOING);
     let mut is_up = false;
     loop {
         match events.poll().await {
@@ -106,9 +111,8 @@ async fn connection(settings: &Mqtt, sender: &mpsc::Sender<News>) -> (String, bo
                 }
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
-                // More than fits was sent without waiting for us; what counts comes again on the next connection.
-                if sender.try_send(News::Heard(Box::new(publish))).is_err() {
-                    return ("more came than was asked for".to_owned(), is_up);
+                if sender.send(News::Heard(Box::new(publish))).await.is_err() {
+                    return (String::new(), is_up);
                 }
             }
             Ok(Event::Incoming(Packet::Disconnect(why))) => {

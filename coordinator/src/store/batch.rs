@@ -9,7 +9,7 @@ use super::leader::{Leadership, Lost};
 use super::orders::{self, Order};
 use super::reviews::{self, Review};
 use super::sensors::{self, SensorRow, SequenceRow};
-use super::sql::Sql;
+use super::sql::{ROWS, Sql};
 use super::stream::{self, Happened};
 use super::{Error, Store};
 
@@ -177,35 +177,37 @@ async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<
         sql.among(batch.incidents.iter().map(|row| row.id.as_str()));
         sql.push(" ON CONFLICT DO NOTHING");
         sql.run(act, &mut **on).await?;
-        let mut sql = Sql::new(
-            "INSERT INTO incident (id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, \
-             severity, proven, blocked_until, ended, doc)",
-        );
-        sql.rows(&batch.incidents, |to, row| {
-            to.add(row.id.clone())
-                .add(row.site.clone())
-                .add(row.sensor.clone())
-                .add(row.event_id.clone())
-                .add(row.revision)
-                .add(row.at)
-                .add(row.offender.clone())
-                .add(row.victim.clone())
-                .add(row.port)
-                .add(row.class.clone())
-                .add(row.decision.clone())
-                .add(row.severity)
-                .add(i64::from(row.proven))
-                .add(row.until)
-                .add(i64::from(row.ended))
-                .add(row.doc.clone());
-        });
-        sql.push(
-            " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
-             excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
-             excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = excluded.blocked_until, ended = excluded.ended, doc = \
-             excluded.doc WHERE excluded.revision > incident.revision",
-        );
-        sql.run(act, &mut **on).await?;
+        for chunk in batch.incidents.chunks(ROWS) {
+            let mut sql = Sql::new(
+                "INSERT INTO incident (id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, \
+                 severity, proven, blocked_until, ended, doc)",
+            );
+            sql.rows(chunk, |to, row| {
+                to.add(row.id.clone())
+                    .add(row.site.clone())
+                    .add(row.sensor.clone())
+                    .add(row.event_id.clone())
+                    .add(row.revision)
+                    .add(row.at)
+                    .add(row.offender.clone())
+                    .add(row.victim.clone())
+                    .add(row.port)
+                    .add(row.class.clone())
+                    .add(row.decision.clone())
+                    .add(row.severity)
+                    .add(i64::from(row.proven))
+                    .add(row.until)
+                    .add(i64::from(row.ended))
+                    .add(row.doc.clone());
+            });
+            sql.push(
+                " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
+                 excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
+                 excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = excluded.blocked_until, ended = excluded.ended, doc = \
+                 excluded.doc WHERE excluded.revision > incident.revision",
+            );
+            sql.run(act, &mut **on).await?;
+        }
     }
     if !batch.older.is_empty() {
         let mut sql = Sql::new("INSERT INTO revision (incident, revision, at, doc)");

@@ -5,6 +5,12 @@ use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Executor, Row, Type};
 
 use super::{Error, Rows};
 
+/// Rows of one `INSERT`. SQLite looks each numbered value up among all before it, so long statements cost the square of their
+/// length; and one of always the same length is prepared once.
+pub(super) const ROWS: usize = 32;
+/// Statements with at most so many values stay prepared: that of a whole chunk of incidents.
+const KEPT: usize = 16 * ROWS;
+
 /// A statement and its values.
 pub(super) struct Sql {
     text: String,
@@ -106,7 +112,7 @@ impl Sql {
         }
         // The text is put together from pieces of this program; values only ever stand in the arguments.
         let query = sqlx::query_with(AssertSqlSafe(self.text), self.arguments);
-        Ok(query.persistent(self.count <= 32))
+        Ok(query.persistent(self.count <= KEPT))
     }
 }
 

@@ -5,7 +5,7 @@ use sqlx::postgres::PgListener;
 use sqlx::{Any, Transaction};
 
 use super::page::Scope;
-use super::sql::{Columns, Sql};
+use super::sql::{Columns, ROWS, Sql};
 use super::{Error, Store};
 
 /// Something that has changed.
@@ -52,15 +52,18 @@ pub(super) async fn tell(
     let last = sql.one(act, &mut **on).await?;
     let last = last.map_or(Ok(count), |row| row.get_number("value"))?;
     let numbered: Vec<(i64, &Happened)> = (last - count + 1..).zip(events).collect();
-    let mut sql = Sql::new("INSERT INTO event (seq, at, kind, site, body)");
-    sql.rows(&numbered, |to, (seq, event)| {
-        to.add(*seq)
-            .add(event.at)
-            .add(event.kind.clone())
-            .add(event.site.clone())
-            .add(event.body.to_string());
-    });
-    sql.run(act, &mut **on).await.map(drop)
+    for chunk in numbered.chunks(ROWS) {
+        let mut sql = Sql::new("INSERT INTO event (seq, at, kind, site, body)");
+        sql.rows(chunk, |to, (seq, event)| {
+            to.add(*seq)
+                .add(event.at)
+                .add(event.kind.clone())
+                .add(event.site.clone())
+                .add(event.body.to_string());
+        });
+        sql.run(act, &mut **on).await?;
+    }
+    Ok(())
 }
 
 impl Store {
