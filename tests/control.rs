@@ -56,7 +56,7 @@ fn a_block_is_added_listed_explained_and_lifted() {
     let known = stage.print(&["explain", "203.0.113.7"]);
     for part in [
         "203.0.113.7 is blocked: the kernel drops its traffic.",
-        "203.0.113.0/24, which holds it",
+        "203.0.113.0/24, which contains it",
         "too [2Jloud",
         "root (uid 0)",
         "undo     garita blocks remove 203.0.113.0/24",
@@ -262,7 +262,11 @@ fn incidents_are_listed_told_and_handed_on_as_evidence() {
     let none = stage.print(&["incidents", "list", "--since", "1h"]);
     assert_eq!(none, "No incident is recorded.\n");
     let told = stage.print(&["incidents", "show", &id[..10]]);
-    for part in [&message, "What spoke most for it:", "How it went on:\n- "] {
+    for part in [
+        &message,
+        "What raised the score most:",
+        "How it went on:\n- ",
+    ] {
         assert!(told.contains(part), "{part:?} is not in {told}");
     }
     let known = stage.print(&["explain", &offender]);

@@ -124,5 +124,5 @@ fn the_audit_is_listed_and_a_broken_link_is_an_error() {
     let stage = Stage::with(memory(Some(7)));
     stage
         .garita(&["audit", "verify"])
-        .assert_refused(1, &["not whole at entry 7: an entry is missing"]);
+        .assert_refused(1, &["broken at entry 7: an entry is missing"]);
 }

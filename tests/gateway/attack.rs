@@ -155,7 +155,7 @@ fn assert_told(post: &Post, sensor: &mut Sensor, (attacker, class): (IpAddr, &st
     for part in [
         told,
         class,
-        "What spoke most for it:",
+        "What raised the score most:",
         &attacker.to_string(),
     ] {
         assert!(story.contains(part), "{part:?} is not in:\n{story}");

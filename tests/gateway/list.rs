@@ -80,5 +80,5 @@ fn enough_proven_offenders_of_a_subnet_are_blocked_with_it(test: &str, meter: Me
         .expect("it is there");
     assert!(set.contains("2001:db8:5::/64"), "{set}");
     let why = post.done("explain 2001:db8:5::77");
-    assert!(why.contains("2001:db8:5::/64, which holds it"), "{why}");
+    assert!(why.contains("2001:db8:5::/64, which contains it"), "{why}");
 }

@@ -1,9 +1,9 @@
 //! What is to be done about an address: watch it, have a person review it, block it, or raise an alert.
 //! Nobody can have somebody else blocked, so it never does IO and never reads a clock, and asks its guard first.
 
-mod decision;
 mod guard;
 mod history;
+mod types;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -14,9 +14,9 @@ use sha2::{Digest, Sha256};
 use contract::class::Class;
 use contract::record::Origin;
 
-pub use decision::{Block, Cause, Decision, Outcome};
 pub use guard::{Exemption, Guard, LocalNetwork, Role};
 use history::{Budget, History};
+pub use types::{Block, Cause, Decision, Outcome};
 
 /// Blocks differ from their nominal duration by up to this many thousandths, so that a group blocked together does
 /// not come back together.

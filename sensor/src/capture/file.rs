@@ -20,7 +20,7 @@ use detection::frame::{Frame, LinkType};
 
 use super::{
     CaptureError, Source,
-    block::{Blocks, Content, Record},
+    pcapng_block::{Blocks, Content, Record},
 };
 use format::{Format, Refusal, recognise};
 

@@ -1,10 +1,10 @@
 //! Where frames come from: one shape for a capture file and for a live interface.
 //! It does not look inside a frame; [`crate::decode`] does.
 
-mod block;
 pub mod file;
 pub mod kernel;
 pub mod live;
+mod pcapng_block;
 
 #[cfg(test)]
 mod tests;

@@ -59,7 +59,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             }
             match chain.broken {
                 Some(broken) => bail!(
-                    "the audit is not whole at entry {broken}: {}; somebody has changed the record afterwards",
+                    "the audit chain is broken at entry {broken}: {}; somebody has changed the record afterwards",
                     chain
                         .why
                         .as_deref()
@@ -67,7 +67,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
                 ),
                 None if json => Ok(()),
                 None => listing::text(&format!(
-                    "The audit is whole: {} entries, each following from the one before.",
+                    "Audit chain verified: {} entries, each following from the one before.",
                     chain.entries
                 )),
             }

@@ -155,7 +155,7 @@ fn search(client: &Client, target: IpNet, json: bool) -> Result<()> {
     }
     let name = listing::target(found.target);
     let blocks = list::table(&found.blocks);
-    listing::table(blocks, &format!("No block speaks of {name}."))?;
+    listing::table(blocks, &format!("No block covers {name}."))?;
     if found.more {
         listing::text("There are more.")?;
     }

@@ -192,7 +192,7 @@ fn metrics(config: &Config) -> Finding {
 
 fn report(config: &Config) -> Finding {
     match config.report.url.get() {
-        None => Finding::Sound("nobody is reported to: report.url is not set".to_owned()),
+        None => Finding::Sound("not reporting: report.url is not set".to_owned()),
         Some(url) => match sensor::report::check(config) {
             Err(why) => Finding::Broken(why),
             Ok(()) => match sensor::report::reach(config) {

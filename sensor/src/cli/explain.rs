@@ -59,7 +59,9 @@ fn verdict(known: &Explanation) -> String {
     let forced = blocks.iter().any(|block| block.forced);
     if let (Some(exempt), Some(block), false) = (&standing.exempt, blocks.first(), forced) {
         let target = listing::target(block.target);
-        return format!("{address} is not blocked, though {target} is, which holds it: {exempt}.");
+        return format!(
+            "{address} is not blocked, though {target} is, which contains it: {exempt}."
+        );
     }
     if blocks
         .iter()
@@ -101,7 +103,7 @@ fn in_force(known: &Explanation) -> Vec<String> {
         let place = if block.target.addr() == known.address && is_host(&block.target) {
             format!("Block of {target}")
         } else {
-            format!("Block of {target}, which holds it")
+            format!("Block of {target}, which contains it")
         };
         let mut text = format!("{place}: {}", blocks::state(block));
         // Writing to a string cannot fail.
@@ -127,7 +129,7 @@ fn in_force(known: &Explanation) -> Vec<String> {
             let until = moment::until(Some(moment));
             let _ = write!(
                 text,
-                "\n  waits    to be confirmed {until}, or it undoes itself: garita blocks confirm {target}"
+                "\n  waits    to be confirmed {until}, or it is removed: garita blocks confirm {target}"
             );
         }
         let _ = write!(text, "\n  undo     garita blocks remove {target}");
@@ -203,8 +205,7 @@ fn suspicion(known: &Explanation) -> Option<String> {
         several => format!("{several} snapshots"),
     };
     Some(format!(
-        "Evidence against it now: {:.1} of the {:.1} log-odds at which it is decided, most of it for {}, from {snapshots}; \
-         it fades by itself.",
+        "Suspicion: {:.1}, and it is acted on at {:.1} (log-odds); most of it for {}, from {snapshots}; it fades by itself.",
         suspicion.log_odds, suspicion.block_at, suspicion.class
     ))
 }

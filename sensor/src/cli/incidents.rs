@@ -235,9 +235,9 @@ fn story(case: &Case) -> Result<String> {
         .explanation
         .iter()
         .partition(|part| part.contribution < 0.0);
-    for (heading, parts) in [("for", of), ("against", against)] {
+    for (heading, parts) in [("raised", of), ("lowered", against)] {
         if !parts.is_empty() {
-            let _ = writeln!(text, "\nWhat spoke most {heading} it:");
+            let _ = writeln!(text, "\nWhat {heading} the score most:");
         }
         for part in parts {
             let _ = writeln!(text, "- {}", part.text);

@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use super::End;
-use crate::capture::block::{MAX_FRAME_LEN, Record};
+use crate::capture::pcapng_block::{MAX_FRAME_LEN, Record};
 use detection::frame::{LinkType, Timestamp};
 
 /// Bytes read at once; several of the longest records fit.

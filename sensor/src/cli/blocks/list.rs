@@ -81,7 +81,7 @@ pub fn run(client: &Client, arguments: &Arguments) -> Result<()> {
     }
     let empty = match all {
         0 => "Nothing is blocked.".to_owned(),
-        all => format!("No block is like that; there are {all} others."),
+        all => format!("No block matches; there are {all} others."),
     };
     listing::table(table(&blocks), &empty)
 }
@@ -117,8 +117,8 @@ pub fn table(blocks: &[Block]) -> Table<7> {
 /// Which of the address's offences a block answers, or why it counts as none.
 fn offence(block: &Block) -> String {
     match (block.offence, block.origin) {
-        (0, By::Detection) => "none: unproven".to_owned(),
-        (0, By::Operator | By::Command) => "none: by hand".to_owned(),
+        (0, By::Detection) => "not counted: may be spoofed".to_owned(),
+        (0, By::Operator | By::Command) => "not counted: by hand".to_owned(),
         (0, By::Recovered) => "unknown".to_owned(),
         (offence, _) => offence.to_string(),
     }

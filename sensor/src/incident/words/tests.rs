@@ -38,6 +38,7 @@ fn a_scan_says_how_wide_it_was_and_how_it_was_answered() {
     );
     let mut ping = verdict(Class::Scan);
     ping.flow.protocol = protocol::ICMP;
+    ping.flow.icmp_type = 8;
     ping.facts = Facts {
         seconds: 61.0,
         opened: 1,
