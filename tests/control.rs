@@ -307,7 +307,7 @@ fn a_store_that_fails_takes_the_past_away_and_not_the_answer() {
     let known = stage.print(&["explain", SUSPECT]);
     for part in [
         "is not blocked",
-        "4.2 of the 9.0 log-odds",
+        "Suspicion: 4.2, and it is acted on at 9.0",
         "the disk is gone",
     ] {
         assert!(known.contains(part), "{part:?} is not in {known}");

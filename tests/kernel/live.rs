@@ -101,7 +101,8 @@ fn assert_alike((case, frames): (&str, &[Vec<u8>]), send: impl FnOnce(&[Vec<u8>]
     assert!(wan(&statistics).last_packet > 0);
     let swept = reason::IDLE | reason::SILENT;
     snapshots.retain(|snapshot| snapshot.reason & swept == 0);
-    assert!(expected.len() > 10, "{} snapshots", expected.len());
+    // The shortest case is one flow of forty packets: at 4, 8, 16 and 32, and when it closes.
+    assert!(expected.len() >= 5, "{} snapshots", expected.len());
     // The bitmaps' seed may bring a trigger of distinct initiators forward or back, so those are left out.
     let timeless = |snapshots: Vec<Snapshot>| -> Vec<Snapshot> {
         let alike = snapshots.into_iter().map(timeless);

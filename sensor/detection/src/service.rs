@@ -147,13 +147,14 @@ const LOGINS: [(u16, Login); 48] = [
     (27017, polled(talkative(text("mongodb", 32)))),
 ];
 
-/// A web page, or whatever else the configuration says asks for a password.
+/// A web page, or whatever else the configuration says asks for a password. Pages are fetched again and again by people
+/// and monitors, too, so it takes many more tries; a search as fast as they come is found by the forest long before.
 const CONFIGURED: Login = Login {
     name: "login",
     least: 64,
     most_out: 3_300,
     most_back: 8_000,
-    tries: 12,
+    tries: 32,
     most_words: u32::MAX,
     polled: false,
 };

@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(
             refusal("[meter]\nmax_flow = 3\n", ""),
             "garita.toml: there is no setting meter.max_flow; allowed is one of max_flows, \
-             max_unanswered_flows, flood_guard, max_hosts, max_pairs"
+             max_unanswered_flows, flood_guard, max_hosts, max_pairs, tags"
         );
         assert!(refusal("[polcy]\nhome = \"auto\"\n", "").contains("no setting polcy;"));
         assert!(refusal("", "GARITA__METER__MAX=3").starts_with(
