@@ -9,10 +9,10 @@ use std::time::Duration;
 use contract::address::shown;
 use contract::class::Class;
 use contract::incident::{BlockSummary, Incident};
-use contract::timestamp::Timestamp;
 use detection::model::Named;
 use ipnet::IpNet;
 
+use super::moment;
 use super::table::Table;
 
 /// What a replay came to.
@@ -44,7 +44,7 @@ pub fn incidents(outcome: &Outcome) -> String {
         let garita = &incident.garita;
         let block = garita.block.as_ref();
         table.push([
-            seconds(incident.timestamp),
+            moment::clock(incident.timestamp),
             subject(incident).to_string(),
             garita.class.to_string(),
             decision(incident),
@@ -55,7 +55,7 @@ pub fn incidents(outcome: &Outcome) -> String {
             blocks.push([
                 target(block),
                 ttl(block),
-                seconds(block.expires),
+                moment::clock(block.expires),
                 why(incident),
             ]);
         }
@@ -178,9 +178,4 @@ fn target(block: &BlockSummary) -> String {
 
 fn ttl(block: &BlockSummary) -> String {
     humantime::format_duration(Duration::from_secs(block.ttl)).to_string()
-}
-
-/// The moment without its fraction.
-fn seconds(time: Timestamp) -> String {
-    format!("{time:.19}Z")
 }
