@@ -197,7 +197,7 @@ fn the_status_says_what_is_wrong() {
         "3h 12m",
         "ruleset-tampered, since 2023-11-14 22:13:20Z: somebody removed the table\n",
         "pcap (the kernel's meter does not load)",
-        "wan0: 12345 packets; nothing is seen now: it is down",
+        "wan0: 12345 packets; no packets are seen now: it is down",
         "17 flows (3 evicted)",
         "kernel-drop 9",
         "nowhere (report.url is not set)",

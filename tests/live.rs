@@ -11,7 +11,7 @@ use detection::meter::Caps;
 use ebpf::account::Limits;
 use ebpf::snapshot::Snapshot;
 use sensor::capture::live::Live;
-use sensor::capture::{Statistics, Tap};
+use sensor::capture::{LiveSource, Statistics};
 use settings::Config;
 
 use crate::netns::{Namespace, join};

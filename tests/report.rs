@@ -1,4 +1,4 @@
-//! Reporting as the operations centre meets it: a real mosquitto, a reference coordinator, and a sensor that is killed.
+//! Reporting as the coordinator meets it: a real mosquitto, a reference coordinator, and a sensor that is killed.
 //! Nothing here knows how the sensor reports; it reads what it sends.
 
 pub(crate) mod broker;

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::IpAddr;
 
 use detection::dataplane::DataPlane;
-use detection::decode::{Decoder, Outer, Ports};
+use detection::decode::{Decoder, Ports, TunnelEnds};
 use detection::frame::LinkType;
 use ebpf::host::HostKey;
 use ebpf::packet::TUNNELLED;
@@ -40,7 +40,7 @@ fn nothing(_: (IpAddr, IpAddr), inner: &[u8]) -> Vec<u8> {
     inner.to_vec()
 }
 
-/// Outer addresses: the scanner's side of the tunnel, then the other.
+/// TunnelEnds addresses: the scanner's side of the tunnel, then the other.
 fn outer() -> (IpAddr, IpAddr) {
     (address(1, 1), address(1, 2))
 }
@@ -168,7 +168,7 @@ fn each_inner_sender_has_the_tunnel_in_its_own_direction() {
         })
     };
     let (source, destination) = outer();
-    let forth = Outer {
+    let forth = TunnelEnds {
         source,
         destination,
     };

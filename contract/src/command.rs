@@ -126,7 +126,7 @@ pub enum Rejection {
     #[error("the signature is not that of the payload by that key")]
     BadSignature,
     /// The payload is no command.
-    #[error("the payload is no command: {0}")]
+    #[error("the payload is not a command: {0}")]
     Malformed(String),
     /// It is for somebody else.
     #[error("the command is for {0}")]

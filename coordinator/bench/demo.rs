@@ -1,4 +1,4 @@
-//! Three simulated gates, a coordinator on SQLite, and a broker: what each gate reported, what was concluded from them
+//! Three simulated sensors, a coordinator on SQLite, and a broker: what each sensor reported, what was concluded from them
 //! together, what was ordered where, and what holds.
 
 use serde_json::Value;
@@ -20,7 +20,7 @@ pub(crate) fn run() {
         (coordinator.all(&token, "/api/v1/sensors").len() == 3).then_some(())
     });
     println!(
-        "Broker, coordinator on SQLite, three gates. Two of them see the same password search:\n"
+        "Broker, coordinator on SQLite, three sensors. Two of them see the same password search:\n"
     );
     gates[0].incident("203.0.113.9", "brute-force");
     gates[0].incident("198.51.100.7", "scan");
@@ -51,7 +51,7 @@ pub(crate) fn run() {
         "/garita/offender",
         "/garita/decision",
     ];
-    show("What each gate reported", "/api/v1/incidents", incident);
+    show("What each sensor reported", "/api/v1/incidents", incident);
     let campaign: &[&str] = &["/message", "/garita/campaign/incidents"];
     show(
         "What was concluded from them together",

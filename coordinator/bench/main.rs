@@ -29,7 +29,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Three gates, an offender that two of them prove, and what became of it, as a table
+    /// Three sensors, an offender that two of them prove, and what became of it, as a table
     Demo {
         #[arg(long, hide = true)]
         bench: bool,

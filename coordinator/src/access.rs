@@ -53,7 +53,7 @@ impl fmt::Display for Role {
 
 /// The text is no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no role; allowed is viewer, analyst, responder or admin")]
+#[error("{0:?} is not a role; allowed are viewer, analyst, responder or admin")]
 pub struct NoRole(String);
 
 impl FromStr for Role {

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 /// What every command takes.
 #[derive(Args, Clone)]
 pub(crate) struct Common {
-    /// The configuration
+    /// Configuration file, instead of /etc/garita-coordinator/coordinator.toml
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
@@ -41,68 +41,68 @@ pub(crate) struct Json {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run: hear the sensors, offer the API
+    /// Run the coordinator: take in what sensors report, serve the API
     Serve {
         #[command(flatten)]
         common: Common,
     },
-    /// Whether it could run: configuration, database, key, certificates
+    /// Check whether it could start here: configuration, database, broker, key, certificates
     Check {
         #[command(flatten)]
         common: Common,
     },
-    /// Tokens for programs
+    /// Create, list and revoke API tokens for programs
     Token {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: access::TokenCommand,
     },
-    /// Local users
+    /// Add, list and disable local users
     User {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: access::UserCommand,
     },
-    /// Sensors: alive, numbers, gaps
+    /// List sensors: whether they are alive, message numbers, gaps
     Sensor {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: records::SensorCommand,
     },
-    /// Incidents
+    /// List incidents, or show one
     Incident {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: records::IncidentCommand,
     },
-    /// What the fleet keeps out
+    /// List, add and remove blocks of the whole fleet
     Block {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: records::BlockCommand,
     },
-    /// Decisions that wait for a person
+    /// List reviews: decisions that wait for a person
     Review {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: records::ReviewCommand,
     },
-    /// The audit trail
+    /// List or verify the audit trail
     Audit {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
         command: records::AuditCommand,
     },
-    /// What today's rules would have concluded of the stored past
+    /// Show what today's correlation rules would have concluded from stored incidents
     Correlate(correlate::Span),
-    /// Write everything to a file, or take it back
+    /// Write everything to a file, or restore it
     Backup {
         #[command(flatten)]
         common: Common,

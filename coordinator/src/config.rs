@@ -144,7 +144,7 @@ pub struct Fleet {
     pub min_sensors: u32,
     /// Sites where `enforce` counts; none means all.
     pub enforce_sites: Vec<String>,
-    /// How long a gate's proof counts.
+    /// How long a sensor's proof counts.
     pub window: Span,
     /// The longest fleet block.
     pub max_ttl: Span,
@@ -160,7 +160,7 @@ pub struct Fleet {
 pub struct Correlate {
     /// How far back attacks belong together.
     pub window: Span,
-    /// Sources that guess at one service, over two gates, to be one search.
+    /// Sources that guess at one service, over two sensors, to be one search.
     pub guessing_sources: u32,
     /// Offenders of one network to be a campaign.
     pub network_offenders: u32,

@@ -1,4 +1,4 @@
-//! What no single gate can see: the same offender at several of them, passwords guessed from many sources, offenders of
+//! What no single sensor can see: the same offender at several of them, passwords guessed from many sources, offenders of
 //! one network, a victim of many. It does no IO and reads no clock, so the stored past can be gone through again.
 
 mod campaign;
@@ -38,7 +38,7 @@ pub struct Sighting {
     pub sources: Vec<IpAddr>,
     /// What is done.
     pub class: Class,
-    /// Whether the gate blocks the offender, on evidence of its own, and its address is proven.
+    /// Whether the sensor blocks the offender, on evidence of its own, and its address is proven.
     pub proven: bool,
     /// Until when it blocks it.
     pub until: Option<i64>,
@@ -49,16 +49,16 @@ pub struct Sighting {
 pub enum Finding {
     /// A campaign is new, or has changed.
     Campaign(Box<Campaign>),
-    /// An offender is proven at enough gates.
+    /// An offender is proven at enough sensors.
     Proven(Proven),
 }
 
-/// An offender that is proven at enough gates.
+/// An offender that is proven at enough sensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proven {
     /// Who.
     pub offender: IpAddr,
-    /// Which gates prove it, by which incidents, until when they block it.
+    /// Which sensors prove it, by which incidents, until when they block it.
     pub gates: BTreeMap<Gate, Proof>,
     /// The campaign.
     pub campaign: String,
@@ -66,14 +66,14 @@ pub struct Proven {
     pub class: Class,
 }
 
-/// A gate's proof.
+/// A sensor's proof.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proof {
     /// The incident.
     pub incident: String,
     /// When.
     pub at: i64,
-    /// Until when the gate blocks the offender; nothing where it does not say.
+    /// Until when the sensor blocks the offender; nothing where it does not say.
     pub until: Option<i64>,
 }
 
@@ -98,7 +98,7 @@ struct Offender {
 }
 
 impl Correlator {
-    /// One that has heard nothing. `proof` is how long a gate's proof counts, in microseconds.
+    /// One that has heard nothing. `proof` is how long a sensor's proof counts, in microseconds.
     pub fn new(settings: Correlate, (min_sensors, proof): (u32, i64)) -> Self {
         Self {
             settings,
@@ -199,7 +199,7 @@ impl Correlator {
         }
         let gates = offender.gates.clone();
         let about = (Kind::Offender, address.to_string());
-        // The campaign tells of every gate, so those that were too few before are heard again.
+        // The campaign tells of every sensor, so those that were too few before are heard again.
         let mut findings = Vec::new();
         if !self.groups.contains_key(&about) {
             for (gate, proof) in gates.iter().filter(|(gate, _)| **gate != sighting.gate) {

@@ -52,7 +52,7 @@ fn proven_at_two_gates_is_blocked_at_the_third_within_a_second() {
             (orders.len() == 1 && orders[0]["state"] == "done").then_some(())
         });
         let block = &coordinator.all(&token, "/api/v1/blocks")[0];
-        assert_eq!(block["why"]["gates"].as_array().unwrap().len(), 2);
+        assert_eq!(block["why"]["sensors"].as_array().unwrap().len(), 2);
         assert!(
             a.state()
                 .commands
@@ -92,7 +92,7 @@ fn observed_it_is_shown_and_not_sent() {
         });
         assert_eq!(block["state"], "observed");
         let preview = coordinator.get(&token, "/api/v1/blocks/preview?target=203.0.113.9");
-        let gates = preview.body["gates"].as_array().unwrap();
+        let gates = preview.body["sensors"].as_array().unwrap();
         assert_eq!(
             (preview.body["allowed"].as_bool(), gates.len()),
             (Some(true), 3)

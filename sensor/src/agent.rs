@@ -90,7 +90,7 @@ async fn serve(components: &Components, file: Option<&Path>) -> Result<()> {
 /// In the order in which what one does is needed by the next: no more packets, no more decisions, everything written.
 fn take_down(components: Components, runtime: Runtime, told: bool) {
     tell(&[NotifyState::Stopping]);
-    tracing::info!("garita stops; blocks stay in the kernel until their time is over");
+    tracing::info!("stopping; blocks stay in the kernel until they expire");
     components.stop(runtime.handle(), told);
     runtime.shutdown_timeout(GRACE);
     tracing::info!("garita has stopped");

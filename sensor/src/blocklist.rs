@@ -36,7 +36,7 @@ use detection::verdict::Verdict;
 use active::{ActiveBlocks, NEVER};
 use allowances::Allowances;
 use enforcement::Backlog;
-pub use handle::{BlocklistHandle, Enforcement, Message, Reply, Standing, Switch, Unavailable};
+pub use handle::{BlocklistHandle, Enforcement, Message, Reply, Switch, TargetState, Unavailable};
 use reviews::Reviews;
 pub use service::{Counts, Service};
 

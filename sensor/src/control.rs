@@ -29,7 +29,10 @@ use tokio::time::timeout;
 
 use crate::blocklist::BlocklistHandle;
 
-pub use answer::{Answer, Case, Chain, ErrorText, Explanation, Found, Labelled, Page, PastBlock};
+pub use answer::{
+    Answer, AuditVerification, ErrorText, Explanation, IncidentHistory, Labelled, Overlaps, Page,
+    PastBlock,
+};
 pub use archive::{Archive, ArchiveError, IncidentFilter, RefusedChange};
 pub use changes::MAX_BATCH;
 pub use metrics::serve_metrics;

@@ -138,7 +138,7 @@ impl Watch {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!("{error}; what was known of the local network stays");
+                    tracing::warn!("{error}; what was known of the local network is kept");
                 }
             }
             let recheck = self.recheck();

@@ -32,13 +32,13 @@ struct Arguments {
 enum Command {
     /// Watch live traffic, and block and report attackers, until told to stop
     Run,
-    /// Report what the sensor would in captures: incidents, and the addresses it would block
+    /// Replay captures: which incidents the sensor would report, and which addresses it would block
     Replay(cli::replay::Arguments),
-    /// Write what a model sees of captures as CSV, one row a snapshot
+    /// Write the features of every snapshot in captures as CSV
     Flows(cli::flows::Arguments),
     /// Train a model from labelled captures
     Train(cli::train::Arguments),
-    /// Measure what a model is worth on labelled captures
+    /// Measure how well a model decides on labelled captures
     Evaluate(cli::evaluate::Arguments),
     /// Check whether the sensor could start here: configuration, model, capture, meter, firewall, store and broker
     Check,
@@ -50,20 +50,20 @@ enum Command {
     Blocks(cli::blocks::Arguments),
     /// List what is kept from being blocked, add to it, take from it, or check an address
     Allow(cli::allow::Arguments),
-    /// List what was decided about whom, tell one case in full, or export its evidence
+    /// List incidents, show one in full, or export its evidence
     Incidents(cli::incidents::Arguments),
     /// List what waits for a person, and answer it
     Review(cli::review::Arguments),
     /// Switch the dropping of traffic on or off
     Enforce(cli::enforce::Arguments),
-    /// List who had what done, or verify that this record is whole
+    /// List who did what, or verify that this record is complete
     Audit(cli::audit::Arguments),
-    /// Try the configuration and the model on embedded attacks and ordinary traffic; nothing on the machine is touched
+    /// Try configuration and model on embedded attacks and ordinary traffic; changes nothing on the machine
     SelfTest(cli::self_test::Arguments),
     /// Write man pages and shell completions, for the package
     #[command(hide = true)]
     Manual(cli::manual::Arguments),
-    /// Take table, blocks and programs out of the kernel, before the package is removed
+    /// Remove table, blocks and programs from the kernel, before the package is removed
     #[command(hide = true)]
     Withdraw,
     /// Write the JSON Schemas of what is published over MQTT

@@ -7,9 +7,9 @@ use std::time::Duration;
 use ebpf::snapshot::Snapshot;
 
 use crate::blocklist::{Message, Notice};
-use crate::capture::{CaptureError, Statistics, Tap};
+use crate::capture::{CaptureError, LiveSource, Statistics};
 use crate::clock::{Heartbeat, Moment};
-use detection::engine::{Engine, Order};
+use detection::engine::{Engine, Request};
 
 /// The longest a notice waits while no packet comes.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -44,9 +44,9 @@ pub struct Figures {
     pub suspects_dropped: u64,
 }
 
-/// Tap and engine in a row.
+/// LiveSource and engine in a row.
 pub struct Pipeline {
-    tap: Box<dyn Tap>,
+    tap: Box<dyn LiveSource>,
     engine: Engine,
     lines: Channels,
     snapshots: Vec<Snapshot>,
@@ -56,7 +56,7 @@ pub struct Pipeline {
 
 impl Pipeline {
     /// A watch that has seen nothing.
-    pub fn new(tap: Box<dyn Tap>, engine: Engine, lines: Channels) -> Self {
+    pub fn new(tap: Box<dyn LiveSource>, engine: Engine, lines: Channels) -> Self {
         let mut watch = Self {
             tap,
             engine,
@@ -119,20 +119,20 @@ impl Pipeline {
             self.next_tick = now + TICK;
             self.publish();
         }
-        while let Some(order) = self.engine.next_order() {
-            self.obey(order);
+        while let Some(request) = self.engine.next_request() {
+            self.obey(request);
         }
     }
 
-    fn obey(&mut self, order: Order) {
-        match order {
-            Order::Suspect(host, suspected) => self.tap.suspect(host, suspected),
-            Order::Forget(addresses) => self.tap.forget(&addresses),
-            Order::Doubt(address) => {
+    fn obey(&mut self, request: Request) {
+        match request {
+            Request::Suspect(host, suspected) => self.tap.suspect(host, suspected),
+            Request::Forget(addresses) => self.tap.forget(&addresses),
+            Request::Doubt(address) => {
                 // If the blocklist is busy it is told with the next snapshot.
                 let _ = self.lines.blocklist.try_send(Message::Doubt(address));
             }
-            Order::Conclude(mut verdict) => {
+            Request::Conclude(mut verdict) => {
                 verdict.tunnel = verdict.carried(|initiator| self.tap.tunnel(initiator));
                 verdict.interface = self.tap.interface(verdict.link).map(str::to_owned);
                 // The blocklist never waits for us, so there is room soon. If it has gone, the program ends.

@@ -10,7 +10,7 @@ use crate::firewall::{Firewall, Observe};
 use detection::dataplane::{DataPlane, Metered};
 
 use detection::decode::{Decoder, Ports};
-use detection::engine::{Engine, Order};
+use detection::engine::{Engine, Request};
 
 use detection::frame::Frame;
 
@@ -28,7 +28,7 @@ pub struct Setup {
     pub limits: Limits,
     /// What is remembered against an address.
     pub evidence: settings::Evidence,
-    /// Outer ends of tunnels whose inner addresses are believed.
+    /// TunnelEnds ends of tunnels whose inner addresses are believed.
     pub trusted_tunnels: Vec<IpNet>,
     /// Where tunnels and mirrors are looked for.
     pub decoder: Decoder,
@@ -126,13 +126,13 @@ impl Replay {
     }
 
     fn obey(&mut self, verdicts: &mut Vec<Verdict>) {
-        while let Some(order) = self.engine.next_order() {
-            match order {
-                Order::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
-                Order::Forget(addresses) => self.plane.meter().forget(&addresses),
+        while let Some(request) = self.engine.next_request() {
+            match request {
+                Request::Suspect(host, suspected) => self.plane.meter().suspect(host, suspected),
+                Request::Forget(addresses) => self.plane.meter().forget(&addresses),
                 // Nothing is blocked in a replay, so everybody goes on.
-                Order::Doubt(_) => {}
-                Order::Conclude(mut verdict) => {
+                Request::Doubt(_) => {}
+                Request::Conclude(mut verdict) => {
                     let carrier = |initiator: &HostKey| self.plane.tunnel(initiator);
                     verdict.tunnel = verdict.carried(carrier);
                     verdict.outcome = verdict.decision.block().map(|block| {

@@ -1,4 +1,4 @@
-//! What the operations centre is told over MQTT 5, and what it may ask: the outbox is emptied in order, and signed
+//! What the coordinator is told over MQTT 5, and what it may ask: the outbox is emptied in order, and signed
 //! commands are passed to the blocklist. Nothing here waits for the disk, and nobody waits for what is here.
 //!
 //! ```text
@@ -16,6 +16,7 @@ mod dialect;
 mod envelope;
 mod error;
 mod execute;
+mod figures;
 mod loss;
 mod outbox;
 mod rate;
@@ -26,7 +27,6 @@ mod resync;
 mod serve;
 mod session;
 mod status;
-mod telemetry;
 mod verify;
 
 use std::fmt;

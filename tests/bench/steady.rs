@@ -13,7 +13,7 @@ use detection::meter::Caps;
 use ebpf::account::Limits;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::time::{ClockId, clock_gettime};
-use sensor::capture::Tap;
+use sensor::capture::LiveSource;
 use sensor::capture::kernel::Kernel;
 use settings::Config;
 

@@ -14,7 +14,7 @@ use detection::engine::Suspicion;
 use detection::policy::Exemption;
 use ipnet::IpNet;
 use sensor::action::{Actor, Done, Refusal};
-use sensor::blocklist::{BlocklistHandle, Enforcement, Message, Notice, Standing, Switch};
+use sensor::blocklist::{BlocklistHandle, Enforcement, Message, Notice, Switch, TargetState};
 
 /// What the configuration would exempt.
 pub const EXEMPT: &str = "198.51.100.0/24";
@@ -59,7 +59,7 @@ impl Lists {
                 Message::Reviews(reply) => {
                     let _ = reply.send(self.reviews.clone());
                 }
-                Message::Standing(target, reply) => {
+                Message::TargetState(target, reply) => {
                     let _ = reply.send(self.standing(target.addr()));
                 }
                 Message::Notice(Notice::Suspicion(address, reply)) => {
@@ -165,12 +165,12 @@ impl Lists {
         Ok(Done { message })
     }
 
-    fn standing(&self, address: IpAddr) -> Standing {
+    fn standing(&self, address: IpAddr) -> TargetState {
         let holds = |net: IpNet| net.contains(&address);
         let blocks = self.blocks.iter().filter(|block| holds(block.target));
         let allowances = self.allowances.iter().filter(|one| holds(one.net));
         let reviews = self.reviews.iter().filter(|one| one.address == address);
-        Standing {
+        TargetState {
             blocks: blocks.cloned().collect(),
             allowances: allowances.cloned().collect(),
             exempt: exempt()

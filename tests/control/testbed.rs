@@ -15,9 +15,9 @@ use contract::timestamp::Timestamp;
 use detection::features;
 use sensor::blocklist::Switch;
 use sensor::control::{
-    Agent, AgentHealth, Archive, ArchiveError, CaptureStatus, Case, Chain, IncidentFilter,
-    InterfaceStatus, Labelled, ModelStatus, PastBlock, RefusedChange, ReportStatus, Shared, Socket,
-    StoreStatus, TableStatus,
+    Agent, AgentHealth, Archive, ArchiveError, AuditVerification, CaptureStatus, IncidentFilter,
+    IncidentHistory, InterfaceStatus, Labelled, ModelStatus, PastBlock, RefusedChange,
+    ReportStatus, Shared, Socket, StoreStatus, TableStatus,
 };
 use serde_json::Value;
 use settings::Config;
@@ -195,11 +195,11 @@ impl Archive for Memory {
         Ok(found.take(filter.limit).cloned().collect())
     }
 
-    fn incident(&self, id: &str) -> Result<Option<Case>, ArchiveError> {
+    fn incident(&self, id: &str) -> Result<Option<IncidentHistory>, ArchiveError> {
         self.read()?;
         let mut found = self.incidents.iter();
         let found = found.find(|document| document["event"]["id"] == id);
-        Ok(found.map(|document| Case {
+        Ok(found.map(|document| IncidentHistory {
             revisions: vec![document.clone()],
             features: vec![vec![1.5; features::COUNT]],
         }))
@@ -236,8 +236,8 @@ impl Archive for Memory {
         Ok(wanted.take(limit).cloned().collect())
     }
 
-    fn verify_audit(&self) -> Result<Chain, ArchiveError> {
-        Ok(Chain {
+    fn verify_audit(&self) -> Result<AuditVerification, ArchiveError> {
+        Ok(AuditVerification {
             entries: self.audit.len() as u64,
             broken: self.broken,
             why: self.broken.map(|_| "an entry is missing".to_owned()),

@@ -1,4 +1,4 @@
-//! What happens at the verifier reaches the operations centre, over a broker that dies, from a sensor that is killed; and what
+//! What happens at the verifier reaches the coordinator, over a broker that dies, from a sensor that is killed; and what
 //! the centre orders reaches the kernel. The coordinator checks every message against its schema.
 
 use std::collections::HashSet;

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
-use sensor::capture::Tap;
+use sensor::capture::LiveSource;
 use sensor::capture::kernel::{Hook, Kernel};
 use settings::Config;
 

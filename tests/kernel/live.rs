@@ -7,7 +7,7 @@ use ebpf::host::HostKey;
 use ebpf::snapshot::{Snapshot, reason};
 use nix::net::if_::if_nametoindex;
 use sensor::capture::kernel::Kernel;
-use sensor::capture::{Source, Statistics, Tap, file::File};
+use sensor::capture::{LiveSource, Source, Statistics, file::File};
 use settings::Config;
 
 use super::frames::{ACK, RST, SYN, Script, address, tcp, udp};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use aya::programs::{SchedClassifier, TcAttachType};
 use ebpf::snapshot::Snapshot;
 use sensor::capture::kernel::Kernel;
-use sensor::capture::{InterfaceStatistics, Statistics, Tap};
+use sensor::capture::{InterfaceStatistics, LiveSource, Statistics};
 use settings::Config;
 
 use super::frames::Script;

@@ -16,7 +16,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use sensor::capture::file::File;
-use sensor::capture::{Source, Tap};
+use sensor::capture::{LiveSource, Source};
 
 use super::{caps, has, knock, limits, listen, loss, machines, packets, python, tap};
 use crate::netns::Namespace;
@@ -193,7 +193,7 @@ fn the_last_headers_of_a_suspect_are_a_capture() {
 }
 
 /// Listens until nothing more comes.
-fn listen_until_quiet(live: &mut impl Tap, snapshots: &mut Vec<Snapshot>) {
+fn listen_until_quiet(live: &mut impl LiveSource, snapshots: &mut Vec<Snapshot>) {
     let mut quiet = Instant::now();
     let mut before = 0;
     while quiet.elapsed() < Duration::from_millis(500) {

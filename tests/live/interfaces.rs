@@ -5,7 +5,7 @@ use std::process::Command;
 
 use nix::net::if_::if_nametoindex;
 use sensor::capture::live::probe;
-use sensor::capture::{CaptureError, Tap};
+use sensor::capture::{CaptureError, LiveSource};
 use settings::Config;
 
 use super::{connect, knock, listen, machines, packets, tap};
@@ -167,7 +167,7 @@ fn what_stands_in_the_way_is_said_beforehand() {
     assert!(matches!(error, CaptureError::Filter { .. }), "{error}");
     let said = error.to_string();
     assert!(
-        said.starts_with("capture.filter \"port of call\" is no filter: "),
+        said.starts_with("capture.filter \"port of call\" is not a valid filter: "),
         "{said}"
     );
 }

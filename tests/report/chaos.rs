@@ -178,7 +178,7 @@ fn an_outage_costs_no_time_and_the_log_says_it_once() {
     let back = sensor
         .log()
         .iter()
-        .filter(|line| line.contains(" again, at try "))
+        .filter(|line| line.contains(" again, after "))
         .count();
     assert_eq!(back, 1);
     println!("{:.2} % of a processor during an outage", share * 100.0);

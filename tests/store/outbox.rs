@@ -74,7 +74,7 @@ fn a_full_outbox_gives_up_the_least_severe_and_says_which() {
     drop(store);
 
     let (store, _) = Store::open(&config, now);
-    store.record(Entry::Told { first: 2, last: 51 });
+    store.record(Entry::LossReported { first: 2, last: 51 });
     store.record(Entry::Publish(message("one more", 4)));
     store.clone().close();
     let reader = store.reader().unwrap();

@@ -14,7 +14,7 @@ const CASE: &str = "nmap-and-ssh";
 pub(crate) enum Subject {
     /// One sensor and a recorded attack
     Sensor,
-    /// A broker, a coordinator and three gates
+    /// A broker, a coordinator and three sensors
     Coordinator,
 }
 

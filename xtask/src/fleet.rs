@@ -23,7 +23,7 @@ pub(crate) struct Load {
     minutes: f64,
 }
 
-/// Three gates, an offender that two of them prove, and what became of it.
+/// Three sensors, an offender that two of them prove, and what became of it.
 pub(crate) fn demo(shell: &Shell) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;

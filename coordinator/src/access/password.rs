@@ -17,7 +17,7 @@ const NOBODY: &str =
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// It is too short or too long.
-    #[error("a password has 12 to 256 characters")]
+    #[error("a password must have 12 to 256 characters")]
     Length,
     /// It could not be hashed.
     #[error("the password cannot be hashed: {0}")]

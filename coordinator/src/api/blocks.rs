@@ -118,7 +118,7 @@ pub(super) async fn preview(
         .collect();
     let document = json!({
         "target": shown(target), "allowed": judged.is_ok(), "why_not": judged.err().map(|error| error.to_string()),
-        "wide": guard::is_wide(&target), "needs_two": needs_two(&app, (&target, &Scope::default())), "gates": gates,
+        "wide": guard::is_wide(&target), "needs_two": needs_two(&app, (&target, &Scope::default())), "sensors": gates,
     });
     Ok(axum::Json(document).into_response())
 }

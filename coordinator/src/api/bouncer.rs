@@ -1,4 +1,4 @@
-//! CrowdSec's bouncer protocol (LAPI, `/v1/decisions` and `/v1/decisions/stream`): what gates keep out, for bouncers that
+//! CrowdSec's bouncer protocol (LAPI, `/v1/decisions` and `/v1/decisions/stream`): what sensors keep out, for bouncers that
 //! exist already. They show a token as `X-Api-Key`.
 
 use axum::extract::State;

@@ -114,7 +114,7 @@ pub(super) async fn address(
         .filter_map(|text| serde_json::from_str(text).ok())
         .collect();
     let document = json!({
-        "address": text, "gates": app.store.sightings(&who.scope, &text).await?,
+        "address": text, "sensors": app.store.sightings(&who.scope, &text).await?,
         "held": app.store.held_of(&who.scope, &target).await?, "blocks": blocks.0, "reviews": reviews.0,
         "campaigns": campaigns,
     });

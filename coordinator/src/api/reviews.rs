@@ -73,8 +73,8 @@ pub(super) async fn one(
     let found = app.store.review(&who.scope, &id).await?;
     let review = found.ok_or_else(Problem::nothing)?;
     let mut document = review.shown();
-    // What every gate saw of the same address.
-    document["gates"] = json!(app.store.sightings(&who.scope, &review.address).await?);
+    // What every sensor saw of the same address.
+    document["sensors"] = json!(app.store.sightings(&who.scope, &review.address).await?);
     Ok(versioned(document))
 }
 

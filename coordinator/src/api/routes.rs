@@ -150,7 +150,7 @@ pub fn routes() -> Vec<Route> {
         read(
             "/api/v1/campaigns",
             VIEWER,
-            ("What was concluded from several gates", || {
+            ("What was concluded from several sensors", || {
                 get(listings::campaigns)
             }),
         ),
@@ -192,7 +192,9 @@ pub fn routes() -> Vec<Route> {
         read(
             "/api/v1/allowances",
             VIEWER,
-            ("Who was allowed, at which gate", || get(orders::allowances)),
+            ("Who was allowed, at which sensor", || {
+                get(orders::allowances)
+            }),
         ),
         create(
             "/api/v1/allowances",

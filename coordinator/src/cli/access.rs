@@ -14,7 +14,7 @@ use super::{Common, Json};
 
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
-    /// Make a token and print it, alone: it is shown once
+    /// Create a token and print only it: it is shown once
     Create {
         /// What it is for
         #[arg(long)]
@@ -40,7 +40,7 @@ pub(crate) enum TokenCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum UserCommand {
-    /// Make a user; the password is read from the first line of stdin
+    /// Add a user; the password is read from the first line of stdin
     Add {
         /// Name
         name: String,
@@ -56,12 +56,12 @@ pub(crate) enum UserCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Give a user another password, from the first line of stdin; their logins end
+    /// Give a user another password, from the first line of stdin; open sessions end at once
     Password {
         /// Name
         name: String,
     },
-    /// Keep a user from logging in; their logins end
+    /// Disable a user; open sessions end at once
     Disable {
         /// Name
         name: String,
@@ -204,7 +204,9 @@ fn plain(name: &str) -> Result<()> {
 
 fn scope(sites: Vec<String>) -> Result<Scope> {
     if let Some(odd) = sites.iter().find(|site| !contract::topics::is_name(site)) {
-        bail!("--site {odd:?} is no site: allowed is 1 to 63 of the characters a-z, 0-9 and -");
+        bail!(
+            "--site {odd:?} is not a site name: allowed are 1 to 63 of the characters a-z, 0-9 and -"
+        );
     }
     Ok(Scope(sites))
 }

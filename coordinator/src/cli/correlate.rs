@@ -20,13 +20,13 @@ const BATCH: u32 = 2_000;
 pub(crate) struct Span {
     #[command(flatten)]
     common: Common,
-    /// From when: 2026-01-31T12:00:00Z, or how long ago: 7days
+    /// Begin of the time span, such as 2026-01-31T12:00:00Z, or how long ago, such as 7days
     #[arg(long)]
     from: String,
-    /// Until when; now where nothing is said
+    /// End of the time span; now by default
     #[arg(long)]
     to: Option<String>,
-    /// Only tell; the past is never ordered about, so it has to be said
+    /// Required: only print, since nothing is ordered because of the past
     #[arg(long, required = true)]
     dry_run: bool,
     #[command(flatten)]

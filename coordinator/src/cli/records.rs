@@ -58,12 +58,12 @@ pub(crate) enum IncidentCommand {
 
 #[derive(Subcommand)]
 pub(crate) enum BlockCommand {
-    /// List what the fleet keeps out
+    /// List the fleet's blocks
     List {
         #[command(flatten)]
         json: Json,
     },
-    /// Have an address or prefix kept out
+    /// Block an address or prefix at every sensor of the fleet
     Add {
         /// Whom
         target: String,
@@ -77,7 +77,7 @@ pub(crate) enum BlockCommand {
         #[arg(long)]
         site: Vec<String>,
     },
-    /// Take a fleet block back, by its name or its target
+    /// Remove a fleet block, by its id or its target
     Remove {
         /// Its name or its target
         block: String,
@@ -100,7 +100,7 @@ pub(crate) enum AuditCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Follow the whole trail; fails where it was changed
+    /// Verify the whole trail; fails where an entry was changed, removed or reordered
     Verify,
 }
 
@@ -111,7 +111,7 @@ pub(crate) enum BackupCommand {
         /// The file
         file: PathBuf,
     },
-    /// Take a backup back into an empty database, of either kind
+    /// Restore a backup into an empty database, SQLite or PostgreSQL
     Restore {
         /// The file
         file: PathBuf,

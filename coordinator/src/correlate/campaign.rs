@@ -13,7 +13,7 @@ use crate::moment;
 /// What makes incidents belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// One offender at several gates.
+    /// One offender at several sensors.
     Offender,
     /// Many sources guess at one service.
     Guessing,
@@ -88,7 +88,7 @@ impl Campaign {
         let (total, gates) = (self.total, self.gates.len());
         let class = self.class;
         match self.kind {
-            Kind::Offender => format!("{class} by {} at {gates} gates", self.subject),
+            Kind::Offender => format!("{class} by {} at {gates} sensors", self.subject),
             Kind::Guessing => {
                 let service = match self.subject.as_str() {
                     "22" => "ssh".to_owned(),
@@ -97,7 +97,7 @@ impl Campaign {
                     "5060" => "sip".to_owned(),
                     port => format!("port {port}"),
                 };
-                format!("distributed {service} guessing from {total} sources at {gates} gates")
+                format!("distributed {service} guessing from {total} sources at {gates} sensors")
             }
             Kind::Network => format!("{total} offenders of {}", self.subject),
             Kind::Victim => format!("{total} offenders against {}", self.subject),

@@ -58,7 +58,7 @@ fn one_gate_proves_nothing_and_the_second_does() {
     let campaign = campaigns(&second, Kind::Offender)[0];
     assert_eq!(campaign.incidents.len(), 2);
     assert_eq!(campaign.id, found[0].campaign);
-    assert_eq!(campaign.name(), "brute-force by 203.0.113.9 at 2 gates");
+    assert_eq!(campaign.name(), "brute-force by 203.0.113.9 at 2 sensors");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn twelve_sources_over_two_gates_are_one_campaign_that_names_them() {
     );
     assert_eq!(
         campaign.name(),
-        "distributed ssh guessing from 12 sources at 2 gates"
+        "distributed ssh guessing from 12 sources at 2 sensors"
     );
     let document = campaign.document();
     assert_eq!(document["observer"]["type"], "coordinator");

@@ -1,4 +1,4 @@
-//! Whom the fleet keeps out: who is proven at enough gates, at the pace and under the guard the settings give. It orders
+//! Whom the fleet keeps out: who is proven at enough sensors, at the pace and under the guard the settings give. It orders
 //! nothing itself: what it concludes is the desired list.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -14,7 +14,7 @@ use crate::correlate::Proven;
 use crate::moment::{self, SECOND};
 use crate::store::{FleetBlock, Scope};
 
-/// How long a fleet block lasts where no gate says how long its own does.
+/// How long a fleet block lasts where no sensor says how long its own does.
 const USUAL: i64 = 3_600 * SECOND;
 /// Conclusions that wait for the next minute; what is above comes again with the next proof.
 const WAITING: usize = 10_000;
@@ -130,7 +130,7 @@ impl Policy {
                     ordered_by: "fleet policy".to_owned(),
                     approved_by: None,
                     reason: format!(
-                        "{}: {} proven at {} gates",
+                        "{}: {} proven at {} sensors",
                         shown(target),
                         proven.class,
                         proven.gates.len()
@@ -198,7 +198,7 @@ fn why(proven: &Proven) -> String {
             })
         })
         .collect();
-    json!({"campaign": proven.campaign, "gates": gates}).to_string()
+    json!({"campaign": proven.campaign, "sensors": gates}).to_string()
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Who must never be blocked by the fleet: the same rules as a sensor's, which applies its own once more. It knows no
-//! gate's own addresses: those the gate refuses itself.
+//! sensor's own addresses: those the sensor refuses itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -56,7 +56,7 @@ pub enum Exempt {
     #[error("{} is a special address: unspecified, loopback, link-local, multicast or reserved", shown(*.0))]
     Special(IpNet),
     /// `fleet.exempt` says so.
-    #[error("{} meets {}, which fleet.exempt names", shown(*.0), .1)]
+    #[error("{} overlaps {}, which fleet.exempt names", shown(*.0), .1)]
     Listed(IpNet, IpNet),
     /// It is too many.
     #[error("{} is wider than an IPv4 /16 or an IPv6 /32", shown(*.0))]

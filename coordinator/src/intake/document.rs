@@ -196,7 +196,7 @@ pub struct Attack {
     pub severity: u8,
     /// Whether the offender's address is proven.
     pub proven: bool,
-    /// Until when the gate blocks it.
+    /// Until when the sensor blocks it.
     pub blocked_until: Option<Timestamp>,
     /// Whether it has ended.
     pub ended: bool,

@@ -17,7 +17,7 @@ const SAMPLE: usize = 500;
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) at: i64,
-    /// The incidents that are stored, or in this batch: by `event.id` and gate, its name, revision and decision.
+    /// The incidents that are stored, or in this batch: by `event.id` and sensor, its name, revision and decision.
     known: HashMap<(String, String, String), (String, i64, String)>,
     taken: HashMap<String, ()>,
     incidents: BTreeMap<String, IncidentRow>,

@@ -97,7 +97,7 @@ struct Held {
     present: bool,
     /// Whether a command put it there.
     ordered: bool,
-    /// Whether somebody at the gate took it off before its time.
+    /// Whether somebody at the sensor took it off before its time.
     refused: bool,
 }
 

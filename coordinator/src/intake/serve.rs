@@ -76,7 +76,7 @@ pub async fn serve(setup: Setup) {
     while !*stop.borrow() {
         match store.lead().await {
             Ok(Some(leadership)) => {
-                tracing::info!("this coordinator leads");
+                tracing::info!("this coordinator leads: it takes in what sensors report");
                 let mut leader = Leader {
                     config: &config,
                     store: &store,
@@ -90,7 +90,7 @@ pub async fn serve(setup: Setup) {
                 let ended = leader.lead(&mut stop).await;
                 let why = ended.err().map(|error| error.to_string());
                 if let Some(why) = &why {
-                    tracing::warn!("this coordinator leads no longer: {why}");
+                    tracing::warn!("this coordinator no longer leads: {why}");
                 }
                 health.send_replace(Health {
                     why: why.unwrap_or_default(),

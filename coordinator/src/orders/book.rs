@@ -65,7 +65,7 @@ impl Book {
         true
     }
 
-    /// The open order that carries out `cause` at a gate by this action.
+    /// The open order that carries out `cause` at a sensor by this action.
     pub fn find(&self, cause: &str, (site, sensor): (&str, &str), action: &str) -> Option<&Order> {
         self.open.values().find(|order| {
             order.cause == cause

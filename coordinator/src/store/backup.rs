@@ -54,7 +54,7 @@ pub enum BackupError {
     #[error("line {0} of the backup is not what this program writes")]
     Line(usize),
     /// There is something already.
-    #[error("the database holds records already: a backup is taken back only into an empty one")]
+    #[error("the database holds records already: a backup can only be restored into an empty one")]
     NotEmpty,
 }
 

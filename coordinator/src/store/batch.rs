@@ -42,7 +42,7 @@ pub struct IncidentRow {
     pub severity: i64,
     /// Whether the offender's address is proven.
     pub proven: bool,
-    /// Until when the gate blocks the offender.
+    /// Until when the sensor blocks the offender.
     pub until: Option<i64>,
     /// Whether it has ended.
     pub ended: bool,

@@ -1,4 +1,4 @@
-//! Campaigns: what was concluded from several gates together, as documents of the same form as an incident.
+//! Campaigns: what was concluded from several sensors together, as documents of the same form as an incident.
 
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};

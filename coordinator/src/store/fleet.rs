@@ -215,7 +215,7 @@ impl Store {
             .await
     }
 
-    /// Which gates keep a target out now.
+    /// Which sensors keep a target out now.
     ///
     /// # Errors
     /// The database does not answer.
@@ -236,7 +236,7 @@ impl Store {
             .collect()
     }
 
-    /// Everything that gates keep out now, for bouncers: target, latest expiry, class and number.
+    /// Everything that sensors keep out now, for bouncers: target, latest expiry, class and number.
     ///
     /// # Errors
     /// The database does not answer.

@@ -157,7 +157,7 @@ impl Store {
         rows.iter().map(incident).collect()
     }
 
-    /// Which gates have proven which offenders since a moment: address, site, sensor, incident, when, until when it is
+    /// Which sensors have proven which offenders since a moment: address, site, sensor, incident, when, until when it is
     /// blocked there, and the class. The latest are given, at most `limit`.
     ///
     /// # Errors
@@ -173,7 +173,7 @@ impl Store {
         rows.iter().rev().map(incident).collect()
     }
 
-    /// What each gate has seen of an address: the number of incidents, first and last, the latest decision.
+    /// What each sensor has seen of an address: the number of incidents, first and last, the latest decision.
     ///
     /// # Errors
     /// The database does not answer.

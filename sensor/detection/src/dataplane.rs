@@ -11,7 +11,7 @@ use ebpf::packet::{Packet, TUNNELLED};
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 
-use crate::decode::{DecodeCounters, Decoder, Outer, nflog};
+use crate::decode::{DecodeCounters, Decoder, TunnelEnds, nflog};
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::meter::table::Table;
 use crate::meter::{Caps, Datagram, Meter};
@@ -60,7 +60,7 @@ pub struct DataPlane {
     copies: Copies,
     /// Packets whose outer VLAN the capture has lost.
     lost_vlans: u64,
-    tunnels: Table<HostKey, Outer, 1>,
+    tunnels: Table<HostKey, TunnelEnds, 1>,
     /// Outer ends of our own tunnels.
     trusted: Vec<IpNet>,
     next_sweep: u64,
@@ -168,7 +168,7 @@ impl DataPlane {
     }
 
     /// The tunnel that last carried a packet of this inner sender, in the direction of that packet.
-    pub fn tunnel(&self, sender: &HostKey) -> Option<Outer> {
+    pub fn tunnel(&self, sender: &HostKey) -> Option<TunnelEnds> {
         let found = self.tunnels.find(sender)?;
         Some(*self.tunnels.value(found))
     }
@@ -213,7 +213,7 @@ impl DataPlane {
         self.trusted = networks.to_vec();
     }
 
-    fn trusts(&self, outer: &Outer) -> bool {
+    fn trusts(&self, outer: &TunnelEnds) -> bool {
         let known = |end: &IpAddr| self.trusted.iter().any(|net| net.contains(end));
         [outer.source, outer.destination]
             .map(|end| end.to_canonical())
@@ -221,7 +221,7 @@ impl DataPlane {
             .all(known)
     }
 
-    fn remember_tunnel(&mut self, packet: &Packet, outer: Outer) {
+    fn remember_tunnel(&mut self, packet: &Packet, outer: TunnelEnds) {
         let sender = HostKey {
             address: packet.endpoints.source,
             link: packet.link,

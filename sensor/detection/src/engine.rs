@@ -1,4 +1,4 @@
-//! The engine: snapshots in, orders out. It scores, weighs, and asks policy.
+//! The engine: snapshots in, requests out. It scores, weighs, and asks policy.
 //! It does no IO and never reads a clock; time comes with the snapshots.
 
 mod findings;
@@ -45,7 +45,7 @@ const REASONS: usize = 5;
 
 /// What the engine wants done.
 #[derive(Debug)]
-pub enum Order {
+pub enum Request {
     /// Take snapshots of this host more often, or no longer.
     Suspect(HostKey, bool),
     /// Enforce the verdict's block, if it has one, then report it.
@@ -79,7 +79,7 @@ pub struct Engine {
     paused: Paused,
     victims: Victims,
     recollection: Recollection,
-    orders: VecDeque<Order>,
+    requests: VecDeque<Request>,
     /// Addresses to be forgotten, in one go: the meter looks at all of its tables for it.
     forgotten: Vec<Address>,
     scored: u64,
@@ -99,14 +99,14 @@ impl Engine {
             evidence: Table::new([max_addresses]),
             victims: Victims::default(),
             recollection: Recollection::new(evidence),
-            orders: VecDeque::new(),
+            requests: VecDeque::new(),
             forgotten: Vec::new(),
             scored: 0,
             crowded_out: 0,
         }
     }
 
-    /// Judges one snapshot; what follows from it waits in [`Engine::next_order`].
+    /// Judges one snapshot; what follows from it waits in [`Engine::next_request`].
     pub fn hear(&mut self, snapshot: &Snapshot) {
         // Who began is unknown: nobody is accused by it.
         if snapshot.flow.is_unopened(snapshot.key.protocol) {
@@ -120,7 +120,7 @@ impl Engine {
         // A review or an alert shelters nobody: only a block makes more evidence idle.
         if let Some(since) = self.paused.held_since(initiator.into(), snapshot.time) {
             if converses(snapshot, since) {
-                self.orders.push_back(Order::Doubt(initiator.into()));
+                self.requests.push_back(Request::Doubt(initiator.into()));
             }
         } else {
             self.recollect(snapshot);
@@ -153,11 +153,11 @@ impl Engine {
     }
 
     /// The next thing to be done.
-    pub fn next_order(&mut self) -> Option<Order> {
-        let order = self.orders.pop_front();
-        order.or_else(|| {
+    pub fn next_request(&mut self) -> Option<Request> {
+        let request = self.requests.pop_front();
+        request.or_else(|| {
             let forgotten = std::mem::take(&mut self.forgotten);
-            (!forgotten.is_empty()).then_some(Order::Forget(forgotten))
+            (!forgotten.is_empty()).then_some(Request::Forget(forgotten))
         })
     }
 
@@ -241,7 +241,7 @@ impl Engine {
             }
             None if observation.weight > 0.0 => {
                 self.make_room();
-                self.orders.push_back(Order::Suspect(host, true));
+                self.requests.push_back(Request::Suspect(host, true));
                 self.evidence.insert(host, Evidence::default(), 0)
             }
             None => return,
@@ -352,7 +352,8 @@ impl Engine {
                     .pause(matter, verdict.time, verdict.time + PAUSE);
             }
         }
-        self.orders.push_back(Order::Conclude(Box::new(verdict)));
+        self.requests
+            .push_back(Request::Conclude(Box::new(verdict)));
     }
 
     /// Drops the evidence unheard of for longest if there is no room for more.
@@ -383,7 +384,7 @@ impl Engine {
     fn drop_evidence(&mut self, host: &HostKey) {
         if let Some(found) = self.evidence.find(host) {
             self.evidence.remove(found);
-            self.orders.push_back(Order::Suspect(*host, false));
+            self.requests.push_back(Request::Suspect(*host, false));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! What is remembered of addresses for hours: whom they met, where they tried to log in, how regularly they call.
 //! It is fed with snapshots, so that both meters give it the same; it never decides, and each table has a cap.
 
+mod beacons;
 mod bits;
 mod burst;
-mod calls;
 mod contacts;
 mod logins;
 mod question;
@@ -14,12 +14,12 @@ use ebpf::packet::{Address, protocol};
 use ebpf::pair::PairKey;
 use ebpf::snapshot::{Snapshot, reason};
 
-pub(crate) use calls::JITTER as CALL_JITTER;
-pub use calls::{Calls, Regular};
-pub use contacts::{Contacts, Search, Source};
+pub(crate) use beacons::JITTER as CALL_JITTER;
+pub use beacons::{Beacons, Regular};
+pub use contacts::{Contacts, ScanFound, Source};
 pub use logins::{Guessing, Logins};
 pub(crate) use question::is_own;
-pub use targets::{SIEGE_SOURCES, Siege, Targets};
+pub use targets::{DISTRIBUTED_SOURCES, DistributedGuessing, Targets};
 
 /// The flow's initiator and the service it asks for, on whatever interface: a packet seen twice makes one conversation.
 fn service_of(snapshot: &Snapshot) -> PairKey {

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
 
-use crate::decode::Outer;
+use crate::decode::TunnelEnds;
 use crate::policy::{Decision, Outcome};
 use contract::class::Class;
 use contract::flow::Flow;
@@ -31,7 +31,7 @@ pub struct Verdict {
     /// Where it was seen; nothing where the capture does not say.
     pub interface: Option<String>,
     /// Who carried the flow's initiator; nothing where it came through no tunnel.
-    pub tunnel: Option<Outer>,
+    pub tunnel: Option<TunnelEnds>,
     /// The evidence behind it.
     pub evidence: Evidence,
     /// The model's probability of each class it knows, of the deciding snapshot.
@@ -47,7 +47,7 @@ pub struct Verdict {
 impl Verdict {
     /// Who carries the flow's initiator, where `carrier` knows of each sender who carries it. Where only answers were
     /// seen, the way they came says so too.
-    pub fn carried(&self, carrier: impl Fn(&HostKey) -> Option<Outer>) -> Option<Outer> {
+    pub fn carried(&self, carrier: impl Fn(&HostKey) -> Option<TunnelEnds>) -> Option<TunnelEnds> {
         let carrier = |end: SocketAddr| {
             carrier(&HostKey {
                 address: Address::from(end.ip()),
@@ -60,7 +60,7 @@ impl Verdict {
             responder,
             ..
         } = self.flow;
-        carrier(initiator).or_else(|| carrier(responder).map(Outer::reversed))
+        carrier(initiator).or_else(|| carrier(responder).map(TunnelEnds::reversed))
     }
 }
 

@@ -11,7 +11,7 @@ pub mod labels;
 mod metrics;
 mod parallel;
 pub mod random;
-pub mod report;
+pub mod report_folder;
 mod scaled;
 mod simulate;
 mod smote;

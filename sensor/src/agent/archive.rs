@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use crate::control::{
-    Archive, ArchiveError, Case, Chain, IncidentFilter, Labelled, PastBlock, RefusedChange,
+    Archive, ArchiveError, AuditVerification, IncidentFilter, IncidentHistory, Labelled, PastBlock,
+    RefusedChange,
 };
 use crate::store::{
     AuditCheck, Entry, IncidentQuery, Page, Reader, Store, StoreError, StoredIncident,
@@ -28,13 +29,13 @@ impl Archive for Store {
         incidents.map_err(unread)?.iter().map(document).collect()
     }
 
-    fn incident(&self, id: &str) -> Result<Option<Case>, ArchiveError> {
+    fn incident(&self, id: &str) -> Result<Option<IncidentHistory>, ArchiveError> {
         let revisions = reader(self)?.incident(id).map_err(unread)?;
         if revisions.is_empty() {
             return Ok(None);
         }
         let documents: Result<_, _> = revisions.iter().map(document).collect();
-        Ok(Some(Case {
+        Ok(Some(IncidentHistory {
             revisions: documents?,
             features: revisions.into_iter().map(vector).collect(),
         }))
@@ -103,14 +104,14 @@ impl Archive for Store {
         reader.audit(from, limit).map_err(unread)
     }
 
-    fn verify_audit(&self) -> Result<Chain, ArchiveError> {
+    fn verify_audit(&self) -> Result<AuditVerification, ArchiveError> {
         Ok(match reader(self)?.verify_audit().map_err(unread)? {
-            AuditCheck::Whole { entries, .. } => Chain {
+            AuditCheck::Whole { entries, .. } => AuditVerification {
                 entries,
                 broken: None,
                 why: None,
             },
-            AuditCheck::Broken { seq, why } => Chain {
+            AuditCheck::Broken { seq, why } => AuditVerification {
                 entries: seq.saturating_sub(1),
                 broken: Some(seq),
                 why: Some(why.to_owned()),

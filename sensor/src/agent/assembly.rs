@@ -8,7 +8,7 @@ use ebpf::account::Limits;
 
 use crate::capture::kernel::Kernel;
 use crate::capture::live::{self, Live};
-use crate::capture::{CaptureError, Tap};
+use crate::capture::{CaptureError, LiveSource};
 use crate::clock::Moment;
 use crate::firewall::{Firewall, Nftables, Observe};
 use crate::incident::Observer;
@@ -23,20 +23,20 @@ use detection::timeline::Timeline;
 use settings::{CaptureMode, Config, FirewallMode};
 
 /// The tap of the configured mode, and why it is this one.
-pub(super) fn open_tap(config: &Config) -> Result<(Box<dyn Tap>, String), CaptureError> {
+pub(super) fn open_live(config: &Config) -> Result<(Box<dyn LiveSource>, String), CaptureError> {
     let setup = Setup::from(config);
     let limits = Limits {
         // Whoever floods us must not know which addresses share a bit.
         seed: RandomState::new().build_hasher().finish(),
         ..setup.limits
     };
-    let pcap = || -> Result<Box<dyn Tap>, CaptureError> {
+    let pcap = || -> Result<Box<dyn LiveSource>, CaptureError> {
         let mut live = Live::open(&config.capture, setup.caps, limits)?;
         live.trust(&setup.trusted_tunnels);
         live.decode_with(setup.decoder.clone());
         Ok(Box::new(live))
     };
-    let ebpf = || -> Result<Box<dyn Tap>, CaptureError> {
+    let ebpf = || -> Result<Box<dyn LiveSource>, CaptureError> {
         if !config.capture.mirrors.is_empty() {
             return Err(CaptureError::Mirrors);
         }

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use super::assembly::{engine, firewall, identity, observer, open_tap, sweep_up};
+use super::assembly::{engine, firewall, identity, observer, open_live, sweep_up};
 use super::exit::{ThreadExits, watched};
 use super::health::{self, HealthSource};
 use super::lock;
@@ -86,7 +86,7 @@ impl Components {
         let ended = Arc::new(ThreadExits::default());
         let (stop, stopped) = watch::channel(false);
 
-        let (tap, why) = open_tap(&config)?;
+        let (tap, why) = open_live(&config)?;
         let (figures, seen) = watch::channel(Figures::default());
         let beats = [
             ("pipeline", Heartbeat::default()),
@@ -280,7 +280,7 @@ impl Components {
         Ok(())
     }
 
-    /// The way to the operations centre, and back; `commands` are those it has sent lately.
+    /// The way to the coordinator, and back; `commands` are those it has sent lately.
     fn report(
         &self,
         (identity, commands): (Identity, Option<String>),
@@ -317,7 +317,7 @@ impl Components {
                     _ = stopped.wait_for(|stop| *stop) => return,
                     around = watch.changed() => around,
                 };
-                tracing::info!("the machine's addresses, routes or logins have changed");
+                tracing::info!("addresses, routes or login sessions of this machine have changed");
                 // Who has logged in must not stay unprotected because the blocklist is busy: it is waited for.
                 let messages = messages.clone();
                 let tell = move || messages.send(Message::LocalNetwork(around));

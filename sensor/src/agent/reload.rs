@@ -48,7 +48,7 @@ pub(super) fn reload(components: &Components, file: Option<&Path>, now: Moment) 
         [] => String::new(),
         sections => format!("; changes of {} need a restart", sections.join(", ")),
     };
-    tracing::info!("the configuration was read again{rest}");
+    tracing::info!("configuration reloaded{rest}");
 }
 
 fn refuse(components: &Components, why: &str, now: Moment) {

@@ -37,7 +37,7 @@ pub enum Message {
     /// What waits for a person.
     Reviews(Reply<Vec<Review>>),
     /// What stands about one address.
-    Standing(IpNet, Reply<Standing>),
+    TargetState(IpNet, Reply<TargetState>),
     /// Whether blocks are enforced.
     Enforcement(Reply<Enforcement>),
     /// Something for the engine, to be passed on.
@@ -72,7 +72,7 @@ pub type Reply<T> = oneshot::Sender<T>;
 
 /// What stands about one address: everything that speaks of it or of a network around it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Standing {
+pub struct TargetState {
     /// Blocks of the address or of a prefix that holds it.
     pub blocks: Vec<Block>,
     /// Allowances that hold it.
@@ -157,9 +157,11 @@ impl BlocklistHandle {
     }
 
     /// What stands about an address, or about all of a prefix; only the first address of one is suspected.
-    pub async fn standing(&self, target: impl Into<IpNet>) -> Result<Standing, Unavailable> {
+    pub async fn standing(&self, target: impl Into<IpNet>) -> Result<TargetState, Unavailable> {
         let target = target.into();
-        let mut standing = self.ask(|reply| Message::Standing(target, reply)).await?;
+        let mut standing = self
+            .ask(|reply| Message::TargetState(target, reply))
+            .await?;
         let suspicion = self.ask_engine(|reply| Notice::Suspicion(target.addr(), reply));
         standing.suspicion = suspicion.await.flatten();
         Ok(standing)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::{Blocklist, Enforcement, Message, Standing};
+use super::{Blocklist, Enforcement, Message, TargetState};
 use crate::clock::{Heartbeat, Moment};
 use crate::telemetry::Metrics;
 use contract::address::canonical;
@@ -76,7 +76,9 @@ impl Service {
             Message::Blocks(reply) => drop(reply.send(self.blocklist.blocks())),
             Message::Allowances(reply) => drop(reply.send(self.blocklist.allowances(now))),
             Message::Reviews(reply) => drop(reply.send(self.blocklist.reviews.all())),
-            Message::Standing(target, reply) => drop(reply.send(self.blocklist.standing(target))),
+            Message::TargetState(target, reply) => {
+                drop(reply.send(self.blocklist.standing(target)))
+            }
             Message::Notice(notice) => self.blocklist.notify(notice),
             Message::Enforcement(reply) => drop(reply.send(self.blocklist.enforcement())),
             Message::Audit {
@@ -122,12 +124,12 @@ impl Blocklist {
         configured.chain(self.allowances.iter().cloned()).collect()
     }
 
-    fn standing(&self, target: IpNet) -> Standing {
+    fn standing(&self, target: IpNet) -> TargetState {
         let target = canonical(target);
         let address = target.addr();
         let allowances = self.allowances.iter();
         let allowances = allowances.filter(|allowance| allowance.net.contains(&target));
-        Standing {
+        TargetState {
             blocks: self.active.around(target),
             allowances: allowances.cloned().collect(),
             exempt: self.guard.exemption(target).map(|why| why.to_string()),

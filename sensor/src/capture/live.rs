@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{CaptureError, InterfaceStatistics, Statistics, Tap};
+use super::{CaptureError, InterfaceStatistics, LiveSource, Statistics};
 use crate::local_network::network::{Changes, Network};
 use clock::{Clock, Moment};
 use contract::printable::sentence;
@@ -27,7 +27,7 @@ use detection::frame::{Frame, Timestamp};
 use detection::dataplane::DataPlane;
 
 use detection::decode::Decoder;
-use detection::decode::Outer;
+use detection::decode::TunnelEnds;
 use detection::meter::Caps;
 
 use headers::Headers;
@@ -223,7 +223,7 @@ impl Live {
     }
 }
 
-impl Tap for Live {
+impl LiveSource for Live {
     fn listen(
         &mut self,
         patience: Duration,
@@ -249,7 +249,7 @@ impl Tap for Live {
         self.plane.meter().forget(addresses);
     }
 
-    fn tunnel(&self, sender: &HostKey) -> Option<Outer> {
+    fn tunnel(&self, sender: &HostKey) -> Option<TunnelEnds> {
         self.plane.tunnel(sender)
     }
 

@@ -17,7 +17,7 @@ use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
 
-use detection::decode::Outer;
+use detection::decode::TunnelEnds;
 use detection::frame::Frame;
 use detection::meter::Occupancy;
 
@@ -31,11 +31,11 @@ pub trait Source {
 }
 
 /// A meter at work on live interfaces: packets are counted behind it, snapshots come out. Links are interface indices.
-pub trait Tap: Send {
+pub trait LiveSource: Send {
     /// Waits for up to `patience` until something happens, then appends the snapshots that are due to `into`. Returns
     /// how far it has seen: microseconds of the boot clock, never less than before.
     ///
-    /// An interface that goes away is no error: it is watched for, and said to be missing in [`Tap::statistics`].
+    /// An interface that goes away is no error: it is watched for, and said to be missing in [`LiveSource::statistics`].
     fn listen(&mut self, patience: Duration, into: &mut Vec<Snapshot>)
     -> Result<u64, CaptureError>;
 
@@ -46,7 +46,7 @@ pub trait Tap: Send {
     fn forget(&mut self, addresses: &[Address]);
 
     /// The tunnel that last carried a packet of this inner sender.
-    fn tunnel(&self, sender: &HostKey) -> Option<Outer>;
+    fn tunnel(&self, sender: &HostKey) -> Option<TunnelEnds>;
 
     /// The name of an interface by its index.
     fn interface(&self, link: u32) -> Option<&str>;
@@ -165,7 +165,7 @@ pub enum CaptureError {
     #[error("capturing frames needs the capability CAP_NET_RAW, which this process does not have")]
     NotPermitted,
     /// `capture.filter` is not in the language of filters.
-    #[error("capture.filter {filter:?} is no filter: {why}")]
+    #[error("capture.filter {filter:?} is not a valid filter: {why}")]
     Filter {
         /// The filter as configured.
         filter: String,

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use contract::action::{Action, Lifetime};
 use contract::record::Allowance;
 use ipnet::IpNet;
-use sensor::control::Found;
+use sensor::control::Overlaps;
 use settings::Config;
 
 use super::client::Client;
@@ -76,7 +76,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
         })?),
         Command::Remove { net } => listing::text(&client.act(&Action::Disallow { net: *net })?),
         Command::Check { net, json } => {
-            let found: Found = client.get(&format!("search?target={net}"))?;
+            let found: Overlaps = client.get(&format!("search?target={net}"))?;
             if *json {
                 listing::json([&found])
             } else {
@@ -101,7 +101,7 @@ pub fn table(allowances: &[Allowance]) -> Table<5> {
     table
 }
 
-fn verdict(found: &Found) -> String {
+fn verdict(found: &Overlaps) -> String {
     let target = listing::target(found.target);
     let mut lines = Vec::new();
     if let Some(exempt) = &found.exempt {

@@ -4,7 +4,7 @@
 use anyhow::{Result, bail};
 use clap::Subcommand;
 use contract::record::AuditEntry;
-use sensor::control::{Chain, MAX_ROWS};
+use sensor::control::{AuditVerification, MAX_ROWS};
 use settings::Config;
 
 use super::client::Client;
@@ -20,7 +20,7 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List who had what done, and what came of it; the newest last
+    /// List who did what, and what came of it; the newest last
     List {
         /// Begin with the entry of this number, instead of near the end
         #[arg(long, value_name = "NUMBER")]
@@ -53,7 +53,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             }
         }
         Command::Verify { json } => {
-            let chain: Chain = client.get("audit/verification")?;
+            let chain: AuditVerification = client.get("audit/verification")?;
             if json {
                 listing::json([&chain])?;
             }

@@ -13,7 +13,7 @@ use clap::Subcommand;
 use contract::action::{Action, Lifetime};
 use contract::record::Block;
 use ipnet::IpNet;
-use sensor::control::Found;
+use sensor::control::Overlaps;
 use settings::Config;
 
 use super::client::{Client, ClientError};
@@ -43,7 +43,7 @@ enum Command {
         /// Why, for whoever reads the list next
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
-        /// Undo it after this time unless `blocks confirm` follows: the safety line when you may lock yourself out
+        /// Undo it after this time unless `blocks confirm` follows: use it where you might lock yourself out
         #[arg(long, value_parser = moment::span, value_name = "DURATION")]
         confirm: Option<Duration>,
         /// Block what is exempt or too wide as well; this is audited
@@ -135,7 +135,7 @@ fn remove(client: &Client, target: IpNet, reason: &str) -> Result<()> {
 
 /// Says by which prefix an address is kept out that is not blocked itself.
 fn holders(client: &Client, target: IpNet) -> Option<ClientError> {
-    let found: Found = client.get(&format!("search?target={target}")).ok()?;
+    let found: Overlaps = client.get(&format!("search?target={target}")).ok()?;
     let mut holders = found.blocks.iter().map(|block| block.target);
     let holder = holders.find(|holder| holder.contains(&target) && *holder != target)?;
     let sentence = format!(
@@ -149,7 +149,7 @@ fn holders(client: &Client, target: IpNet) -> Option<ClientError> {
 }
 
 fn search(client: &Client, target: IpNet, json: bool) -> Result<()> {
-    let found: Found = client.get(&format!("search?target={target}"))?;
+    let found: Overlaps = client.get(&format!("search?target={target}"))?;
     if json {
         return listing::json([&found]);
     }

@@ -17,7 +17,7 @@ use super::{blocks, incidents, listing, moment, status};
 /// `garita explain`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Which
+    /// Address to explain
     address: IpAddr,
     /// Print all that is known as JSON
     #[arg(long)]

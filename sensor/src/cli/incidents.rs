@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use contract::class::Class;
 use contract::timestamp::Timestamp;
-use sensor::control::{Case, MAX_ROWS};
+use sensor::control::{IncidentHistory, MAX_ROWS};
 use serde::Deserialize;
 use serde_json::Value;
 use settings::Config;
@@ -21,7 +21,7 @@ use super::client::Client;
 use super::table::Table;
 use super::{listing, moment};
 
-pub use stored::Told;
+pub use stored::StoredIncident;
 
 /// Characters of an id that a list shows; `show` and `export` take them for the whole.
 const SHORT: usize = 10;
@@ -43,7 +43,7 @@ pub struct Arguments {
 enum Command {
     /// List incidents, the newest first
     List(ListArguments),
-    /// Tell one incident from its beginning: what happened, why it was decided so, and how it went on
+    /// Show one incident from its beginning: what happened, why it was decided so, and how it went on
     Show {
         /// Id of the incident, or its beginning as `incidents list` shows it
         id: String,
@@ -155,11 +155,11 @@ pub fn table(incidents: &[Value]) -> Result<Table<7>> {
 }
 
 /// Reads a stored document.
-pub fn read(document: &Value) -> Result<Told> {
-    Told::deserialize(document).context("a stored incident cannot be read")
+pub fn read(document: &Value) -> Result<StoredIncident> {
+    StoredIncident::deserialize(document).context("a stored incident cannot be read")
 }
 
-fn case(client: &Client, id: &str) -> Result<Case> {
+fn case(client: &Client, id: &str) -> Result<IncidentHistory> {
     let id = listing::id(id)?;
     if id.len() >= WHOLE {
         return Ok(client.get(&format!("incidents/{id}"))?);
@@ -181,9 +181,9 @@ fn case(client: &Client, id: &str) -> Result<Case> {
     }
 }
 
-fn story(case: &Case) -> Result<String> {
+fn story(case: &IncidentHistory) -> Result<String> {
     let revisions = case.revisions.iter().map(read);
-    let revisions: Vec<Told> = revisions.collect::<Result<_>>()?;
+    let revisions: Vec<StoredIncident> = revisions.collect::<Result<_>>()?;
     ensure!(!revisions.is_empty(), "the incident has no revision");
     let last = &revisions[revisions.len() - 1];
     let garita = &last.garita;

@@ -18,7 +18,7 @@ mod moment;
 mod progress;
 mod read;
 pub mod replay;
-mod report;
+mod replay_tables;
 pub mod review;
 pub mod run;
 pub mod schema;

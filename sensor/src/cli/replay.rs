@@ -20,8 +20,8 @@ use sensor::replay::{Replay, Setup};
 use settings::Config;
 
 use super::progress::Bytes;
-use super::report::Outcome;
-use super::{merge, report};
+use super::replay_tables::Outcome;
+use super::{merge, replay_tables};
 
 /// What the sensor is called in a replay whose configuration does not name it.
 const NAME: &str = "replay";
@@ -59,9 +59,9 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
     } else if let Some(other) = other {
         let (otherwise, _) = replay(config, &arguments.captures, &other)?;
         let models = [(&model, &outcome), (&other, &otherwise)];
-        out.write_all(report::comparison(models).as_bytes())?;
+        out.write_all(replay_tables::comparison(models).as_bytes())?;
     } else {
-        out.write_all(report::incidents(&outcome).as_bytes())?;
+        out.write_all(replay_tables::incidents(&outcome).as_bytes())?;
     }
     out.flush()?;
     damage.map_or(Ok(()), |damage| Err(damage.into()))

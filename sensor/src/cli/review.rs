@@ -31,7 +31,7 @@ pub struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// List what waits for a person; unanswered it lapses, and nothing is done
+    /// List reviews that wait for an answer; one that nobody answers lapses, and nothing is done
     List {
         /// Reviews in this state
         #[arg(long, value_enum, default_value_t = State::Open)]
@@ -48,7 +48,7 @@ enum Command {
         #[arg(long, value_parser = moment::lifetime, value_name = "DURATION|permanent")]
         ttl: Option<Lifetime>,
     },
-    /// Let the address be: it is innocent, and allowed for a time
+    /// Leave the address alone: it is innocent, and allowed for a while (policy.dismiss_ttl)
     Dismiss {
         /// Id of the review, or its beginning as `review list` shows it
         id: String,
@@ -56,7 +56,7 @@ enum Command {
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
     },
-    /// Write what people have answered as CSV, with what the model saw, to train the next one from
+    /// Write answered reviews as CSV, with what the model saw, to train a better model from
     Export {
         /// Write here, instead of stdout
         #[arg(short, long, value_name = "FILE")]

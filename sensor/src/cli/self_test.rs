@@ -20,7 +20,7 @@ use super::table::Table;
 /// `garita self-test`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Print what each case came to as JSON
+    /// Print the result of each case as JSON
     #[arg(long)]
     json: bool,
 }

@@ -16,7 +16,7 @@ use super::{listing, moment};
 /// `garita status`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Print all of it as JSON
+    /// Print everything as JSON
     #[arg(long)]
     json: bool,
 }
@@ -109,7 +109,7 @@ fn text(status: &Status) -> String {
     for interface in &capture.interfaces {
         let mut said = format!("{}: {} packets", interface.name, interface.packets);
         if let Some(missing) = &interface.missing {
-            let _ = write!(said, "; nothing is seen now: {missing}");
+            let _ = write!(said, "; no packets are seen now: {missing}");
         }
         line("", said);
     }

@@ -14,8 +14,8 @@ use contract::class::Class;
 use detection::features::SCHEMA;
 use detection::model::{Algorithm, Score, signature};
 use learning::labels::Labels;
-use learning::report;
-use learning::report::{Report, Section};
+use learning::report_folder;
+use learning::report_folder::{Report, Section};
 use learning::{Dataset, Metrics, Settings, Smote, Trained, Trainer, evidence_rule};
 use sensor::corpus;
 use sensor::replay::Setup;
@@ -40,7 +40,7 @@ pub struct Arguments {
     /// Where the model is written
     #[arg(short, long, value_name = "MODEL")]
     output: PathBuf,
-    /// How it is made: forest, svm, knn or logistic
+    /// Kind of model: forest, svm, knn or logistic
     #[arg(long, default_value = "forest", value_parser = algorithm, value_name = "NAME")]
     algorithm: Algorithm,
     /// Write figures and numbers into this folder
@@ -52,7 +52,7 @@ pub struct Arguments {
     /// Sign the model with this ed25519 private key, into a file beside it
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
-    /// Make up rows of rare attacks
+    /// Add synthetic rows of rare classes (SMOTE)
     #[arg(long)]
     smote: bool,
 }
@@ -96,7 +96,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
         let explained = rows.iter().step_by(step).map(|&row| data.row(row));
         let report = Report {
             model: &trained.model,
-            importance: report::importance(&trained.model, explained),
+            importance: report_folder::importance(&trained.model, explained),
             sections: &[section],
         };
         report.write(folder)?;

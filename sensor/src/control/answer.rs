@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::blocklist::{Enforcement, Standing};
+use crate::blocklist::{Enforcement, TargetState};
 use contract::class::Class;
 use contract::record::{Allowance, Block};
 use contract::timestamp::Timestamp;
@@ -44,7 +44,7 @@ pub struct Explanation {
     /// Which.
     pub address: IpAddr,
     /// What holds now.
-    pub standing: Standing,
+    pub standing: TargetState,
     /// Whether blocks are enforced.
     pub enforcement: Enforcement,
     /// Its blocks so far, those in force among them, the newest first.
@@ -71,7 +71,7 @@ pub struct PastBlock {
 
 /// What lies around an address or prefix: what holds it, and what it holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Found {
+pub struct Overlaps {
     /// What was looked for.
     pub target: IpNet,
     /// Blocks that share an address with it.
@@ -88,7 +88,7 @@ pub struct Found {
 
 /// One incident from its beginning.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Case {
+pub struct IncidentHistory {
     /// The ECS documents, the oldest first.
     pub revisions: Vec<Value>,
     /// What the model saw in the deciding snapshot of each revision, in the order of [`detection::features::NAMES`]; empty
@@ -98,7 +98,7 @@ pub struct Case {
 
 /// The audit, checked link by link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Chain {
+pub struct AuditVerification {
     /// Entries that follow from one another.
     pub entries: u64,
     /// The first that does not follow from the one before.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::Value;
 
-use super::answer::{Case, Chain, Labelled, PastBlock};
+use super::answer::{AuditVerification, IncidentHistory, Labelled, PastBlock};
 use contract::class::Class;
 use contract::record::{AuditEntry, Review, ReviewState};
 use contract::timestamp::Timestamp;
@@ -15,7 +15,7 @@ pub trait Archive: Send + Sync {
     fn incidents(&self, filter: &IncidentFilter) -> Result<Vec<Value>, ArchiveError>;
 
     /// One incident; nothing where there is none of that id.
-    fn incident(&self, id: &str) -> Result<Option<Case>, ArchiveError>;
+    fn incident(&self, id: &str) -> Result<Option<IncidentHistory>, ArchiveError>;
 
     /// Blocks of an address and of prefixes that hold it, the newest first.
     fn history(&self, address: IpAddr, limit: usize) -> Result<Vec<PastBlock>, ArchiveError>;
@@ -34,7 +34,7 @@ pub trait Archive: Send + Sync {
     fn audit(&self, from: Option<u64>, limit: usize) -> Result<Vec<AuditEntry>, ArchiveError>;
 
     /// Checks the whole audit chain.
-    fn verify_audit(&self) -> Result<Chain, ArchiveError>;
+    fn verify_audit(&self) -> Result<AuditVerification, ArchiveError>;
 
     /// Has a change audited that never reached the blocklist. It returns at once.
     fn refused(&self, change: RefusedChange);

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Shared;
-use super::answer::{Case, Chain, Explanation, Found, Labelled, Page};
+use super::answer::{AuditVerification, Explanation, IncidentHistory, Labelled, Overlaps, Page};
 use super::archive::{Archive, ArchiveError, IncidentFilter};
 use super::problem::Problem;
 use super::status::{BlockCounts, Status};
@@ -136,7 +136,7 @@ struct SearchQuery {
 async fn search(
     State(shared): State<Shared>,
     query: Result<Query<SearchQuery>, QueryRejection>,
-) -> Answered<Found> {
+) -> Answered<Overlaps> {
     let target = canonical(query?.0.target);
     let overlaps = |net: &IpNet| net.contains(&target) || target.contains(net);
     let mut blocks = shared.blocklist.blocks().await?;
@@ -147,7 +147,7 @@ async fn search(
     let mut allowances = shared.blocklist.allowances().await?;
     allowances.retain(|allowance| overlaps(&allowance.net));
     let standing = shared.blocklist.standing(target).await?;
-    Ok(Json(Found {
+    Ok(Json(Overlaps {
         target,
         blocks,
         more,
@@ -244,7 +244,7 @@ async fn incidents(
 async fn incident(
     State(shared): State<Shared>,
     id: Result<Path<String>, PathRejection>,
-) -> Answered<Case> {
+) -> Answered<IncidentHistory> {
     let Path(id) = id?;
     let wanted = id.clone();
     let found = recall(&shared, move |archive| archive.incident(&wanted)).await??;
@@ -288,7 +288,7 @@ async fn audit(
     Ok(Json(found?))
 }
 
-async fn verify_audit(State(shared): State<Shared>) -> Answered<Chain> {
+async fn verify_audit(State(shared): State<Shared>) -> Answered<AuditVerification> {
     let found = recall(&shared, |archive| archive.verify_audit()).await?;
     Ok(Json(found?))
 }

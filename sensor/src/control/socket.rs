@@ -37,7 +37,7 @@ pub enum SocketError {
         path: PathBuf,
     },
     /// Something else is in the place.
-    #[error("{} is in the way of the control socket: it is no socket", path.display())]
+    #[error("{} is in the way of the control socket: it is not a socket", path.display())]
     InTheWay {
         /// The file.
         path: PathBuf,

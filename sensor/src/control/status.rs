@@ -113,7 +113,7 @@ pub struct StoreStatus {
     pub bytes: u64,
 }
 
-/// How the way to the operations centre does.
+/// How the way to the coordinator does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportStatus {
     /// The broker, without credentials; nothing where nobody is reported to.

@@ -53,7 +53,7 @@ pub(super) const OF_TABLE: u16 = 1;
 
 /// Everything of the table but the elements of its sets.
 #[derive(Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct TableListing {
     table: Option<Sleep>,
     chains: Vec<(String, Option<Hooked>)>,
     rules: Vec<(String, Vec<Step>)>,
@@ -69,7 +69,7 @@ enum Sleep {
     Dormant,
 }
 
-impl Standing {
+impl TableListing {
     /// Reads it.
     pub(super) fn read(link: &Link) -> io::Result<Self> {
         let mut found = Self::default();

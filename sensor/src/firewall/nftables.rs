@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::element::{Key, hosts, intervals, prefixes};
 use super::link::Link;
-use super::listing::{Standing, keys};
+use super::listing::{TableListing, keys};
 use super::netlink::Changes;
 use super::ruleset::{Chain, Family, Rule, Set};
 use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host, Monitor};
@@ -36,12 +36,12 @@ impl Nftables {
         Ok(Self { link })
     }
 
-    fn standing(&self) -> Result<Standing, FirewallError> {
-        Standing::read(&self.link).map_err(FirewallError::to("list the table garita"))
+    fn standing(&self) -> Result<TableListing, FirewallError> {
+        TableListing::read(&self.link).map_err(FirewallError::to("list the table garita"))
     }
 
     /// The elements of the sets of blocks that can be read.
-    fn found(&self, standing: &Standing) -> Result<Vec<Element>, FirewallError> {
+    fn found(&self, standing: &TableListing) -> Result<Vec<Element>, FirewallError> {
         let mut found = Vec::new();
         for set in Set::blocked().filter(|&set| standing.has(set)) {
             let keys = self.keys(set)?;
@@ -188,7 +188,7 @@ impl FirewallError {
 }
 
 /// The whole table without elements, in place of whatever stands; counters go on where they were.
-fn lay(changes: &mut Changes, standing: &Standing) {
+fn lay(changes: &mut Changes, standing: &TableListing) {
     changes.add_table();
     changes.delete_table();
     changes.add_table();

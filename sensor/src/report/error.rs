@@ -70,7 +70,7 @@ pub(super) enum BrokerError {
     #[error("the certificate of the broker at {0} is made out to another name")]
     WrongName(String),
     /// Its certificate is bad in another way.
-    #[error("the certificate of the broker at {at} is not acceptable: {why}")]
+    #[error("the certificate of the broker at {at} is not accepted: {why}")]
     BadCertificate {
         /// Where.
         at: String,

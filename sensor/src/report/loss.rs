@@ -71,7 +71,7 @@ pub(super) fn tell_dropped(
         .collect();
     post(&message, store);
     for range in ranges {
-        store.record(Entry::Told {
+        store.record(Entry::LossReported {
             first: range.first,
             last: range.last,
         });

@@ -36,7 +36,7 @@ impl ReceivedCommands {
             return Self::default();
         };
         serde_json::from_str(kept).unwrap_or_else(|error| {
-            tracing::error!("the commands received before are not known any more: {error}");
+            tracing::error!("commands received before the restart are unknown: {error}");
             Self::default()
         })
     }

@@ -14,6 +14,7 @@ use super::broker::Broker;
 use super::connection::Connection;
 use super::error::BrokerError;
 use super::execute::CommandExecutor;
+use super::figures::TelemetryTask;
 use super::loss;
 use super::outbox::Outbox;
 use super::rate::RateLimit;
@@ -21,7 +22,6 @@ use super::received::ReceivedCommands;
 use super::resync::Resync;
 use super::session::{End, Session};
 use super::status;
-use super::telemetry::TelemetryTask;
 use super::verify::CommandVerifier;
 use super::{BrokerStatus, Setup};
 use crate::clock;
@@ -212,7 +212,7 @@ impl ConnectionLog {
         self.tries += 1;
         let why = trouble.to_string();
         if self.said.insert(why.clone()) {
-            tracing::warn!("{why}; messages are kept, and it is tried again and again");
+            tracing::warn!("{why}; messages are kept, and sent when the broker is back");
         }
         self.broker_status.send_replace(BrokerStatus {
             connected: false,
@@ -234,7 +234,7 @@ impl ConnectionLog {
             tracing::info!("reporting to the broker at {at}");
             return;
         };
-        tracing::info!("reporting to the broker at {at} again, at try {tries}");
+        tracing::info!("reporting to the broker at {at} again, after {tries} tries");
         let (identity, store) = (self.identity.clone(), self.store.clone());
         let tell = move || loss::tell_outage((&identity, &store), (from, now));
         if let Ok(Err(error)) = tokio::task::spawn_blocking(tell).await {

@@ -83,7 +83,7 @@ pub enum Entry {
         seq: u64,
     },
     /// Subscribers have been told that these messages were dropped.
-    Told {
+    LossReported {
         /// The first of them.
         first: u64,
         /// The last of them.
@@ -178,7 +178,7 @@ impl Entry {
             Self::Review(_) => Kind::Review,
             Self::Setting { .. } => Kind::Setting,
             Self::Audit { .. } => Kind::Audit,
-            Self::Publish(_) | Self::Sent { .. } | Self::Told { .. } => Kind::Message,
+            Self::Publish(_) | Self::Sent { .. } | Self::LossReported { .. } => Kind::Message,
         }
     }
 
@@ -214,7 +214,7 @@ impl Entry {
                 outcome,
             } => by.len() + action.len() + object.len() + outcome.len(),
             Self::Publish(told) => message(told),
-            Self::Sent { .. } | Self::Told { .. } => 0,
+            Self::Sent { .. } | Self::LossReported { .. } => 0,
         };
         size_of::<Self>() + held
     }

@@ -187,7 +187,7 @@ mod tests {
     enum Act {
         Post { severity: u8, length: usize },
         Sent(u64),
-        Told(u64, u64),
+        LossReported(u64, u64),
         Expire(i64),
     }
 
@@ -196,7 +196,7 @@ mod tests {
             6 => (1..=4_u8, 0..200_usize)
                 .prop_map(|(severity, length)| Act::Post { severity, length }),
             2 => (1..80_u64).prop_map(Act::Sent),
-            1 => (1..80_u64, 0..20_u64).prop_map(|(first, more)| Act::Told(first, first + more)),
+            1 => (1..80_u64, 0..20_u64).prop_map(|(first, more)| Act::LossReported(first, first + more)),
             1 => (0..60_i64).prop_map(Act::Expire),
         ]
     }
@@ -250,7 +250,7 @@ mod tests {
                             sent_ever.insert(seq);
                         }
                     }
-                    Act::Told(first, last) => told(&db, first, last).unwrap(),
+                    Act::LossReported(first, last) => told(&db, first, last).unwrap(),
                     Act::Expire(age) => {
                         let cutoff = Timestamp::from_micros(clock - age);
                         while expire(&db, cutoff, 3).unwrap() > 0 {}

@@ -129,7 +129,7 @@ fn collect<T>(
         match read(row) {
             Ok(value) => keep(value),
             Err(error) if is_of_the_entry(&error) => {
-                tracing::warn!("a row of the store makes no sense and is passed over: {error}");
+                tracing::warn!("a row of the store cannot be read and is skipped: {error}");
             }
             Err(error) => return Err(error),
         }

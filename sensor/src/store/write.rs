@@ -67,7 +67,7 @@ pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {
         ),
         Entry::Publish(message) => outbox::post(db, message),
         Entry::Sent { seq } => outbox::sent(db, *seq),
-        Entry::Told { first, last } => outbox::told(db, *first, *last),
+        Entry::LossReported { first, last } => outbox::told(db, *first, *last),
     }
 }
 

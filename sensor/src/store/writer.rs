@@ -36,12 +36,12 @@ pub(super) struct Shared {
     pub(super) path: Box<Path>,
     /// The number of the last message that was committed.
     pub(super) posted: watch::Sender<u64>,
-    told: Mutex<Told>,
+    told: Mutex<Progress>,
 }
 
 /// What the writer tells of itself.
 #[derive(Debug, Default)]
-struct Told {
+struct Progress {
     state: State,
     replaced: Option<String>,
     epoch: Option<String>,
@@ -98,12 +98,12 @@ impl Shared {
         };
         let why = error.to_string();
         if known.as_ref() != Some(&why) {
-            tracing::error!("the store fails, detection goes on without it: {why}");
+            tracing::error!("the store failed, detection continues without it: {why}");
         }
         told.state = State::Failing { since, why };
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
+    fn told(&self) -> MutexGuard<'_, Progress> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,7 +135,7 @@ impl Writer {
             if self.file.is_none() && !self.try_again() {
                 if self.shared.queue.rest(self.pause) && !self.try_again() {
                     let lost = self.shared.queue.abandon().lost;
-                    tracing::error!("the store ends without having written everything: {lost:?}");
+                    tracing::error!("the store was closed before everything was written: {lost:?}");
                     return;
                 }
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);

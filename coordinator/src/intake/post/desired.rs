@@ -1,4 +1,4 @@
-//! What the fleet is to keep out against what each gate does: orders for what is missing, and a difference is told and
+//! What the fleet is to keep out against what each sensor does: orders for what is missing, and a difference is told and
 //! repaired.
 
 use std::collections::BTreeSet;
@@ -18,15 +18,15 @@ use crate::store::{FleetBlock, Order, OrderState};
 
 /// How long messages that explain a difference may be on their way, microseconds.
 const SETTLE: i64 = 3 * SECOND;
-/// A gate's list is repaired no more often than this.
+/// A sensor's list is repaired no more often than this.
 const REPAIR: i64 = 60 * SECOND;
-/// A gate that keeps somebody out for almost as long needs no order.
+/// A sensor that keeps somebody out for almost as long needs no order.
 const ALMOST: i64 = 5 * SECOND;
 /// How long an order without an end of its own is worth carrying out.
 const WEEK: i64 = 7 * 86_400 * SECOND;
 
 impl Post {
-    /// Takes a fleet block onto the list, and orders it where it is not kept out yet; `but` at these gates.
+    /// Takes a fleet block onto the list, and orders it where it is not kept out yet; `but` at these sensors.
     pub(super) fn enter(&mut self, block: FleetBlock, but: &BTreeSet<Gate>) {
         self.ledger.tell(("fleet-block", None), block.shown());
         self.spread(&block, but);
@@ -56,7 +56,7 @@ impl Post {
         }
     }
 
-    /// Orders a block at every gate that it reaches and that does not keep the target out by itself.
+    /// Orders a block at every sensor that it reaches and that does not keep the target out by itself.
     fn spread(&mut self, block: &FleetBlock, but: &BTreeSet<Gate>) {
         let now = self.ledger.at;
         if !block.holds(now) {
@@ -83,7 +83,7 @@ impl Post {
         }
     }
 
-    /// Orders a block at a gate.
+    /// Orders a block at a sensor.
     pub(super) fn order(&mut self, block: &FleetBlock, gate: &Gate) {
         let now = self.ledger.at;
         let holds_until = block.expires.unwrap_or(now + WEEK);
@@ -176,7 +176,7 @@ impl Post {
         }
     }
 
-    /// Compares what a gate says of its block list with what its messages told.
+    /// Compares what a sensor says of its block list with what its messages told.
     pub(super) fn compare(&mut self, gate: &Gate, digest: Digest) {
         let now = self.ledger.at;
         let Some(sensor) = self.sensors.get_mut(gate) else {
@@ -234,7 +234,7 @@ impl Post {
         self.recall(gate);
     }
 
-    /// What a gate that agrees with us does not keep out, although it should, is ordered again.
+    /// What a sensor that agrees with us does not keep out, although it should, is ordered again.
     fn repair(&mut self, gate: &Gate) {
         let now = self.ledger.at;
         let wanted = self.wanted(gate);
@@ -285,13 +285,13 @@ impl Post {
     }
 }
 
-/// Whether somebody at the gate has taken the target off its list since: they know better, and are not overruled.
+/// Whether somebody at the sensor has taken the target off its list since: they know better, and are not overruled.
 fn is_refused(sensor: &super::Sensor, block: &FleetBlock) -> bool {
     let held = sensor.held.get(&block.target);
     held.is_some_and(|held| held.refused && held.at > block.begun)
 }
 
-/// What a gate may rightly say of its list: as we know it, with and without what is running out just now.
+/// What a sensor may rightly say of its list: as we know it, with and without what is running out just now.
 fn believed(sensor: &super::Sensor, now: i64) -> [Digest; 2] {
     [now - SETTLE, now + SETTLE].map(|moment| {
         let targets = sensor.held.iter().filter(|(_, held)| held.holds(moment));

@@ -74,7 +74,7 @@ fn the_second_proof_orders_a_block_at_everybody_else_in_the_same_step() {
     let third = steps(&mut post, now + SECOND, &[incident("c", now + SECOND)]);
     assert!(
         third.commands.is_empty(),
-        "the third gate's own proof orders nothing anew"
+        "the third sensor's own proof orders nothing anew"
     );
 }
 

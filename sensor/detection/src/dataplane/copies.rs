@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use crate::decode::{Outer, Peeled};
+use crate::decode::{InnerPacket, TunnelEnds};
 
 /// Packets that are remembered: a fifth of a second at some 20,000 a second, with room for unevenness.
 const REMEMBERED: usize = 4_096;
@@ -20,7 +20,7 @@ const COMPARED: usize = 128;
 struct Seen {
     hash: u64,
     time: u64,
-    mirror: Outer,
+    mirror: TunnelEnds,
 }
 
 /// What mirrors have sent of late. Empty, and without memory, while there is no mirror.
@@ -34,7 +34,7 @@ pub(super) struct Copies {
 impl Copies {
     /// Whether another mirror has just sent this packet; it is remembered if not.
     #[inline]
-    pub(super) fn is_known(&mut self, packet: &Peeled<'_>, time: u64) -> bool {
+    pub(super) fn is_known(&mut self, packet: &InnerPacket<'_>, time: u64) -> bool {
         match packet.mirror {
             None => false,
             Some(mirror) => self.look(packet.ip, mirror, time),
@@ -47,7 +47,7 @@ impl Copies {
     }
 
     #[cold]
-    fn look(&mut self, ip: &[u8], mirror: Outer, time: u64) -> bool {
+    fn look(&mut self, ip: &[u8], mirror: TunnelEnds, time: u64) -> bool {
         if self.seen.is_empty() {
             self.seen = vec![None; REMEMBERED];
         }

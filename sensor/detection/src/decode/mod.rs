@@ -30,7 +30,7 @@ pub use tag::{Tag, TagKind};
 
 /// An IP packet found in a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Peeled<'a> {
+pub struct InnerPacket<'a> {
     /// From the IP header on, as captured: it may be cut by the snap length or followed by padding.
     /// Not empty, and its first four bits say 4 or 6; nothing else is checked.
     pub ip: &'a [u8],
@@ -39,9 +39,9 @@ pub struct Peeled<'a> {
     /// The VLAN or tunnel it came through, part of its flow's key.
     pub tag: Tag,
     /// The endpoints of the outermost tunnel it came through.
-    pub tunnel: Option<Outer>,
+    pub tunnel: Option<TunnelEnds>,
     /// The mirror that copied it here, and to whom: the packet itself was on somebody else's wire.
-    pub mirror: Option<Outer>,
+    pub mirror: Option<TunnelEnds>,
     /// Whether its carrier may have cut it: then its own length is what was on the wire.
     cut: bool,
     /// Whether the capture has lost the outer one of two VLANs.
@@ -50,14 +50,14 @@ pub struct Peeled<'a> {
 
 /// Who carries a tunnel: the addresses really on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Outer {
+pub struct TunnelEnds {
     /// Sender of the outer packet.
     pub source: IpAddr,
     /// Receiver of the outer packet.
     pub destination: IpAddr,
 }
 
-impl Outer {
+impl TunnelEnds {
     /// The same tunnel in the other direction.
     pub const fn reversed(self) -> Self {
         Self {
@@ -78,7 +78,7 @@ pub struct Decoder {
 static DEFAULT: LazyLock<Decoder> = LazyLock::new(Decoder::default);
 
 /// Finds the innermost IP packet of a frame, with the ports that the standards name and without a mirror.
-pub fn decode<'a>(frame: &Frame<'a>) -> Result<Peeled<'a>, Undecodable> {
+pub fn decode<'a>(frame: &Frame<'a>) -> Result<InnerPacket<'a>, Undecodable> {
     DEFAULT.decode(frame)
 }
 
@@ -96,9 +96,9 @@ impl Decoder {
     /// A tunnel whose inside is not a readable IP packet is not peeled: what is on the wire is then an
     /// ordinary packet between its endpoints, and is metered as such.
     #[inline]
-    pub fn decode<'a>(&self, frame: &Frame<'a>) -> Result<Peeled<'a>, Undecodable> {
+    pub fn decode<'a>(&self, frame: &Frame<'a>) -> Result<InnerPacket<'a>, Undecodable> {
         let (ip, tag) = link::peel(frame)?;
-        let outer = Peeled {
+        let outer = InnerPacket {
             ip,
             wire_len: wire_len(frame, ip),
             tag,
@@ -112,7 +112,7 @@ impl Decoder {
         }
         let inner = tunnel::peel(outer, self)?;
         let wire_len = wire_len(frame, inner.ip);
-        Ok(Peeled {
+        Ok(InnerPacket {
             wire_len: match inner.cut {
                 true => wire_len.max(claimed_len(inner.ip)),
                 false => wire_len,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use etherparse::IpNumber;
 
-use super::Outer;
+use super::TunnelEnds;
 
 /// Extension headers that are followed; RFC 8200 section 4.1 lists seven, and no sane sender sends more.
 const MAX_EXTENSIONS: usize = 8;
@@ -20,7 +20,7 @@ pub(super) enum Fragment {
 
 /// An IP packet that may carry another.
 pub(super) struct OuterPacket<'a> {
-    pub(super) ends: Outer,
+    pub(super) ends: TunnelEnds,
     /// Behind all extension headers.
     pub(super) protocol: IpNumber,
     /// From that protocol's header to the end of the packet, or of what was captured of it.
@@ -53,7 +53,7 @@ impl<'a> OuterPacket<'a> {
         let offset = u16::from_be_bytes([header[6], header[7]]);
         let [.., a, b, c, d, e, f, g, h] = *header;
         let packet = Self {
-            ends: Outer {
+            ends: TunnelEnds {
                 source: Ipv4Addr::new(a, b, c, d).into(),
                 destination: Ipv4Addr::new(e, f, g, h).into(),
             },
@@ -76,7 +76,7 @@ impl<'a> OuterPacket<'a> {
             Some(Ipv6Addr::from(*octets))
         };
         let packet = Self {
-            ends: Outer {
+            ends: TunnelEnds {
                 source: address(8)?.into(),
                 destination: address(24)?.into(),
             },

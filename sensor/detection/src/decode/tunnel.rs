@@ -6,7 +6,7 @@ use etherparse::{EtherType, IpNumber};
 use super::ethertype::MPLS;
 use super::link::{self, Layer, split};
 use super::outer::{Fragment, OuterPacket};
-use super::{Decoder, Peeled, Tag, TagKind, Undecodable, gre, udp};
+use super::{Decoder, InnerPacket, Tag, TagKind, Undecodable, gre, udp};
 
 /// Tunnels entered in one frame. Overlays over a site-to-site tunnel make two, a virtual machine's own
 /// VPN three; deeper nesting is a way to hide or to burn time, and is metered as the fourth level's flow.
@@ -56,7 +56,10 @@ pub(super) fn is_likely(ip: &[u8], decoder: &Decoder) -> bool {
 ///
 /// What a mirror sends and is no IP packet inside is an error: the copy is not traffic between mirror and sensor.
 #[cold]
-pub(super) fn peel<'a>(outer: Peeled<'a>, decoder: &Decoder) -> Result<Peeled<'a>, Undecodable> {
+pub(super) fn peel<'a>(
+    outer: InnerPacket<'a>,
+    decoder: &Decoder,
+) -> Result<InnerPacket<'a>, Undecodable> {
     let mut packet = outer;
     for _ in 0..MAX_TUNNELS {
         match enter(packet, decoder)? {
@@ -77,7 +80,10 @@ pub(super) struct Inside<'a> {
     pub(super) cut: bool,
 }
 
-fn enter<'a>(packet: Peeled<'a>, decoder: &Decoder) -> Result<Option<Peeled<'a>>, Undecodable> {
+fn enter<'a>(
+    packet: InnerPacket<'a>,
+    decoder: &Decoder,
+) -> Result<Option<InnerPacket<'a>>, Undecodable> {
     let Some(outer) = OuterPacket::read(packet.ip) else {
         return Ok(None);
     };
@@ -104,7 +110,7 @@ fn enter<'a>(packet: Peeled<'a>, decoder: &Decoder) -> Result<Option<Peeled<'a>>
         Err(_) => return Ok(None),
     };
     let tunnel = packet.tunnel.or(Some(outer.ends));
-    Ok(Some(Peeled {
+    Ok(Some(InnerPacket {
         ip,
         tag,
         tunnel: if is_mirror { None } else { tunnel },

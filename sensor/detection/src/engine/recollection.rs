@@ -1,4 +1,4 @@
-//! What hours of memory say beside the model: searches, guessing, sieges and regular calls, each concluded by itself.
+//! What hours of memory say beside the model: scans, guessing by one and by many, and beacons, each concluded by itself.
 //! What else the address does neither shelters nor accuses it here.
 
 use std::net::IpAddr;
@@ -9,7 +9,9 @@ use ebpf::snapshot::Snapshot;
 
 use super::proof::{earlier_proof, is_tunnelled, own_proof};
 use super::{Engine, findings};
-use crate::memory::{Calls, Contacts, Guessing, Logins, Regular, Search, Siege, Targets};
+use crate::memory::{
+    Beacons, Contacts, DistributedGuessing, Guessing, Logins, Regular, ScanFound, Targets,
+};
 use crate::policy::{Decision, Proof, Suspect};
 use crate::service::{self, Login};
 use crate::statistics::{Alarm, Measure};
@@ -27,15 +29,15 @@ pub(super) struct Recollection {
     contacts: Contacts,
     logins: Logins,
     targets: Targets,
-    calls: Calls,
+    beacons: Beacons,
 }
 
 /// What a snapshot completes.
 #[derive(Debug, Default)]
 struct Findings {
-    search: Option<Search>,
+    scan: Option<ScanFound>,
     guessing: Option<Guessing>,
-    siege: Option<Siege>,
+    distributed: Option<DistributedGuessing>,
     regular: Option<Regular>,
 }
 
@@ -46,7 +48,7 @@ impl Recollection {
             contacts: Contacts::new(cap),
             logins: Logins::new(cap),
             targets: Targets::default(),
-            calls: Calls::new(cap),
+            beacons: Beacons::new(cap),
         }
     }
 
@@ -59,21 +61,21 @@ impl Recollection {
             self.contacts.forget(address);
         }
         self.logins.forget(addresses);
-        self.calls.forget(addresses);
+        self.beacons.forget(addresses);
     }
 
     fn hear(&mut self, snapshot: &Snapshot, auth_ports: &[u16]) -> Findings {
         let login = login(snapshot, auth_ports);
         Findings {
-            search: self
+            scan: self
                 .contacts
                 .hear(snapshot, |port| auth_ports.contains(&port)),
             guessing: login.and_then(|login| self.logins.hear(snapshot, &login)),
-            siege: login.and_then(|login| self.targets.hear(snapshot, &login)),
+            distributed: login.and_then(|login| self.targets.hear(snapshot, &login)),
             // Who comes to log in as regularly as a clock guesses, or works: it is not called by the server.
             regular: match login {
                 Some(_) => None,
-                None => self.calls.hear(snapshot),
+                None => self.beacons.hear(snapshot),
             },
         }
     }
@@ -83,26 +85,25 @@ impl Engine {
     /// Adds a snapshot to what is remembered, and concludes what follows.
     pub(super) fn recollect(&mut self, snapshot: &Snapshot) {
         let found = self.recollection.hear(snapshot, &self.auth_ports);
-        if let Some(search) = found.search {
-            self.conclude_search(snapshot, &search);
+        if let Some(scan) = found.scan {
+            self.conclude_scan(snapshot, &scan);
         }
         if let Some(guessing) = found.guessing {
             self.conclude_guessing(snapshot, &guessing);
         }
-        if let Some(siege) = found.siege {
-            self.conclude_siege(snapshot, siege);
+        if let Some(distributed) = found.distributed {
+            self.conclude_distributed(snapshot, distributed);
         }
         if let Some(regular) = found.regular {
             self.conclude_regular(snapshot, &regular);
         }
     }
 
-    fn conclude_search(&mut self, snapshot: &Snapshot, search: &Search) {
+    fn conclude_scan(&mut self, snapshot: &Snapshot, scan: &ScanFound) {
         let [(initiator, _), _] = snapshot.ends();
         let address = IpAddr::from(initiator);
-        let proven_lately =
-            search.proven != 0 && snapshot.time.saturating_sub(search.proven) < PROOF;
-        let proof = match (proven_lately, search.own_arrival) {
+        let proven_lately = scan.proven != 0 && snapshot.time.saturating_sub(scan.proven) < PROOF;
+        let proof = match (proven_lately, scan.own_arrival) {
             (false, _) => Proof::Unproven,
             (true, true) => own_proof(snapshot),
             (true, false) => Proof::ProvenBefore,
@@ -112,30 +113,30 @@ impl Engine {
             class: Class::Scan,
             convincing: true,
             proof,
-            subnet: search.source.subnet,
-            shared: search.shared,
+            subnet: scan.source.subnet,
+            shared: scan.shared,
             tunnelled: is_tunnelled(snapshot),
         };
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;
         };
-        verdict.evidence.log_odds = search.score * FAILURE;
-        verdict.evidence.snapshots = search.failed;
-        verdict.evidence.first_seen = search.first;
+        verdict.evidence.log_odds = scan.score * FAILURE;
+        verdict.evidence.snapshots = scan.failed;
+        verdict.evidence.first_seen = scan.first;
         verdict.evidence.proven = proof == Proof::Proven;
         let facts = &mut verdict.facts;
-        facts.seconds = snapshot.time.saturating_sub(search.first) as f64 / 1e6;
-        facts.opened = search.failed;
-        facts.refused = search.refused.min(search.failed);
-        facts.unanswered = search.failed.saturating_sub(search.refused);
+        facts.seconds = snapshot.time.saturating_sub(scan.first) as f64 / 1e6;
+        facts.opened = scan.failed;
+        facts.refused = scan.refused.min(scan.failed);
+        facts.unanswered = scan.failed.saturating_sub(scan.refused);
         // Estimates of sets are never told larger than what was counted.
-        facts.hosts = search.hosts.min(search.failed);
-        facts.ports = search.ports.min(search.failed);
+        facts.hosts = scan.hosts.min(scan.failed);
+        facts.ports = scan.ports.min(scan.failed);
         verdict.contributions = vec![Contribution::from(&Alarm {
             class: Class::Scan,
             measure: Measure::FirstContacts,
-            value: search.score,
-            threshold: search.threshold,
+            value: scan.score,
+            threshold: scan.threshold,
         })];
         self.conclude(address, verdict);
     }
@@ -181,7 +182,7 @@ impl Engine {
         self.conclude(address, verdict);
     }
 
-    fn conclude_siege(&mut self, snapshot: &Snapshot, siege: Siege) {
+    fn conclude_distributed(&mut self, snapshot: &Snapshot, distributed: DistributedGuessing) {
         let [_, (responder, _)] = snapshot.ends();
         let address = IpAddr::from(responder);
         if self
@@ -190,26 +191,26 @@ impl Engine {
         {
             return;
         }
-        let count = siege.sources.len();
+        let count = distributed.sources.len();
         let subject = Subject::Victim {
             address,
-            sources: siege.sources,
+            sources: distributed.sources,
         };
         let mut verdict =
             findings::verdict(snapshot, Class::BruteForce, (subject, Decision::Alert));
-        verdict.evidence.log_odds = f64::from(siege.attempts) * FAILURE;
-        verdict.evidence.snapshots = siege.attempts;
-        verdict.evidence.first_seen = siege.first;
+        verdict.evidence.log_odds = f64::from(distributed.attempts) * FAILURE;
+        verdict.evidence.snapshots = distributed.attempts;
+        verdict.evidence.first_seen = distributed.first;
         verdict.contributions = vec![Contribution::from(&Alarm {
             class: Class::BruteForce,
             measure: Measure::GuessingSources,
             value: count as f64,
-            threshold: crate::memory::SIEGE_SOURCES as f64,
+            threshold: crate::memory::DISTRIBUTED_SOURCES as f64,
         })];
         verdict.facts.initiators = count as u32;
-        verdict.facts.attempts = siege.attempts;
-        verdict.facts.attempt_bytes = siege.bytes;
-        verdict.facts.seconds = snapshot.time.saturating_sub(siege.first) as f64 / 1e6;
+        verdict.facts.attempts = distributed.attempts;
+        verdict.facts.attempt_bytes = distributed.bytes;
+        verdict.facts.seconds = snapshot.time.saturating_sub(distributed.first) as f64 / 1e6;
         verdict.facts.service = login(snapshot, &self.auth_ports).map(|login| login.name);
         verdict.features = crate::features::features(snapshot).to_vec();
         self.conclude(address, verdict);

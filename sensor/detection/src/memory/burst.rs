@@ -5,7 +5,7 @@ use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::Snapshot;
 
-use super::contacts::{PEER_PORTS, PORTS_PER_HOST, SOUGHT, Search, Source};
+use super::contacts::{PEER_PORTS, PORTS_PER_HOST, SOUGHT, ScanFound, Source};
 use super::question::is_own;
 use crate::features::distinct;
 use crate::service::Service;
@@ -24,7 +24,7 @@ pub(super) fn burst(
     snapshot: &Snapshot,
     (source, shared): (Source, bool),
     sought: bool,
-) -> Option<Search> {
+) -> Option<ScanFound> {
     if snapshot.key.protocol == protocol::UDP && answered_share(snapshot) > UDP_ANSWERED {
         return None;
     }
@@ -55,7 +55,7 @@ pub(super) fn burst(
         _ => return None,
     };
     let span = u64::from(minute.gap_sum);
-    Some(Search {
+    Some(ScanFound {
         source,
         score: failed,
         threshold,

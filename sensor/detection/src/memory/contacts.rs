@@ -54,10 +54,10 @@ pub struct Source {
     pub subnet: bool,
 }
 
-/// A search that suffices to act on.
+/// A scan that suffices to act on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Search {
-    /// Who searches.
+pub struct ScanFound {
+    /// Who scans.
     pub source: Source,
     /// Strangers asked in vain, less those that answered, faded.
     pub score: f64,
@@ -75,7 +75,7 @@ pub struct Search {
     pub first: u64,
     /// Whether most of them came as the conversations do that the address has proven to be its own.
     pub own_arrival: bool,
-    /// Whether the address converses, somewhere else and more than once, while it searches: others share it.
+    /// Whether the address converses, somewhere else and more than once, while it scans: others share it.
     pub shared: bool,
     /// When it last proved to converse under its own name, microseconds; 0 for never.
     pub proven: u64,
@@ -119,7 +119,11 @@ impl Contacts {
     }
 
     /// Hears a snapshot; `is_login` says of a TCP port whether the configuration has passwords tried there.
-    pub fn hear(&mut self, snapshot: &Snapshot, is_login: impl Fn(u16) -> bool) -> Option<Search> {
+    pub fn hear(
+        &mut self,
+        snapshot: &Snapshot,
+        is_login: impl Fn(u16) -> bool,
+    ) -> Option<ScanFound> {
         let [(initiator, _), (responder, port)] = snapshot.ends();
         if !has_opener(snapshot) || responder.is_group() || is_excused(snapshot) {
             return None;
@@ -189,7 +193,7 @@ impl Contacts {
         source: Source,
         snapshot: &Snapshot,
         (outcome, sought): (Outcome, bool),
-    ) -> Option<Search> {
+    ) -> Option<ScanFound> {
         let record = match self.0.find(&source) {
             Some(record) => {
                 self.0.touch(record);
@@ -203,7 +207,7 @@ impl Contacts {
         }
         let (score, threshold) = walk.verdict(snapshot)?;
         let crowd = !source.subnet || walk.addresses.distinct() >= SUBNET_ADDRESSES;
-        crowd.then(|| walk.search(source, (score, threshold)))
+        crowd.then(|| walk.scan(source, (score, threshold)))
     }
 }
 
@@ -316,8 +320,8 @@ impl Walk {
         counts.into_iter().flatten().find(reached)
     }
 
-    fn search(&self, source: Source, (score, threshold): (f64, f64)) -> Search {
-        Search {
+    fn scan(&self, source: Source, (score, threshold): (f64, f64)) -> ScanFound {
+        ScanFound {
             source,
             score,
             threshold,

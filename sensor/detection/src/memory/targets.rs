@@ -18,10 +18,10 @@ const SOURCES: usize = 32;
 /// What is older does not count, seconds.
 const SPAN: f64 = 1_800.0;
 
-/// Sources, their tries, and the tries of each at least, that make a siege. No login service of the benign captures is
+/// Sources, their tries, and the tries of each at least, that make a distributed search. No login service of the benign captures is
 /// visited by six sources in ten minutes.
-pub const SIEGE_SOURCES: usize = 6;
-const SIEGE_TRIES: u32 = 24;
+pub const DISTRIBUTED_SOURCES: usize = 6;
+const DISTRIBUTED_TRIES: u32 = 24;
 const SOURCE_TRIES: u32 = 2;
 /// Entries for each hundred refusals above which it is a busy server.
 const ENTRIES: u32 = 5;
@@ -30,9 +30,9 @@ const ALIKE: f64 = 0.8;
 /// What a try may differ from the mean by.
 const NEAR: f64 = 0.25;
 
-/// A service under siege.
+/// A service whose passwords are guessed by many.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Siege {
+pub struct DistributedGuessing {
     /// Those who try, most tries first.
     pub sources: Vec<IpAddr>,
     /// Their tries.
@@ -80,7 +80,7 @@ impl Default for Targets {
 
 impl Targets {
     /// Hears a snapshot of a flow at `login`.
-    pub fn hear(&mut self, snapshot: &Snapshot, login: &Login) -> Option<Siege> {
+    pub fn hear(&mut self, snapshot: &Snapshot, login: &Login) -> Option<DistributedGuessing> {
         if snapshot.key.protocol != protocol::TCP || !has_opener(snapshot) || !closes(snapshot) {
             return None;
         }
@@ -103,7 +103,7 @@ impl Targets {
         let target = self.0.value_mut(record);
         target.take(snapshot, session, pair.initiator);
         (session == Session::Refusal)
-            .then(|| target.siege(snapshot.time))
+            .then(|| target.distributed(snapshot.time))
             .flatten()
     }
 }
@@ -146,17 +146,17 @@ impl Target {
         visitor.last = time;
     }
 
-    fn siege(&self, time: u64) -> Option<Siege> {
+    fn distributed(&self, time: u64) -> Option<DistributedGuessing> {
         let recent = |one: &&Visitor| one.tries >= SOURCE_TRIES && seconds(one.last, time) <= SPAN;
         let mut sources: Vec<&Visitor> = self.visitors.iter().filter(recent).collect();
         sources.sort_unstable_by_key(|one| (std::cmp::Reverse(one.tries), one.address));
         let attempts = sources.iter().map(|one| one.tries).sum();
         let busy = self.entered * 100.0 > self.refused * f64::from(ENTRIES);
         let alike = self.alike >= ALIKE * (self.refused - 1.0);
-        if sources.len() < SIEGE_SOURCES || attempts < SIEGE_TRIES || busy || !alike {
+        if sources.len() < DISTRIBUTED_SOURCES || attempts < DISTRIBUTED_TRIES || busy || !alike {
             return None;
         }
-        Some(Siege {
+        Some(DistributedGuessing {
             sources: sources
                 .iter()
                 .map(|one| IpAddr::from(one.address))

@@ -10,7 +10,7 @@ use lz4_flex::frame::FrameDecoder;
 use pcap_parser::{PcapError, PcapNGReader};
 use ruzstd::decoding::StreamingDecoder;
 
-use super::records::{Layout, Lengths, Order, Records, is_erf};
+use super::records::{ByteOrder, Layout, Lengths, Records, is_erf};
 use detection::frame::LinkType;
 
 /// Bytes read ahead to recognise the format; more than any file header takes.
@@ -155,8 +155,9 @@ fn format(head: Vec<u8>, rest: Input, failed: &Arc<AtomicBool>) -> Result<Format
 /// that has the length of all records behind the header.
 fn pcap(head: &[u8]) -> Option<Result<(Layout, usize), Refusal>> {
     let &magic = head.first_chunk::<4>()?;
-    let (order, (nanoseconds, more, behind)) =
-        [Order::Little, Order::Big].into_iter().find_map(|order| {
+    let (order, (nanoseconds, more, behind)) = [ByteOrder::Little, ByteOrder::Big]
+        .into_iter()
+        .find_map(|order| {
             let known = match order.u32(magic) {
                 0xa1b2_c3d4 => (false, 0, 0),
                 0xa1b2_3c4d => (true, 0, 0),

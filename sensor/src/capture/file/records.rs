@@ -15,23 +15,23 @@ const SECOND: u64 = 1_000_000_000;
 
 /// The order of a file's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Order {
+pub(super) enum ByteOrder {
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
         match self {
-            Order::Little => u16::from_le_bytes(bytes),
-            Order::Big => u16::from_be_bytes(bytes),
+            ByteOrder::Little => u16::from_le_bytes(bytes),
+            ByteOrder::Big => u16::from_be_bytes(bytes),
         }
     }
 
     pub(super) fn u32(self, bytes: [u8; 4]) -> u32 {
         match self {
-            Order::Little => u32::from_le_bytes(bytes),
-            Order::Big => u32::from_be_bytes(bytes),
+            ByteOrder::Little => u32::from_le_bytes(bytes),
+            ByteOrder::Big => u32::from_be_bytes(bytes),
         }
     }
 }
@@ -50,7 +50,7 @@ pub(super) enum Lengths {
 pub(super) enum Layout {
     /// Seconds, a fraction, both lengths, and so many bytes more.
     Pcap {
-        order: Order,
+        order: ByteOrder,
         nanoseconds: bool,
         lengths: Lengths,
         more: usize,

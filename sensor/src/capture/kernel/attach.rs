@@ -130,7 +130,7 @@ impl Port {
         match if_nametoindex(self.name.as_str()) {
             Ok(index) if !self.links.is_empty() && self.index() == Some(index) => {}
             Ok(index) => match self.attach(index, attachment) {
-                Ok(()) => tracing::info!("the interface {} is watched now", self.name),
+                Ok(()) => tracing::info!("watching interface {}", self.name),
                 Err(error) => self.miss(error.to_string()),
             },
             Err(_) => self.miss(format!("there is no interface {} now", self.name)),
@@ -140,7 +140,7 @@ impl Port {
     fn miss(&mut self, reason: String) {
         self.links.clear();
         if self.missing.as_ref() != Some(&reason) {
-            tracing::warn!("nothing is seen of {}: {reason}", self.name);
+            tracing::warn!("no packets are seen on {}: {reason}", self.name);
             self.missing = Some(reason);
         }
     }

@@ -18,10 +18,10 @@ use super::attach::{Attachment, Hook, Port};
 use super::sweep::{HOST_STEP, Opened, STEP, Sweep, Tables};
 use super::table::Table;
 use super::{Entry, KernelError, load, snapshot};
-use crate::capture::{CaptureError, Statistics, Tap, live};
+use crate::capture::{CaptureError, LiveSource, Statistics, live};
 use crate::local_network::network::Changes;
 use contract::printable::sentence;
-use detection::decode::Outer;
+use detection::decode::TunnelEnds;
 use settings::Config;
 
 /// Snapshots taken from the ring at once, so that a flood of them does not keep the sweeps waiting.
@@ -203,7 +203,7 @@ impl Kernel {
     }
 }
 
-impl Tap for Kernel {
+impl LiveSource for Kernel {
     fn listen(
         &mut self,
         patience: Duration,
@@ -251,7 +251,7 @@ impl Tap for Kernel {
     }
 
     /// None: the kernel program does not look into tunnels.
-    fn tunnel(&self, _: &HostKey) -> Option<Outer> {
+    fn tunnel(&self, _: &HostKey) -> Option<TunnelEnds> {
         None
     }
 

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn a_cut_file_yields_what_came_before_at_every_length() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let pcap = [
         order.pcap_header(0xa1b2_c3d4, 1),
         order.pcap_frame(1, b"first"),
@@ -38,7 +38,7 @@ fn a_cut_file_yields_what_came_before_at_every_length() {
 
 #[test]
 fn absurd_lengths_end_the_file_and_not_the_memory() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let good = order.pcap_frame(1, b"good");
     for len in [300_000u32, 100 << 20, u32::MAX] {
         let record = [order.words(&[SECONDS, 0, len, len]), vec![0; 400_000]].concat();
@@ -66,15 +66,15 @@ fn absurd_lengths_end_the_file_and_not_the_memory() {
 #[test]
 fn a_capture_without_frames_is_one() {
     assert_eq!(
-        read(&Order::Little.pcap_header(0xa1b2_c3d4, 1)),
+        read(&ByteOrder::Little.pcap_header(0xa1b2_c3d4, 1)),
         (vec![], None)
     );
-    assert_eq!(read(&Order::Big.section()), (vec![], None));
+    assert_eq!(read(&ByteOrder::Big.section()), (vec![], None));
 }
 
 #[test]
 fn a_useless_file_is_refused_in_one_sentence() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     assert_eq!(refusal(b""), "capture FILE is empty");
     assert_eq!(refusal(&gzip(b"")), "capture FILE is empty");
     let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01";
@@ -107,7 +107,7 @@ proptest! {
         noise in proptest::collection::vec(any::<u8>(), 0..300),
         flips in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
     ) {
-        let (little, big) = (Order::Little, Order::Big);
+        let (little, big) = (ByteOrder::Little, ByteOrder::Big);
         let mut bytes = match start {
             0 => vec![],
             1 => [little.pcap_header(0xa1b2_c3d4, 1), little.pcap_frame(1, b"good")].concat(),

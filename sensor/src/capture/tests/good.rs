@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn pcap_of_either_order_and_resolution() {
-    for order in [Order::Little, Order::Big] {
+    for order in [ByteOrder::Little, ByteOrder::Big] {
         for (magic, fraction, nanoseconds) in [
             (0xa1b2_c3d4, 123_456, 123_456_000),
             (0xa1b2_3c4d, 123_456_789, 123_456_789),
@@ -34,7 +34,7 @@ fn pcap_of_either_order_and_resolution() {
 
 #[test]
 fn the_modified_pcap_format_has_a_longer_record() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let record = [
         order.words(&[SECONDS, 5, 3, 3]),
         vec![9; 8],
@@ -52,7 +52,7 @@ fn the_modified_pcap_format_has_a_longer_record() {
 
 #[test]
 fn a_frame_check_sequence_does_not_hide_the_link_type() {
-    let order = Order::Big;
+    let order = ByteOrder::Big;
     let bytes = [
         order.pcap_header(0xa1b2_c3d4, 0x2400_0001),
         order.pcap_frame(0, b"x"),
@@ -63,10 +63,10 @@ fn a_frame_check_sequence_does_not_hide_the_link_type() {
 
 #[test]
 fn pcapng_with_several_interfaces_links_and_clocks() {
-    for order in [Order::Little, Order::Big] {
+    for order in [ByteOrder::Little, ByteOrder::Big] {
         let offset = match order {
-            Order::Little => 3_600i64.to_le_bytes(),
-            Order::Big => 3_600i64.to_be_bytes(),
+            ByteOrder::Little => 3_600i64.to_le_bytes(),
+            ByteOrder::Big => 3_600i64.to_be_bytes(),
         };
         let seconds = u64::from(SECONDS);
         let bytes = [
@@ -106,7 +106,7 @@ fn pcapng_with_several_interfaces_links_and_clocks() {
 
 #[test]
 fn pcapng_sections_number_their_interfaces_anew_and_may_change_order() {
-    let (little, big) = (Order::Little, Order::Big);
+    let (little, big) = (ByteOrder::Little, ByteOrder::Big);
     let bytes = [
         little.section(),
         little.interface(1, 0, &[]),
@@ -125,7 +125,7 @@ fn pcapng_sections_number_their_interfaces_anew_and_may_change_order() {
 
 #[test]
 fn simple_packet_blocks_take_the_time_before_them_and_the_snap_length() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let simple = [&order.words(&[90])[..], &[7; 64]].concat();
     let bytes = [
         order.section(),
@@ -141,7 +141,7 @@ fn simple_packet_blocks_take_the_time_before_them_and_the_snap_length() {
 
 #[test]
 fn a_large_block_that_is_no_frame_is_passed_over() {
-    let order = Order::Little;
+    let order = ByteOrder::Little;
     let bytes = [
         order.section(),
         order.interface(1, 0, &[]),

@@ -19,24 +19,24 @@ const SECONDS: u32 = 1_700_000_000;
 const TIME: i64 = SECONDS as i64 * 1_000_000_000;
 
 #[derive(Clone, Copy)]
-enum Order {
+enum ByteOrder {
     Little,
     Big,
 }
 
-impl Order {
+impl ByteOrder {
     fn words(self, words: &[u32]) -> Vec<u8> {
         let bytes = |word: &u32| match self {
-            Order::Little => word.to_le_bytes(),
-            Order::Big => word.to_be_bytes(),
+            ByteOrder::Little => word.to_le_bytes(),
+            ByteOrder::Big => word.to_be_bytes(),
         };
         words.iter().flat_map(bytes).collect()
     }
 
     fn halves(self, halves: &[u16]) -> Vec<u8> {
         let bytes = |half: &u16| match self {
-            Order::Little => half.to_le_bytes(),
-            Order::Big => half.to_be_bytes(),
+            ByteOrder::Little => half.to_le_bytes(),
+            ByteOrder::Big => half.to_be_bytes(),
         };
         halves.iter().flat_map(bytes).collect()
     }

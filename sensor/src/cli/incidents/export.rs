@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use detection::features::NAMES;
-use sensor::control::Case;
+use sensor::control::IncidentHistory;
 use sha2::{Digest, Sha256};
 
 use super::super::client::Client;
@@ -26,7 +26,7 @@ const HEADERS: &str = "headers.pcap";
 const MANIFEST: &str = "SHA256SUMS";
 
 /// Makes the folder and says what is in it.
-pub fn run(client: &Client, case: &Case, folder: &Path) -> Result<()> {
+pub fn run(client: &Client, case: &IncidentHistory, folder: &Path) -> Result<()> {
     let mut files = vec![(DOCUMENTS, documents(case)?)];
     let mut missing = Vec::new();
     match features(case)? {
@@ -65,7 +65,7 @@ pub fn run(client: &Client, case: &Case, folder: &Path) -> Result<()> {
     listing::text(&said)
 }
 
-fn documents(case: &Case) -> Result<Vec<u8>> {
+fn documents(case: &IncidentHistory) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for revision in &case.revisions {
         serde_json::to_writer(&mut bytes, revision)?;
@@ -75,7 +75,7 @@ fn documents(case: &Case) -> Result<Vec<u8>> {
 }
 
 /// The vectors, unless there is none or they are of a program with other features.
-fn features(case: &Case) -> Result<Option<Vec<u8>>> {
+fn features(case: &IncidentHistory) -> Result<Option<Vec<u8>>> {
     let of_ours = |row: &&Vec<f32>| row.len() == NAMES.len();
     if case.features.iter().filter(of_ours).count() == 0 {
         return Ok(None);
@@ -93,7 +93,7 @@ fn features(case: &Case) -> Result<Option<Vec<u8>>> {
     Ok(Some(rows.into_inner()?))
 }
 
-fn headers(client: &Client, case: &Case) -> Result<Option<Vec<u8>>> {
+fn headers(client: &Client, case: &IncidentHistory) -> Result<Option<Vec<u8>>> {
     let last = case
         .revisions
         .last()

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// The document.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Told {
+pub struct StoredIncident {
     /// When it was decided.
     #[serde(rename = "@timestamp")]
     pub at: Timestamp,
@@ -107,7 +107,7 @@ pub struct Model {
     pub sha256: String,
 }
 
-impl Told {
+impl StoredIncident {
     /// The offender, or the victim where there are too many.
     pub fn subject(&self) -> String {
         let address = self.garita.offender.or(self.garita.victim);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::incident::tests::verdict;
-use detection::decode::Outer;
+use detection::decode::TunnelEnds;
 
 fn said(class: Class, facts: Facts) -> String {
     let mut verdict = verdict(class);
@@ -105,7 +105,7 @@ fn each_class_has_its_sentence() {
 #[test]
 fn who_carries_a_tunnel_is_said_last() {
     let mut verdict = verdict(Class::Exploit);
-    verdict.tunnel = Some(Outer {
+    verdict.tunnel = Some(TunnelEnds {
         source: "::ffff:198.51.100.1".parse().unwrap(),
         destination: "198.51.100.2".parse().unwrap(),
     });

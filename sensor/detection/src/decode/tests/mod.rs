@@ -61,7 +61,7 @@ fn inner() -> Vec<u8> {
     v4(6, &[7; 20])
 }
 
-const OUTER_V4: Option<Outer> = Some(Outer {
+const OUTER_V4: Option<TunnelEnds> = Some(TunnelEnds {
     source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
     destination: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)),
 });

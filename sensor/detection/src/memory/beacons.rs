@@ -1,4 +1,4 @@
-//! Calls: how regularly one address comes back to one service, with jitter or without.
+//! Beacons: how regularly one address comes back to one service, with jitter or without.
 //! What keeps coming to several services alike is a monitor, and what many come to alike is an everyday service.
 
 use ebpf::packet::{Address, protocol};
@@ -64,13 +64,13 @@ struct Record {
 
 /// The calls of every pair, the one unheard of for longest forgotten first.
 #[derive(Debug)]
-pub struct Calls {
+pub struct Beacons {
     pairs: Table<PairKey, Record, 1>,
     /// Pairs found regular: initiator and service.
     regular: Table<PairKey, (), 1>,
 }
 
-impl Calls {
+impl Beacons {
     /// Nothing known, and at most `cap` pairs at once.
     pub fn new(cap: usize) -> Self {
         Self {
