@@ -58,6 +58,7 @@ mod tests {
             expires: None,
             confirm_by: None,
             forced: false,
+            scope: crate::record::Scope::All,
         }
     }
 

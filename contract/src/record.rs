@@ -39,6 +39,34 @@ pub struct Block {
     /// Whether it was put on somebody who is exempt, knowingly.
     #[serde(default)]
     pub forced: bool,
+    /// How much of its traffic is stopped.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// How much of its target's traffic a block stops.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Everything from it and to it, connections under way included.
+    #[default]
+    All,
+    /// What it opens: conversations under way and everything it is asked go on. Nothing proves that the address is the
+    /// sender's own, so its owner must not be cut off.
+    Opening,
 }
 
 /// What is told about a block when it changes.

@@ -27,11 +27,12 @@ use crate::store::{Entry, Recovered, Store};
 use contract::address::is_host;
 use contract::condition::Name;
 use contract::printable::sentence;
-use contract::record::{Block, BlockState, ReviewState};
+use contract::record::{Block, BlockState, ReviewState, Scope};
 use detection::engine::Suspicion;
 use detection::policy;
-use detection::policy::{Decision, Guard, LocalNetwork, Offence, Outcome};
+use detection::policy::{Cause, Decision, Guard, LocalNetwork, Offence, Outcome};
 use detection::verdict::Verdict;
+use ebpf::packet::protocol;
 
 use active::{ActiveBlocks, NEVER};
 use allowances::Allowances;
@@ -135,6 +136,9 @@ impl Blocklist {
     /// What the engine has concluded: enforces it, and tells it.
     pub fn conclude(&mut self, mut verdict: Verdict, now: Moment) -> Option<Outcome> {
         let id = self.log.id(&verdict);
+        if self.is_beyond_the_kernel(&verdict) {
+            verdict.decision = Decision::Review(Cause::Untracked);
+        }
         if let Decision::Block(block) = verdict.decision.clone() {
             let outcome = self.enforce(&block, (&verdict, &id), now);
             if matches!(outcome, Outcome::Exempt(_)) {
@@ -290,7 +294,8 @@ impl Blocklist {
 
     /// An address converses although it is blocked.
     pub fn doubt(&mut self, address: IpAddr, now: Moment) {
-        if !self.enforces() || self.active.around(address.into()).is_empty() {
+        let blocks = self.active.around(address.into());
+        if !self.enforces() || !blocks.iter().any(|block| block.scope == Scope::All) {
             return;
         }
         let cause = match self.tools.firewall.bypass() {
@@ -323,7 +328,8 @@ impl Blocklist {
         }
         let known = self.active.get(&target);
         if let Some(known) = known
-            && known.expires >= block.expires
+            && (known.expires >= block.expires && known.block.scope == block.scope
+                || known.block.scope < block.scope)
         {
             return state_outcome(&known.block.state);
         }
@@ -346,8 +352,18 @@ impl Blocklist {
             expires: Some(now.wall.after(left)),
             confirm_by: None,
             forced: false,
+            scope: block.scope,
         };
         self.put(record, (block.expires, NEVER), now)
+    }
+
+    /// Whether the kernel could not stop what somebody unproven opens without stopping what they answer.
+    fn is_beyond_the_kernel(&self, verdict: &Verdict) -> bool {
+        let opening = |block: &policy::Block| block.scope == Scope::Opening;
+        verdict.decision.block().is_some_and(opening)
+            && self.enforces()
+            && verdict.flow.protocol != protocol::TCP
+            && !self.tools.firewall.tracks()
     }
 
     /// Whether the kernel is to drop.

@@ -10,6 +10,7 @@ mod netlink;
 mod nftables;
 mod observe;
 mod probe;
+mod rule;
 mod ruleset;
 
 use std::fmt;
@@ -23,6 +24,7 @@ pub use nftables::Nftables;
 pub use observe::Observe;
 pub use probe::{Machine, probe};
 
+use contract::record::Scope;
 use detection::policy::Outcome;
 
 /// Something that keeps addresses out.
@@ -48,8 +50,14 @@ pub trait Firewall: fmt::Debug + Send {
     /// Everything that is kept out now.
     fn elements(&mut self) -> Result<Vec<Element>, FirewallError>;
 
-    /// What each rule has dropped, by name: `from_blocked4`, `to_blocked6_net`, `sent_to_blocked4`.
+    /// What each rule has dropped, by name: `from_blocked4`, `to_blocked6_net`, `sent_to_blocked4`, `syn_from_blocked4`.
     fn counters(&mut self) -> Result<Vec<Counter>, FirewallError>;
+
+    /// Whether connections are known, so that datagrams and queries that an unproven address opens can be told from
+    /// those of a conversation. TCP tells by itself.
+    fn tracks(&self) -> bool {
+        true
+    }
 
     /// What is not as it should stand, in words; elements are not looked at. Cheap however many there are.
     fn verify(&mut self) -> Result<Option<String>, FirewallError>;
@@ -78,6 +86,8 @@ pub struct Host {
     pub address: IpAddr,
     /// For how long from now; nothing where it is permanent.
     pub left: Option<Duration>,
+    /// How much of its traffic is stopped.
+    pub scope: Scope,
 }
 
 /// A prefix, or a host, that is kept out.
@@ -87,6 +97,8 @@ pub struct Element {
     pub target: IpNet,
     /// For how long from now; nothing where it is permanent.
     pub left: Option<Duration>,
+    /// How much of its traffic is stopped.
+    pub scope: Scope,
 }
 
 /// Everything that should be in force.

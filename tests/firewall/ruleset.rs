@@ -1,6 +1,7 @@
 //! The table as `nft` prints it, made, adopted and taken away.
 //! What its rules do to traffic is not looked at here.
 
+use contract::record::Scope;
 use sensor::firewall::{DesiredState, Element, Firewall, Nftables};
 
 use super::{guard, host, nft, prefix, seen, standing, verifier};
@@ -53,6 +54,7 @@ fn a_new_process_adopts_what_the_last_one_left() {
     let permanent = Element {
         target: "203.0.113.0/24".parse().unwrap(),
         left: None,
+        scope: Scope::All,
     };
     firewall
         .block_prefixes(&[prefix("198.51.100.0/24", 300), permanent])

@@ -12,7 +12,7 @@ use ipnet::{IpNet, Ipv6Net};
 use sha2::{Digest, Sha256};
 
 use contract::class::Class;
-use contract::record::Origin;
+use contract::record::{Origin, Scope};
 
 pub use guard::{Exemption, Guard, LocalNetwork, Role};
 use history::{Budget, History};
@@ -220,6 +220,11 @@ impl Policy {
             ttl,
             offence,
             origin: Origin::Detection,
+            // What proves nothing may be written in somebody's name, whose conversations must go on.
+            scope: match offence {
+                0 => Scope::Opening,
+                _ => Scope::All,
+            },
         };
         self.history.record(address, now, &block);
         Decision::Block(block)

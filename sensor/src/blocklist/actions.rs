@@ -15,7 +15,7 @@ use contract::action::{Action, LONGEST, Lifetime};
 use contract::address::{canonical, is_host, shown};
 use contract::printable::printable;
 use contract::record::Origin;
-use contract::record::{Allowance, Block, BlockState, Review, ReviewState};
+use contract::record::{Allowance, Block, BlockState, Review, ReviewState, Scope};
 use detection::policy::{Exemption, Outcome};
 
 /// Reasons are kept and shown in tables; what is longer is cut.
@@ -121,6 +121,7 @@ impl Blocklist {
             expires: left.map(|left| now.wall.after(left)),
             confirm_by: order.confirm.map(|span| now.wall.after(span)),
             forced,
+            scope: Scope::All,
         };
         let until = block
             .expires

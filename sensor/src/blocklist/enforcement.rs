@@ -11,7 +11,7 @@ use super::{Blocklist, Notice, SENSOR, after};
 use crate::clock::Moment;
 use crate::firewall::{DesiredState, Element, FirewallError};
 use crate::store::Entry;
-use contract::address::{is_host, shown};
+use contract::address::{is_host, shown, without};
 use contract::condition::Name;
 use contract::record::Origin;
 use contract::record::{Block, BlockChange, BlockState};
@@ -228,6 +228,7 @@ impl Blocklist {
             expires: element.left.map(|left| now.wall.after(left)),
             confirm_by: None,
             forced: false,
+            scope: element.scope,
         };
         let expires = after(now, element.left);
         self.keep(Entry::Block(block.clone()));
@@ -321,17 +322,4 @@ impl Blocklist {
         let networks = self.guard.networks().into_iter();
         networks.flat_map(|net| without(net, &forced)).collect()
     }
-}
-
-/// `net` but for what lies in `holes`: itself, nothing, or its parts.
-pub(super) fn without(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
-    if holes.iter().any(|hole| hole.contains(&net)) {
-        return Vec::new();
-    }
-    if !holes.iter().any(|hole| net.contains(hole)) {
-        return vec![net];
-    }
-    let halves = net.subnets(net.prefix_len().saturating_add(1));
-    let halves = halves.into_iter().flatten();
-    halves.flat_map(|half| without(half, holes)).collect()
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use anyhow::Result;
 use contract::address::is_host;
-use contract::record::{Block, BlockState};
+use contract::record::{Block, BlockState, Scope};
 use sensor::control::Explanation;
 use sensor::control::PastBlock;
 use settings::Config;
@@ -67,7 +67,9 @@ fn verdict(known: &Explanation) -> String {
         .iter()
         .any(|block| block.state == BlockState::Enforced)
     {
-        return format!("{address} is blocked: the kernel drops its traffic.");
+        let all = blocks.iter().any(|block| block.scope == Scope::All);
+        let what = if all { "its traffic" } else { "what it opens" };
+        return format!("{address} is blocked: the kernel drops {what}.");
     }
     if blocks.iter().any(|block| block.state == BlockState::Failed) {
         return format!(
@@ -120,6 +122,12 @@ fn in_force(known: &Explanation) -> Vec<String> {
                 text,
                 "\n  offence  its {} that counts",
                 ordinal(block.offence)
+            );
+        }
+        if block.scope == Scope::Opening {
+            text.push_str(
+                "\n  stops    what it opens; conversations under way, and what it is asked, go on: nothing proves that the \
+                 address is the sender's own",
             );
         }
         if let Some(incident) = &block.incident {

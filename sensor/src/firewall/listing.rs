@@ -9,7 +9,8 @@ use nftnl::nftnl_sys::libc;
 use super::attribute::{Attributes, Message, list_request};
 use super::element::{Edge, Key};
 use super::link::{Link, Whole};
-use super::ruleset::{Chain, Family, Form, Hooked, Rule, Set, Step, TABLE};
+use super::rule::{Rule, Step};
+use super::ruleset::{Chain, Form, Hooked, Set, TABLE, Tracking};
 
 /// How often a list is asked for anew because the ruleset changed while it was made.
 const ATTEMPTS: u32 = 16;
@@ -48,6 +49,8 @@ const OBJECT_DATA: u16 = 4;
 const COUNTER: u32 = 1;
 const COUNTER_BYTES: u16 = 1;
 const COUNTER_PACKETS: u16 = 2;
+/// Which operation a bitwise expression does; 0, or none, for a mask and a flip.
+const BITWISE_KIND: u16 = 6;
 /// The name of the table a message is about: the same for every kind but tables themselves, where it is the name.
 pub(super) const OF_TABLE: u16 = 1;
 
@@ -120,7 +123,7 @@ impl TableListing {
     }
 
     /// Each difference to what should stand, in words; none where all is well.
-    pub(super) fn deviations(&self) -> Vec<String> {
+    pub(super) fn deviations(&self, tracking: Tracking) -> Vec<String> {
         match self.table {
             None => return vec![format!("the table {TABLE} is missing")],
             Some(Sleep::Dormant) => return vec![format!("the table {TABLE} is dormant")],
@@ -137,13 +140,13 @@ impl TableListing {
                 Some(_) => {}
             }
         }
-        for chain in Chain::ALL {
+        for chain in Chain::all(tracking) {
             self.compare_chain(chain, &mut found);
         }
-        let ours = |name: &str| Chain::ALL.iter().any(|chain| chain.name() == name);
+        let ours = |name: &str| Chain::all(tracking).any(|chain| chain.name() == name);
         let foreign = self.chains.iter().filter(|(name, _)| !ours(name));
         found.extend(foreign.map(|(name, _)| format!("there is a foreign chain {name}")));
-        for counter in Rule::all().map(|rule| rule.counter()) {
+        for counter in Rule::all(tracking).map(|rule| rule.counter()) {
             if !self.counters.iter().any(|(name, _)| *name == counter) {
                 found.push(format!("the counter {counter} is missing"));
             }
@@ -163,7 +166,7 @@ impl TableListing {
             Some(_) => {}
         }
         let standing = self.rules.iter().filter(|(of, _)| of == name);
-        let wanted = Rule::all().filter(|rule| rule.chain == chain);
+        let wanted = Rule::all(Tracking::Connections).filter(|rule| rule.chain == chain);
         if !standing
             .map(|(_, steps)| steps.clone())
             .eq(wanted.map(|rule| rule.steps()))
@@ -264,22 +267,44 @@ fn known_step(name: &str, data: Attributes<'_>) -> Option<Step> {
     let is = |kind, value| data.u32(kind) == Some(value);
     match name {
         "meta" => {
-            (is(1, register) && is(2, libc::NFT_META_NFPROTO as u32)).then_some(Step::Protocol)
+            let key = data.u32(2).filter(|_| is(1, register))?;
+            [
+                (libc::NFT_META_NFPROTO, Step::Protocol),
+                (libc::NFT_META_L4PROTO, Step::Transport),
+            ]
+            .into_iter()
+            .find_map(|(known, step)| (key == known as u32).then_some(step))
         }
         "cmp" => {
-            let value = data.nest(3).get(DATA_VALUE)?;
-            let family = Family::BOTH
-                .into_iter()
-                .find(|family| value == [family.protocol()]);
-            let equal = is(1, register) && is(2, libc::NFT_CMP_EQ as u32);
-            family.filter(|_| equal).map(Step::Is)
+            let value = data.nest(3).get(DATA_VALUE)?.to_vec();
+            let operation = data.u32(2).filter(|_| is(1, register))?;
+            match operation.cast_signed() {
+                libc::NFT_CMP_EQ => Some(Step::Equals(value)),
+                libc::NFT_CMP_NEQ => Some(Step::Differs(value)),
+                _ => None,
+            }
+        }
+        "ct" => {
+            let state = is(1, register) && is(2, libc::NFT_CT_STATE as u32);
+            (state && data.get(3).is_none()).then_some(Step::Connection)
+        }
+        "bitwise" => {
+            let masks =
+                is(1, register) && is(2, register) && data.u32(BITWISE_KIND).unwrap_or(0) == 0;
+            let flips = data.nest(5).get(DATA_VALUE)?.iter().any(|&byte| byte != 0);
+            let bits = data.nest(4).get(DATA_VALUE)?.to_vec();
+            (masks && !flips).then_some(Step::Mask(bits))
         }
         "payload" => {
-            let network = is(1, register) && is(2, libc::NFT_PAYLOAD_NETWORK_HEADER as u32);
-            network.then_some(Step::Load {
-                offset: data.u32(3)?,
-                bytes: data.u32(4)?,
-            })
+            let base = data.u32(2).filter(|_| is(1, register))?;
+            let (offset, bytes) = (data.u32(3)?, data.u32(4)?);
+            match base.cast_signed() {
+                libc::NFT_PAYLOAD_NETWORK_HEADER => Some(Step::Load { offset, bytes }),
+                libc::NFT_PAYLOAD_TRANSPORT_HEADER if (offset, bytes) == (13, 1) => {
+                    Some(Step::TcpFlags)
+                }
+                _ => None,
+            }
         }
         "lookup" => {
             let set = data.text(1)?.to_owned();

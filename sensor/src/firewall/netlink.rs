@@ -10,13 +10,17 @@ use std::ffi::{CString, c_void};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::NonNull;
 
-use nftnl::expr::{Cmp, CmpOp, Expression, Meta, NetworkHeaderField, Payload, Verdict};
+use nftnl::expr::{
+    Bitwise, Cmp, CmpOp, Conntrack, Expression, Meta, NetworkHeaderField, Payload,
+    TransportHeaderField, Verdict,
+};
 use nftnl::nftnl_sys::{self as sys, libc};
 use nftnl::set::SetKey;
 use nftnl::{Batch, ChainType, FinalizedBatch, Hook, MsgType, NlMsg, Policy, ProtoFamily};
 
 use super::element::{Edge, Key};
-use super::ruleset::{Chain, Family, Rule, Set, Step, TABLE};
+use super::rule::{Rule, Step};
+use super::ruleset::{Chain, Family, Set, TABLE};
 
 /// Keys in a message. An attribute holds 64 KiB, and a key with its timeout takes up to 48 bytes.
 const KEYS: usize = 1_000;
@@ -136,7 +140,7 @@ impl Changes {
 fn hooked(table: &nftnl::Table, chain: Chain) -> nftnl::Chain<'_> {
     let mut made = nftnl::Chain::new(text(chain.name()), table);
     let hook = match chain {
-        Chain::Prerouting => Hook::PreRouting,
+        Chain::Prerouting | Chain::Opening => Hook::PreRouting,
         Chain::Output => Hook::Out,
     };
     made.set_type(ChainType::Filter);
@@ -243,7 +247,22 @@ impl Expression for Step {
     fn to_expr(&self, rule: &nftnl::Rule<'_>) -> NonNull<sys::nftnl_expr> {
         match self {
             Self::Protocol => Meta::NfProto.to_expr(rule),
-            Self::Is(family) => Cmp::new(CmpOp::Eq, family.protocol()).to_expr(rule),
+            Self::Transport => Meta::L4Proto.to_expr(rule),
+            Self::Connection => Conntrack::State.to_expr(rule),
+            Self::TcpFlags => {
+                // The byte of flags in a TCP header (RFC 9293 §3.1).
+                let field = TransportHeaderField::Raw {
+                    offset_bits: 13,
+                    length_bits: 1,
+                };
+                Payload::Transport(field).to_expr(rule)
+            }
+            Self::Mask(bits) => {
+                let nothing = vec![0_u8; bits.len()];
+                Bitwise::new(&bits[..], &nothing[..]).to_expr(rule)
+            }
+            Self::Equals(value) => Cmp::new(CmpOp::Eq, &value[..]).to_expr(rule),
+            Self::Differs(value) => Cmp::new(CmpOp::Neq, &value[..]).to_expr(rule),
             Self::Load { offset, bytes } => {
                 // The crate hands both on as they are: they are bytes, whatever it calls them.
                 let field = NetworkHeaderField::Raw {

@@ -78,6 +78,10 @@ pub(crate) fn block(expires: u64, offence: u32) -> Decision {
         ttl: Duration::from_secs(600),
         offence,
         origin: Origin::Detection,
+        scope: match offence {
+            0 => Scope::Opening,
+            _ => Scope::All,
+        },
     })
 }
 

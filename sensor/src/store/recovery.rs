@@ -14,7 +14,7 @@ use contract::timestamp::Timestamp;
 /// Open incidents that are taken up at one start, some 3 kB each; no more are open at once by default.
 const MAX_OPEN: u32 = 4_096;
 /// The columns of a block, in the order in which `block` reads them.
-pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced";
+pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced, scope";
 /// The columns of an allowance.
 pub(super) const ALLOWANCE: &str = "net, by, reason, since, expires";
 /// The columns of a review.
@@ -152,6 +152,7 @@ pub(super) fn block(row: &Row<'_>) -> Result<Block> {
         expires: moment_if_any(row, 9)?,
         confirm_by: moment_if_any(row, 10)?,
         forced: row.get(11)?,
+        scope: row.get::<_, Word<_>>(12)?.0,
     })
 }
 

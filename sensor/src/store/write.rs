@@ -139,12 +139,13 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
     .execute(params![Text(block.target), block.begun.micros(), block.by])?;
     let (low, high) = ends(block.target);
     db.prepare_cached(
-        "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced)
-         VALUES (:target, :low, :high, :state, :origin, :by, :reason, :class, :incident, :offence, :begun, :expires, :confirm_by, :forced)
+        "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced, scope)
+         VALUES (:target, :low, :high, :state, :origin, :by, :reason, :class, :incident, :offence, :begun, :expires, :confirm_by, :forced, :scope)
          ON CONFLICT (target, begun) DO UPDATE SET
              state = excluded.state, origin = excluded.origin, by = excluded.by, reason = excluded.reason,
              class = excluded.class, incident = excluded.incident, offence = excluded.offence,
              expires = excluded.expires, confirm_by = excluded.confirm_by, forced = excluded.forced,
+             scope = excluded.scope,
              released = NULL, released_by = NULL, released_reason = NULL",
     )?
     .execute(named_params! {
@@ -162,6 +163,7 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
         ":expires": block.expires.map(Timestamp::micros),
         ":confirm_by": block.confirm_by.map(Timestamp::micros),
         ":forced": block.forced,
+        ":scope": Word(block.scope),
     })?;
     match host(block.target) {
         Some(address) if block.offence > 0 => offences(

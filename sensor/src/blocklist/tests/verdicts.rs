@@ -96,6 +96,7 @@ fn a_full_list_leaves_nobody_unheard() {
         ttl: Duration::from_secs(600),
         offence: 1,
         origin: Origin::Detection,
+        scope: Scope::All,
     });
     let outcome = fixture.blocklist.conclude(seen, at(1_000));
     assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");

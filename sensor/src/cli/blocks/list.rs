@@ -4,7 +4,7 @@
 use anyhow::Result;
 use clap::ValueEnum;
 use contract::class::Class;
-use contract::record::{Block, BlockState, Origin as By};
+use contract::record::{Block, BlockState, Origin as By, Scope};
 
 use super::super::client::Client;
 use super::super::table::Table;
@@ -127,6 +127,7 @@ fn offence(block: &Block) -> String {
 /// What has become of a block, in few words.
 pub fn state(block: &Block) -> String {
     let state = match block.state {
+        BlockState::Enforced if block.scope == Scope::Opening => "enforced (what it opens)",
         BlockState::Enforced => "enforced",
         BlockState::Observed => "observed (would be)",
         BlockState::Failed => "failed",
