@@ -4,6 +4,7 @@
 mod elements;
 mod machine;
 mod ruleset;
+mod services;
 mod speed;
 mod tampering;
 mod traffic;

@@ -11,6 +11,7 @@ mod notify;
 mod recovery;
 mod reviews;
 mod service;
+mod services;
 mod switch;
 
 use std::net::IpAddr;
@@ -27,7 +28,7 @@ use crate::store::{Entry, Recovered, Store};
 use contract::address::is_host;
 use contract::condition::Name;
 use contract::printable::sentence;
-use contract::record::{Block, BlockState, ReviewState, Scope};
+use contract::record::{Block, BlockState, ReviewState, Scope, Service as BlockedService};
 use detection::engine::Suspicion;
 use detection::policy;
 use detection::policy::{Cause, Decision, Guard, LocalNetwork, Offence, Outcome};
@@ -40,6 +41,7 @@ use enforcement::Backlog;
 pub use handle::{BlocklistHandle, Enforcement, Message, Reply, Switch, TargetState, Unavailable};
 use reviews::Reviews;
 pub use service::{Counts, Service};
+use services::ServiceBlocks;
 
 /// Who ends what ends by itself, in the records.
 const SENSOR: &str = "sensor";
@@ -55,6 +57,8 @@ pub enum Notice {
     Recall(IpAddr, Offence),
     /// A block that policy did not decide, and until when.
     Hold(IpNet, u64),
+    /// The same of a service that an address is kept from.
+    HoldService(IpAddr, BlockedService, u64),
     /// A block was lifted before its time.
     Release(IpNet),
     /// Other settings and another guard count from now on.
@@ -91,6 +95,7 @@ pub struct Blocklist {
     local_network: LocalNetwork,
     guard: Guard,
     active: ActiveBlocks,
+    services: ServiceBlocks,
     allowances: Allowances,
     reviews: Reviews,
     log: IncidentLog,
@@ -115,6 +120,7 @@ impl Blocklist {
             local_network,
             guard,
             active: ActiveBlocks::default(),
+            services: ServiceBlocks::default(),
             allowances: Allowances::default(),
             reviews: Reviews::default(),
             log,
@@ -145,6 +151,9 @@ impl Blocklist {
                 self.notify(Notice::Release(block.target));
             }
             verdict.outcome = Some(outcome);
+        }
+        if verdict.decision == Decision::Review(Cause::Budget) {
+            self.note_budget(now);
         }
         for revision in self.log.record(&verdict) {
             // Others had to end before it, or for want of room.
@@ -182,6 +191,7 @@ impl Blocklist {
         if prefixes {
             self.rewrite_prefixes(now);
         }
+        self.end_services(now);
         let over = self.allowances.expired(now.micros);
         if !over.is_empty() {
             self.revise_guard(now);
@@ -216,6 +226,7 @@ impl Blocklist {
         let switch = (self.switch_on != NEVER).then_some(self.switch_on);
         let deadlines = [
             self.active.next_deadline(),
+            self.services.next_deadline(),
             self.allowances.next_deadline(),
             self.reviews.next_deadline(),
             switch,
@@ -319,6 +330,10 @@ impl Blocklist {
         if let Some(exemption) = self.guard.exemption(block.target) {
             return Outcome::Exempt(exemption);
         }
+        if block.service.is_some() {
+            let record = self.record(block, (verdict, id), now);
+            return self.put_service(record, block.expires, now);
+        }
         let mut target = block.target;
         if !is_host(&target) && self.active.prefix_count() >= self.policy.max_prefixes.size() {
             // The engine holds all of the prefix, of which only this host is kept out.
@@ -338,9 +353,21 @@ impl Blocklist {
             return Outcome::Failed("there are policy.max_blocks blocks already".to_owned());
         }
         let begun = known.map_or(now.wall, |known| known.block.begun);
+        let mut record = self.record(block, (verdict, id), now);
+        record.target = target;
+        record.begun = begun;
+        let ends = (block.expires, NEVER);
+        match verdict.quiet {
+            true => self.put_quietly(record, ends, now),
+            false => self.put(record, ends, now),
+        }
+    }
+
+    /// A block decided on evidence, as it is recorded.
+    fn record(&self, block: &policy::Block, (verdict, id): (&Verdict, &str), now: Moment) -> Block {
         let left = Duration::from_micros(block.expires.saturating_sub(now.micros));
-        let record = Block {
-            target,
+        Block {
+            target: block.target,
             state: BlockState::Observed,
             origin: block.origin,
             by: DETECTION.to_owned(),
@@ -348,13 +375,14 @@ impl Blocklist {
             class: Some(verdict.class),
             incident: Some(id.to_owned()),
             offence: block.offence,
-            begun,
+            begun: now.wall,
             expires: Some(now.wall.after(left)),
             confirm_by: None,
             forced: false,
             scope: block.scope,
-        };
-        self.put(record, (block.expires, NEVER), now)
+            service: block.service.clone(),
+            quiet: verdict.quiet,
+        }
     }
 
     /// Whether the kernel could not stop what somebody unproven opens without stopping what they answer.

@@ -12,6 +12,7 @@ mod observe;
 mod probe;
 mod rule;
 mod ruleset;
+mod service;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -24,7 +25,7 @@ pub use nftables::Nftables;
 pub use observe::Observe;
 pub use probe::{Machine, probe};
 
-use contract::record::Scope;
+use contract::record::{Scope, Service};
 use detection::policy::Outcome;
 
 /// Something that keeps addresses out.
@@ -43,6 +44,9 @@ pub trait Firewall: fmt::Debug + Send {
     /// Keeps exactly these prefixes out, and no other, in one step. They may overlap: what a wider one covers is left
     /// out, so this must be called again when a prefix expires that covered another with a longer life.
     fn block_prefixes(&mut self, prefixes: &[Element]) -> Result<(), FirewallError>;
+
+    /// Keeps hosts from exactly these services, and from no other, in one step.
+    fn block_services(&mut self, services: &[ServiceElement]) -> Result<(), FirewallError>;
 
     /// Makes exactly these networks safe from any block, in one step. They may overlap.
     fn allow(&mut self, networks: &[IpNet]) -> Result<(), FirewallError>;
@@ -108,8 +112,21 @@ pub struct DesiredState {
     pub hosts: Vec<Host>,
     /// Prefixes to keep out.
     pub prefixes: Vec<Element>,
+    /// Services to keep hosts from.
+    pub services: Vec<ServiceElement>,
     /// Networks that no block touches.
     pub allowed: Vec<IpNet>,
+}
+
+/// A service that a host is kept from opening.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceElement {
+    /// The host.
+    pub source: IpAddr,
+    /// What it is kept from.
+    pub service: Service,
+    /// For how long from now.
+    pub left: Duration,
 }
 
 /// What one rule has dropped.

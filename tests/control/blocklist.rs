@@ -99,6 +99,8 @@ impl Lists {
                 self.blocks.push(Block {
                     forced: force,
                     scope: Scope::All,
+                    service: None,
+                    quiet: false,
                     target,
                     state: BlockState::Enforced,
                     origin: actor.origin,

@@ -69,6 +69,7 @@ fn a_new_process_adopts_what_the_last_one_left() {
     let wanted = DesiredState {
         hosts: vec![host("192.0.2.1", 100), host("192.0.2.2", 50)],
         prefixes: vec![prefix("198.51.100.0/24", 300)],
+        services: Vec::new(),
         allowed: vec!["192.0.2.201/32".parse().unwrap()],
     };
     let mut found = next.install(&wanted).unwrap();
@@ -133,6 +134,7 @@ fn a_table_that_deviates_is_made_anew_with_everything_in_it() {
         let wanted = DesiredState {
             hosts: vec![host("192.0.2.1", 100), host("2001:db8::1", 100)],
             prefixes: vec![prefix("198.51.100.0/24", 100)],
+            services: Vec::new(),
             allowed: vec!["192.0.2.200/32".parse().unwrap()],
         };
         firewall.install(&wanted).unwrap();

@@ -68,6 +68,7 @@ fn desired() -> DesiredState {
             prefix("198.51.100.0/24", 600),
             prefix("198.51.101.0/24", 600),
         ],
+        services: Vec::new(),
         allowed: vec!["203.0.113.1/32".parse().unwrap()],
     }
 }

@@ -52,6 +52,8 @@ pub(crate) fn block(target: &str, begun: i64, expires: Option<i64>) -> Block {
     Block {
         forced: false,
         scope: Scope::Opening,
+        service: None,
+        quiet: false,
         target: net(target),
         state: BlockState::Enforced,
         origin: Origin::Detection,

@@ -1,10 +1,12 @@
 //! The engine: snapshots in, requests out. It scores, weighs, and asks policy.
 //! It does no IO and never reads a clock; time comes with the snapshots.
 
+mod crowds;
 mod findings;
 mod paused;
 mod proof;
 mod recollection;
+mod services;
 mod victims;
 
 use std::collections::VecDeque;
@@ -12,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ebpf::host::HostKey;
-use ebpf::packet::Address;
+use ebpf::packet::{Address, protocol};
 use ebpf::snapshot::Snapshot;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -21,15 +23,18 @@ use crate::evidence::{Evidence, Grounds, Observation};
 use crate::features::{Features, features};
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
-use crate::policy::{Decision, Guard, Offence, Policy, Proof, Suspect};
+use crate::policy::{Cause, Decision, Guard, Offence, Policy, Proof, Suspect};
 use crate::statistics::{Alarm, alarms};
 use crate::verdict::{Contribution, Subject, Verdict};
 use contract::address::is_host;
 use contract::class::Class;
+use contract::record::Service;
 
+use crowds::{Asked, Crowds, Telling};
 use paused::Paused;
 use proof::{converses, earlier_proof, is_tunnelled};
 use recollection::Recollection;
+use services::Services;
 use victims::Victims;
 
 /// How long an address is left alone after a review or an alert, microseconds: the incident is revised once a minute.
@@ -77,6 +82,9 @@ pub struct Engine {
     auth_ports: Vec<u16>,
     evidence: Table<HostKey, Evidence, 1>,
     paused: Paused,
+    services: Services,
+    crowds: Crowds,
+    asked: Asked,
     victims: Victims,
     recollection: Recollection,
     requests: VecDeque<Request>,
@@ -97,6 +105,9 @@ impl Engine {
             paused,
             auth_ports: evidence.auth_ports.to_vec(),
             evidence: Table::new([max_addresses]),
+            services: Services::default(),
+            crowds: Crowds::default(),
+            asked: Asked::default(),
             victims: Victims::default(),
             recollection: Recollection::new(evidence),
             requests: VecDeque::new(),
@@ -113,8 +124,15 @@ impl Engine {
             return;
         }
         self.victims.note(snapshot);
+        // What gets no answer because it is stopped is no evidence.
+        let stopped = self.services.cover(snapshot);
         for alarm in alarms(snapshot) {
-            self.raise(snapshot, &alarm);
+            if !(stopped && alarm.class.is_claimed()) {
+                self.raise(snapshot, &alarm);
+            }
+        }
+        if stopped {
+            return;
         }
         let [(initiator, _), _] = snapshot.charged();
         // A review or an alert shelters nobody: only a block makes more evidence idle.
@@ -142,6 +160,7 @@ impl Engine {
                 self.forget(target);
             }
         }
+        self.services.tick(now);
         self.recollection.tick(now);
         while let Some(oldest) = self.evidence.oldest(0) {
             if now.saturating_sub(self.evidence.value(oldest).last_seen) < FORGET {
@@ -171,9 +190,15 @@ impl Engine {
         self.paused.block(target, now, until);
     }
 
+    /// The same of a service that an address is kept from.
+    pub fn hold_service(&mut self, address: IpAddr, service: &Service, until: u64) {
+        self.services.hold(address, service, until);
+    }
+
     /// A block was lifted before its time: its target is judged anew.
     pub fn release(&mut self, target: IpNet, now: u64) {
         self.policy.release(target, now);
+        self.services.release(target);
         self.paused.release(target);
         self.forget(target);
     }
@@ -307,12 +332,13 @@ impl Engine {
             }
             _ => (Subject::Offender(initiator), initiator),
         };
-        if self.paused.holds(address, snapshot.time)
-            || self.paused.is_paused(address, alarm.class, snapshot.time)
-        {
+        if self.paused.holds(address, snapshot.time) {
             return;
         }
         let decision = self.decide(address, alarm.class, (earlier_proof(snapshot), snapshot));
+        if self.is_pending(&decision, (address, alarm.class), snapshot.time) {
+            return;
+        }
         let mut verdict = findings::verdict(snapshot, alarm.class, (subject, decision));
         verdict.contributions = vec![Contribution::from(alarm)];
         verdict.features = features(snapshot).to_vec();
@@ -325,35 +351,103 @@ impl Engine {
         class: Class,
         (proof, snapshot): (Proof, &Snapshot),
     ) -> Decision {
-        let suspect = Suspect {
+        let mut suspect = self.suspect(snapshot, (address, class));
+        suspect.proof = proof;
+        self.settle(&suspect, snapshot.time)
+    }
+
+    /// What policy makes of a suspect; nothing new where it is kept from the very service.
+    fn settle(&mut self, suspect: &Suspect, now: u64) -> Decision {
+        let held = self.services.holds(suspect.address, &suspect.service, now);
+        match held {
+            true => Decision::Watch,
+            false => self.policy.decide(suspect, now),
+        }
+    }
+
+    /// Somebody convincing of whom nothing is proven, kept from the service of the flow where it is not from all.
+    fn suspect(&self, snapshot: &Snapshot, (address, class): (IpAddr, Class)) -> Suspect {
+        let [(initiator, _), (responder, port)] = snapshot.charged();
+        let has_ports = !matches!(snapshot.key.protocol, protocol::ICMP | protocol::ICMPV6);
+        let service = Service {
+            protocol: snapshot.key.protocol,
+            address: Some(responder.into()),
+            port: has_ports.then_some(port),
+            spared: Vec::new(),
+        };
+        Suspect {
             address,
             class,
             convincing: true,
-            proof,
+            proof: Proof::Unproven,
             subnet: false,
             shared: false,
             tunnelled: is_tunnelled(snapshot),
-        };
-        self.policy.decide(&suspect, snapshot.time)
+            victim: responder.into(),
+            arrival: snapshot.flow.arrival,
+            service: self.recollection.spare(&initiator, service, snapshot.time),
+        }
     }
 
-    fn conclude(&mut self, address: IpAddr, verdict: Verdict) {
-        match &verdict.decision {
+    fn conclude(&mut self, address: IpAddr, mut verdict: Verdict) {
+        if let Decision::Block(block) = &verdict.decision
+            && block.service.is_some()
+            && self.services.is_full(address)
+        {
+            verdict.decision = Decision::Review(Cause::Shared);
+        }
+        // Anybody could have written the packets: a person is not asked again and again, nor of each one of many.
+        let unproven = match &verdict.decision {
             Decision::Watch => return,
             Decision::Block(block) => {
-                self.paused.block(block.target, verdict.time, block.expires);
+                match &block.service {
+                    Some(service) => self.services.hold(address, service, block.expires),
+                    None => self.paused.block(block.target, verdict.time, block.expires),
+                }
+                block.offence == 0
             }
-            Decision::Review(_) | Decision::Alert => {
+            decision @ (Decision::Review(_) | Decision::Alert) => {
                 if self.paused.is_paused(address, verdict.class, verdict.time) {
                     return;
                 }
                 let matter = (address, verdict.class);
                 self.paused
                     .pause(matter, verdict.time, verdict.time + PAUSE);
+                let unproven = matches!(decision, Decision::Review(_)) && !verdict.evidence.proven;
+                if unproven && !self.asked.take(address, verdict.time) {
+                    return;
+                }
+                unproven
             }
+        };
+        if unproven {
+            self.tell_unproven(address, verdict);
+        } else {
+            self.requests
+                .push_back(Request::Conclude(Box::new(verdict)));
         }
-        self.requests
-            .push_back(Request::Conclude(Box::new(verdict)));
+    }
+
+    /// Tells of an address that may be forged: alone while there are few, else the crowd of them.
+    fn tell_unproven(&mut self, address: IpAddr, mut verdict: Verdict) {
+        let matter = (verdict.flow.responder.ip(), verdict.class);
+        let asks = verdict.decision.block().is_none();
+        let telling = self.crowds.enter(matter, (address, asks), verdict.time);
+        verdict.quiet = telling != Telling::Alone;
+        if let Telling::Crowd(crowd) = telling {
+            let crowd = findings::crowd(&verdict, crowd);
+            self.requests.push_back(Request::Conclude(Box::new(crowd)));
+        }
+        // A review that nobody is told of asks nobody.
+        if !(asks && verdict.quiet) {
+            self.requests
+                .push_back(Request::Conclude(Box::new(verdict)));
+        }
+    }
+
+    /// Whether nothing new comes of a decision: a block always counts, whatever a person was asked before.
+    fn is_pending(&self, decision: &Decision, (address, class): (IpAddr, Class), now: u64) -> bool {
+        decision.block().is_none() && self.paused.is_paused(address, class, now)
     }
 
     /// Drops the evidence unheard of for longest if there is no room for more.

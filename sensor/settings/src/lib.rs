@@ -331,7 +331,7 @@ impl Default for Policy {
             max_block_ttl: Span::clamped(7 * DAY),
             unproven_ttl: Span::clamped(60),
             max_blocks_per_minute: Count::clamped(120),
-            max_unproven_blocks_per_minute: Count::clamped(30),
+            max_unproven_blocks_per_minute: Count::clamped(3_000),
             offence_memory: Span::clamped(30 * DAY),
             max_offenders: Count::clamped(65_536),
             subnet_offenders: Count::clamped(4),

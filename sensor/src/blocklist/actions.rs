@@ -122,6 +122,8 @@ impl Blocklist {
             confirm_by: order.confirm.map(|span| now.wall.after(span)),
             forced,
             scope: Scope::All,
+            service: None,
+            quiet: false,
         };
         let until = block
             .expires
@@ -190,7 +192,17 @@ impl Blocklist {
         now: Moment,
     ) -> Result<Done, Refusal> {
         let shown = shown(target);
+        let by = printable(&actor.name);
+        let services = match is_host(&target) {
+            true => self.lift_services(&target, (&by, reason), now),
+            false => 0,
+        };
         let Some(held) = self.active.strike(&target) else {
+            if services > 0 {
+                return Ok(Done::new(format!(
+                    "{shown} is not kept from any service any more"
+                )));
+            }
             let around = self.active.around(target);
             let around: Vec<String> = around
                 .iter()
@@ -234,6 +246,8 @@ impl Blocklist {
             .map_or("for good".to_owned(), |expires| format!("until {expires}"));
         self.allowances.enter(allowance, after(now, ttl));
         self.revise_guard(now);
+        let on_list = "it is on the allow list now";
+        self.lift_services(&net, (&printable(&actor.name), on_list), now);
         let inside = self.active.within(&net);
         for target in &inside {
             if let Some(held) = self.active.strike(target) {

@@ -68,7 +68,12 @@ fn verdict(known: &Explanation) -> String {
         .any(|block| block.state == BlockState::Enforced)
     {
         let all = blocks.iter().any(|block| block.scope == Scope::All);
-        let what = if all { "its traffic" } else { "what it opens" };
+        let some = blocks.iter().all(|block| block.service.is_some());
+        let what = match (all, some) {
+            (true, _) => "its traffic",
+            (false, true) => "what it opens at some services",
+            (false, false) => "what it opens",
+        };
         return format!("{address} is blocked: the kernel drops {what}.");
     }
     if blocks.iter().any(|block| block.state == BlockState::Failed) {
@@ -124,7 +129,12 @@ fn in_force(known: &Explanation) -> Vec<String> {
                 ordinal(block.offence)
             );
         }
-        if block.scope == Scope::Opening {
+        if let Some(service) = &block.service {
+            let _ = write!(
+                text,
+                "\n  stops    what it opens at {service}; others may share the address, so all else goes on"
+            );
+        } else if block.scope == Scope::Opening {
             text.push_str(
                 "\n  stops    what it opens; conversations under way, and what it is asked, go on: nothing proves that the \
                  address is the sender's own",

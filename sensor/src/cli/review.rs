@@ -9,7 +9,7 @@ use clap::{Subcommand, ValueEnum};
 use contract::action::{Action, Lifetime};
 use contract::record::{Review, ReviewState};
 use detection::features::NAMES;
-use sensor::control::Labelled;
+use sensor::control::{Labelled, MAX_ROWS};
 use settings::Config;
 
 use super::client::Client;
@@ -90,7 +90,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
                 State::Lapsed => "lapsed",
                 State::All => "all",
             };
-            let reviews: Vec<Review> = client.get(&format!("reviews?state={word}"))?;
+            let reviews = match state {
+                State::Open => waiting(&client)?,
+                _ => client.get(&format!("reviews?state={word}"))?,
+            };
+            if reviews.len() == MAX_ROWS && *state != State::Open {
+                super::say(&format!("only the newest {MAX_ROWS} are shown"));
+            }
             if *json {
                 listing::json(&reviews)
             } else {
@@ -153,13 +159,30 @@ fn said(review: &Review) -> String {
     }
 }
 
+/// Every review that waits, the oldest first.
+fn waiting(client: &Client) -> Result<Vec<Review>> {
+    let mut all: Vec<Review> = Vec::new();
+    loop {
+        let page: Vec<Review> = client.get(&format!("reviews?after={}", all.len()))?;
+        let whole = page.len() == MAX_ROWS;
+        let known = |review: &Review| all.iter().any(|other| other.id == review.id);
+        let new: Vec<Review> = page.into_iter().filter(|one| !known(one)).collect();
+        // Some may have been answered meanwhile, so that others move up.
+        let more = whole && !new.is_empty();
+        all.extend(new);
+        if !more {
+            return Ok(all);
+        }
+    }
+}
+
 /// The id of the review that is meant by its beginning.
 fn whole(client: &Client, id: &str) -> Result<String> {
     let id = listing::id(id)?;
     if id.len() >= WHOLE {
         return Ok(id.to_owned());
     }
-    let reviews: Vec<Review> = client.get("reviews")?;
+    let reviews = waiting(client)?;
     let mut found = reviews
         .into_iter()
         .filter(|review| review.id.starts_with(id));

@@ -13,7 +13,7 @@ use contract::address::{canonical, without};
 use contract::record::Scope;
 
 /// The shortest timeout: one tick of the slowest kernel clock (100 Hz). None at all would mean permanent.
-const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Who has proved nothing is listed as such for this long beyond the block, so that no conversation is stopped between
 /// the end of one and the other.
@@ -131,7 +131,7 @@ fn edges(net: IpNet, left: Option<Duration>) -> impl Iterator<Item = Key> {
     std::iter::once(start).chain(end)
 }
 
-fn after(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn after(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => {
             let next = u32::from(address).checked_add(1)?;
@@ -144,7 +144,7 @@ fn after(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-fn before(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn before(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => {
             let last = u32::from(address).checked_sub(1)?;

@@ -9,7 +9,7 @@ use nftnl::nftnl_sys::libc;
 use super::attribute::{Attributes, Message, list_request};
 use super::element::{Edge, Key};
 use super::link::{Link, Whole};
-use super::rule::{Rule, Step};
+use super::rule::{At, Rule, Step};
 use super::ruleset::{Chain, Form, Hooked, Set, TABLE, Tracking};
 
 /// How often a list is asked for anew because the ruleset changed while it was made.
@@ -242,14 +242,16 @@ fn hooked(chain: Attributes<'_>) -> Option<Hooked> {
 fn form(set: Attributes<'_>) -> Option<Form> {
     let flags = set.u32(SET_FLAGS).unwrap_or_default();
     let (interval, timeout) = (libc::NFT_SET_INTERVAL as u32, libc::NFT_SET_TIMEOUT as u32);
+    let concatenated = super::ruleset::CONCATENATED;
     // A size would make it full some day, and a timeout of its own would end what is permanent.
-    let foreign = flags & !(interval | timeout) != 0
+    let foreign = flags & !(interval | timeout | concatenated) != 0
         || set.nest(SET_DESCRIPTION).get(DESCRIPTION_SIZE).is_some()
         || set.get(SET_TIMEOUT).is_some()
         || SET_EXPRESSIONS.iter().any(|&kind| set.get(kind).is_some());
     Some(Form {
         interval: flags & interval != 0,
         timeout: flags & timeout != 0,
+        concatenated: flags & concatenated != 0,
         key: set.u32(SET_KEY_LENGTH)?,
         foreign,
     })
@@ -266,15 +268,11 @@ fn known_step(name: &str, data: Attributes<'_>) -> Option<Step> {
     let register = libc::NFT_REG_1 as u32;
     let is = |kind, value| data.u32(kind) == Some(value);
     match name {
-        "meta" => {
-            let key = data.u32(2).filter(|_| is(1, register))?;
-            [
-                (libc::NFT_META_NFPROTO, Step::Protocol),
-                (libc::NFT_META_L4PROTO, Step::Transport),
-            ]
-            .into_iter()
-            .find_map(|(known, step)| (key == known as u32).then_some(step))
-        }
+        "meta" => match data.u32(2)?.cast_signed() {
+            libc::NFT_META_NFPROTO => is(1, register).then_some(Step::Protocol),
+            libc::NFT_META_L4PROTO => Some(Step::Transport(at(data.u32(1)?)?)),
+            _ => None,
+        },
         "cmp" => {
             let value = data.nest(3).get(DATA_VALUE)?.to_vec();
             let operation = data.u32(2).filter(|_| is(1, register))?;
@@ -296,13 +294,14 @@ fn known_step(name: &str, data: Attributes<'_>) -> Option<Step> {
             (masks && !flips).then_some(Step::Mask(bits))
         }
         "payload" => {
-            let base = data.u32(2).filter(|_| is(1, register))?;
-            let (offset, bytes) = (data.u32(3)?, data.u32(4)?);
-            match base.cast_signed() {
-                libc::NFT_PAYLOAD_NETWORK_HEADER => Some(Step::Load { offset, bytes }),
-                libc::NFT_PAYLOAD_TRANSPORT_HEADER if (offset, bytes) == (13, 1) => {
-                    Some(Step::TcpFlags)
+            let at = at(data.u32(1)?)?;
+            let transport = libc::NFT_PAYLOAD_TRANSPORT_HEADER;
+            match (data.u32(2)?.cast_signed(), data.u32(3)?, data.u32(4)?) {
+                (libc::NFT_PAYLOAD_NETWORK_HEADER, offset, bytes) => {
+                    Some(Step::Load { offset, bytes, at })
                 }
+                (base, 13, 1) if base == transport && at == At(0) => Some(Step::TcpFlags),
+                (base, 2, 2) if base == transport => Some(Step::Port(at)),
                 _ => None,
             }
         }
@@ -322,6 +321,15 @@ fn known_step(name: &str, data: Attributes<'_>) -> Option<Step> {
             let drops = is(1, libc::NFT_REG_VERDICT as u32) && code == libc::NF_DROP as u32;
             drops.then_some(Step::Drop)
         }
+        _ => None,
+    }
+}
+
+/// Which place a register is: the kernel calls those of 16 bytes 1 to 4, and all others by their four bytes.
+fn at(register: u32) -> Option<At> {
+    match register {
+        1..=4 => Some(At(4 * (register - 1))),
+        8..=23 => Some(At(register - 8)),
         _ => None,
     }
 }

@@ -14,7 +14,10 @@ use super::listing::{TableListing, keys};
 use super::netlink::Changes;
 use super::rule::Rule;
 use super::ruleset::{Chain, Family, Set, Tracking};
-use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host, Monitor};
+use super::service::spans;
+use super::{
+    Counter, DesiredState, Element, Firewall, FirewallError, Host, Monitor, ServiceElement,
+};
 use contract::address::is_host;
 use contract::record::Scope;
 use detection::policy::Outcome;
@@ -126,6 +129,7 @@ impl Nftables {
             .chain(foreign.iter().filter(is_prefix));
         let nets: Vec<Element> = nets.copied().collect();
         replace_blocked(&mut changes, &nets);
+        replace_services(&mut changes, &wanted.services);
         if rebuild {
             self.unproven.clear();
             let kept = foreign.iter().filter(|element| is_host(&element.target));
@@ -234,6 +238,12 @@ impl Firewall for Nftables {
         self.commit("block the prefixes", changes)
     }
 
+    fn block_services(&mut self, services: &[ServiceElement]) -> Result<(), FirewallError> {
+        let mut changes = Changes::new();
+        replace_services(&mut changes, services);
+        self.commit("block the services", changes)
+    }
+
     fn allow(&mut self, allowed: &[IpNet]) -> Result<(), FirewallError> {
         let mut changes = Changes::new();
         replace(&mut changes, Set::AllowedNet, networks(allowed));
@@ -332,6 +342,14 @@ fn replace(changes: &mut Changes, set: fn(Family) -> Set, prefixes: impl Iterato
 fn replace_blocked(changes: &mut Changes, prefixes: &[Element]) {
     replace(changes, Set::BlockedNet, prefixes.iter().copied());
     replace(changes, Set::UnprovenNet, unproven(prefixes).into_iter());
+}
+
+/// Makes these the only services that anybody is kept from.
+fn replace_services(changes: &mut Changes, services: &[ServiceElement]) {
+    for (family, spans) in spans(services) {
+        changes.flush(Set::Service(family));
+        changes.add_spans(Set::Service(family), &spans);
+    }
 }
 
 fn scope(unproven: bool) -> Scope {

@@ -44,15 +44,24 @@ enum Opened {
     Query,
 }
 
+/// Where something is loaded: so many times four bytes into the registers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct At(pub(super) u32);
+
+/// Where what is compared or looked up begins.
+const FIRST: At = At(0);
+
 /// One step of a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
     /// Load the network protocol.
     Protocol,
     /// Load the transport protocol.
-    Transport,
+    Transport(At),
     /// Load this part of the network header.
-    Load { offset: u32, bytes: u32 },
+    Load { offset: u32, bytes: u32, at: At },
+    /// Load the destination port of whatever has ports.
+    Port(At),
     /// Load the flags of the TCP header.
     TcpFlags,
     /// Load the state of the connection.
@@ -86,13 +95,17 @@ impl Rule {
             (Chain::Opening, Part::Opening(Opened::Query)),
             (Chain::Output, Part::All(Side::Destination)),
         ];
+        let sets = |part| {
+            let services = matches!(part, Part::Opening(_)).then(|| Set::each(Set::Service));
+            Set::blocked().chain(services.into_iter().flatten())
+        };
         let possible =
             move |chain: Chain| tracking == Tracking::Connections || chain != Chain::Opening;
         let places = places
             .into_iter()
             .filter(move |(chain, _)| possible(*chain));
-        places.flat_map(|(chain, part)| {
-            Set::blocked().map(move |blocked| Self {
+        places.flat_map(move |(chain, part)| {
+            sets(part).map(move |blocked| Self {
                 chain,
                 part,
                 blocked,
@@ -119,32 +132,54 @@ impl Rule {
             Part::All(side) => side,
             Part::Opening(_) => Side::Source,
         };
-        // Offsets of the addresses in the headers of RFC 791 and RFC 8200.
-        let offset = match (family, side) {
-            (Family::V4, Side::Source) => 12,
-            (Family::V4, Side::Destination) => 16,
-            (Family::V6, Side::Source) => 8,
-            (Family::V6, Side::Destination) => 24,
-        };
-        let load = Step::Load {
-            offset,
-            bytes: family.bytes(),
-        };
-        let mut steps = vec![
-            Step::Protocol,
-            Step::Equals(vec![family.protocol()]),
-            load.clone(),
+        let load = side.load(family, FIRST);
+        let mut steps = vec![Step::Protocol, Step::Equals(vec![family.protocol()])];
+        match (self.part, self.blocked) {
+            // Most packets open nothing, and this is a dear look.
+            (Part::Opening(opened), Set::Service(_)) => {
+                let words = family.bytes() / 4;
+                steps.extend(opened.steps(family));
+                steps.extend([
+                    load.clone(),
+                    Side::Destination.load(family, At(words)),
+                    Step::Transport(At(2 * words)),
+                    Step::Port(At(2 * words + 1)),
+                ]);
+            }
+            _ => steps.push(load.clone()),
+        }
+        steps.extend([
             Step::In(self.blocked.name()),
             load.clone(),
             Step::NotIn(Set::AllowedNet(family).name()),
-        ];
-        match self.part {
-            Part::All(_) => steps.extend([load, Step::NotIn(self.blocked.unproven().name())]),
+        ]);
+        match (self.part, self.blocked) {
+            (Part::All(_), blocked) => {
+                steps.extend([load, Step::NotIn(blocked.unproven().name())]);
+            }
+            (Part::Opening(_), Set::Service(_)) => {}
             // Who is proven has been dropped before.
-            Part::Opening(opened) => steps.extend(opened.steps(family)),
+            (Part::Opening(opened), _) => steps.extend(opened.steps(family)),
         }
         steps.extend([Step::Count(self.counter()), Step::Drop]);
         steps
+    }
+}
+
+impl Side {
+    fn load(self, family: Family, at: At) -> Step {
+        // Offsets of the addresses in the headers of RFC 791 and RFC 8200.
+        let offset = match (family, self) {
+            (Family::V4, Self::Source) => 12,
+            (Family::V4, Self::Destination) => 16,
+            (Family::V6, Self::Source) => 8,
+            (Family::V6, Self::Destination) => 24,
+        };
+        Step::Load {
+            offset,
+            bytes: family.bytes(),
+            at,
+        }
     }
 }
 
@@ -157,7 +192,7 @@ impl Opened {
             (Self::Query, Family::V4) => 1,
             (Self::Query, Family::V6) => 58,
         };
-        let mut steps = vec![Step::Transport, Step::Equals(vec![transport])];
+        let mut steps = vec![Step::Transport(FIRST), Step::Equals(vec![transport])];
         steps.extend(match self {
             Self::Connection => [
                 Step::TcpFlags,
@@ -182,21 +217,22 @@ mod tests {
     fn every_rule_spares_the_allowed_and_has_a_counter_of_its_own() {
         let all = || Rule::all(Tracking::Connections);
         let mut counters: Vec<_> = all().map(|rule| rule.counter()).collect();
-        assert_eq!(counters.len(), 24);
+        assert_eq!(counters.len(), 30);
         for rule in all() {
             let spared = Step::NotIn(Set::AllowedNet(rule.blocked.family()).name());
             assert!(rule.steps().contains(&spared), "{rule:?}");
         }
         counters.sort();
         counters.dedup();
-        assert_eq!(counters.len(), 24);
+        assert_eq!(counters.len(), 30);
     }
 
     #[test]
     fn nothing_drops_what_an_unproven_address_answers_or_is_sent() {
         for rule in Rule::all(Tracking::Connections) {
             let steps = rule.steps();
-            let spares = steps.contains(&Step::NotIn(rule.blocked.unproven().name()));
+            let spares = matches!(rule.part, Part::All(_))
+                && steps.contains(&Step::NotIn(rule.blocked.unproven().name()));
             let opens = matches!(rule.part, Part::Opening(_));
             assert!(spares != opens, "{rule:?}");
         }

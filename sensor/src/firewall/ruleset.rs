@@ -11,6 +11,9 @@ const RAW: i32 = -300;
 /// Priority `mangle` (`NF_IP_PRI_MANGLE`): after connection tracking, before addresses are translated.
 const MANGLE: i32 = -150;
 
+/// `NFT_SET_CONCAT` of linux/netfilter/nf_tables.h.
+pub(super) const CONCATENATED: u32 = 0x80;
+
 /// IPv4 or IPv6; each has its own sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Family {
@@ -29,6 +32,8 @@ pub(super) enum Set {
     Unproven(Family),
     /// The same of the prefixes.
     UnprovenNet(Family),
+    /// Hosts that are kept from a service: source, destination, protocol and port, the second and the last as ranges.
+    Service(Family),
     /// Networks that are never dropped.
     AllowedNet(Family),
 }
@@ -48,6 +53,8 @@ pub(super) struct Form {
     pub(super) interval: bool,
     /// Whether its elements may expire.
     pub(super) timeout: bool,
+    /// Whether a key has several parts.
+    pub(super) concatenated: bool,
     /// Bytes of a key.
     pub(super) key: u32,
     /// Any other property; none of ours has one.
@@ -114,6 +121,7 @@ impl Set {
         Self::blocked()
             .chain(Self::each(Self::Unproven))
             .chain(Self::each(Self::UnprovenNet))
+            .chain(Self::each(Self::Service))
             .chain(Self::each(Self::AllowedNet))
     }
 
@@ -122,7 +130,7 @@ impl Set {
         Self::each(Self::Blocked).chain(Self::each(Self::BlockedNet))
     }
 
-    fn each(kind: fn(Family) -> Self) -> impl Iterator<Item = Self> {
+    pub(super) fn each(kind: fn(Family) -> Self) -> impl Iterator<Item = Self> {
         Family::BOTH.into_iter().map(kind)
     }
 
@@ -137,6 +145,7 @@ impl Set {
             Self::BlockedNet(_) => format!("blocked{digit}_net"),
             Self::Unproven(_) => format!("unproven{digit}"),
             Self::UnprovenNet(_) => format!("unproven{digit}_net"),
+            Self::Service(_) => format!("blocked{digit}_service"),
             Self::AllowedNet(_) => format!("allowed{digit}_net"),
         }
     }
@@ -147,6 +156,7 @@ impl Set {
             | Self::BlockedNet(family)
             | Self::Unproven(family)
             | Self::UnprovenNet(family)
+            | Self::Service(family)
             | Self::AllowedNet(family) => family,
         }
     }
@@ -155,7 +165,12 @@ impl Set {
         Form {
             interval: !matches!(self, Self::Blocked(_) | Self::Unproven(_)),
             timeout: !matches!(self, Self::AllowedNet(_)),
-            key: self.family().bytes(),
+            concatenated: matches!(self, Self::Service(_)),
+            key: match self {
+                // Each part of a key takes a multiple of four bytes.
+                Self::Service(family) => 2 * family.bytes() + 8,
+                other => other.family().bytes(),
+            },
             foreign: false,
         }
     }
@@ -206,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_set_is_found_by_its_name() {
-        assert_eq!(Set::all().count(), 10);
+        assert_eq!(Set::all().count(), 12);
         for set in Set::all() {
             assert_eq!(Set::named(&set.name()), Some(set));
         }

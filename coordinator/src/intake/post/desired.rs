@@ -316,5 +316,7 @@ fn record(target: &str) -> Option<Block> {
         confirm_by: None,
         forced: false,
         scope: contract::record::Scope::All,
+        service: None,
+        quiet: false,
     })
 }

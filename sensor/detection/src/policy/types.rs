@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use contract::record::{Origin, Scope};
+use contract::record::{Origin, Scope, Service};
 use ipnet::IpNet;
 
 use super::Exemption;
@@ -101,6 +101,8 @@ pub struct Block {
     pub origin: Origin,
     /// How much of its traffic is stopped.
     pub scope: Scope,
+    /// The one use of others that it is kept from; nothing where it is all.
+    pub service: Option<Service>,
 }
 
 /// What enforcement made of a block.

@@ -97,6 +97,7 @@ fn a_full_list_leaves_nobody_unheard() {
         offence: 1,
         origin: Origin::Detection,
         scope: Scope::All,
+        service: None,
     });
     let outcome = fixture.blocklist.conclude(seen, at(1_000));
     assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");
