@@ -2,6 +2,7 @@
 //! It never decides; who may be blocked has been settled when it is called.
 
 mod attribute;
+mod desired;
 mod element;
 mod link;
 mod listing;
@@ -118,13 +119,15 @@ pub struct DesiredState {
     pub allowed: Vec<IpNet>,
 }
 
-/// A service that a host is kept from opening.
+/// A service that a host is kept from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceElement {
     /// The host.
     pub source: IpAddr,
     /// What it is kept from.
     pub service: Service,
+    /// Whether connections under way are stopped, too.
+    pub scope: Scope,
     /// For how long from now.
     pub left: Duration,
 }

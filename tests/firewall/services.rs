@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use contract::record::Service;
+use contract::record::{Scope, Service};
 use sensor::firewall::{DesiredState, Firewall, Nftables, ServiceElement};
 
 use super::traffic::{ATTACKER, GATEWAY, LATER, SERVER, SOON, connect, lab, listen, reaches, udp};
@@ -16,6 +16,7 @@ fn kept(source: &str, service: Service) -> ServiceElement {
     ServiceElement {
         source: address(source),
         service,
+        scope: Scope::Opening,
         left: Duration::from_secs(600),
     }
 }
@@ -54,6 +55,15 @@ fn who_is_kept_from_a_service_opens_nothing_there_and_everything_else() {
         assert!(connect(&lab.attacker, &here).is_some(), "another server");
         assert!(connect(&lab.bystander, &inside).is_some(), "somebody else");
         assert!(reaches(&far, &server), "another protocol");
+
+        // Proven: nothing goes on there.
+        let proven = ServiceElement {
+            scope: Scope::All,
+            ..kept(attacker, service(TCP, Some(SERVER[family]), Some(80)))
+        };
+        lab.firewall.block_services(&[proven]).unwrap();
+        assert!(!open.carries(SOON) && connect(&lab.attacker, &inside).is_none());
+        assert!(connect(&lab.attacker, &here).is_some() && reaches(&far, &server));
 
         // All of its ports, but for one in use.
         let mut ports = service(TCP, Some(SERVER[family]), None);

@@ -255,5 +255,5 @@ fn assert_counted(firewall: &mut Nftables, sets: [&str; 2]) {
         }
     }
     let idle = counters.iter().filter(|counter| counter.packets == 0);
-    assert_eq!(idle.count(), 24, "{counters:?}");
+    assert_eq!(idle.count(), 26, "{counters:?}");
 }

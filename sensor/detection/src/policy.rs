@@ -214,7 +214,10 @@ impl Policy {
             ttl,
             offence,
             origin: Origin::Detection,
-            scope: Scope::Opening,
+            scope: match proven {
+                true => Scope::All,
+                false => Scope::Opening,
+            },
             service: Some(suspect.service.clone()),
         })
     }

@@ -79,6 +79,7 @@ impl ServiceBlocks {
             Some(ServiceElement {
                 source: held.block.target.addr(),
                 service: held.block.service.clone()?,
+                scope: held.block.scope,
                 left: Duration::from_micros(held.expires.saturating_sub(now)),
             })
         });
@@ -103,7 +104,7 @@ impl Blocklist {
         if let Some(known) = known
             && known.expires >= expires
         {
-            return super::state_outcome(&known.block.state);
+            return super::evidence::state_outcome(&known.block.state);
         }
         let change = match known {
             Some(known) => {

@@ -67,11 +67,12 @@ fn verdict(known: &Explanation) -> String {
         .iter()
         .any(|block| block.state == BlockState::Enforced)
     {
-        let all = blocks.iter().any(|block| block.scope == Scope::All);
+        let whole = |block: &Block| block.scope == Scope::All && block.service.is_none();
+        let all = blocks.iter().any(whole);
         let some = blocks.iter().all(|block| block.service.is_some());
         let what = match (all, some) {
             (true, _) => "its traffic",
-            (false, true) => "what it opens at some services",
+            (false, true) => "its traffic to some services",
             (false, false) => "what it opens",
         };
         return format!("{address} is blocked: the kernel drops {what}.");
@@ -130,9 +131,13 @@ fn in_force(known: &Explanation) -> Vec<String> {
             );
         }
         if let Some(service) = &block.service {
+            let what = match block.scope {
+                Scope::All => "all it sends to",
+                Scope::Opening => "what it opens at",
+            };
             let _ = write!(
                 text,
-                "\n  stops    what it opens at {service}; others may share the address, so all else goes on"
+                "\n  stops    {what} {service}; others may share the address, so all else goes on"
             );
         } else if block.scope == Scope::Opening {
             text.push_str(

@@ -60,8 +60,8 @@ impl Changes {
     /// Adds a set without elements.
     pub(super) fn add_set(&mut self, set: Set) {
         match (set, set.family()) {
-            (Set::Service(_), Family::V4) => self.add_set_of::<Use4>(set),
-            (Set::Service(_), Family::V6) => self.add_set_of::<Use6>(set),
+            (Set::Service(_) | Set::Port(_), Family::V4) => self.add_set_of::<Use4>(set),
+            (Set::Service(_) | Set::Port(_), Family::V6) => self.add_set_of::<Use6>(set),
             (_, Family::V4) => self.add_set_of::<Ipv4Addr>(set),
             (_, Family::V6) => self.add_set_of::<Ipv6Addr>(set),
         }

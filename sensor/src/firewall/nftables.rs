@@ -1,20 +1,21 @@
 //! The firewall that holds: blocks as elements of sets in the kernel's table `inet garita`.
 //! It touches no other table, and decides nothing about an address.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::element::{Key, hosts, intervals, prefixes, unproven};
+use super::desired::{
+    lay, missing, networks, prefixes_of, replace, replace_blocked, replace_services, scope,
+    strangers, withdraw,
+};
+use super::element::{Key, hosts, prefixes};
 use super::link::Link;
 use super::listing::{TableListing, keys};
 use super::netlink::Changes;
-use super::rule::Rule;
-use super::ruleset::{Chain, Family, Set, Tracking};
-use super::service::spans;
+use super::ruleset::{Family, Set, Tracking};
 use super::{
     Counter, DesiredState, Element, Firewall, FirewallError, Host, Monitor, ServiceElement,
 };
@@ -24,9 +25,6 @@ use detection::policy::Outcome;
 
 /// Hosts in one transaction: the kernel makes it whole in some ten milliseconds, and others wait meanwhile.
 const AT_ONCE: usize = 8_192;
-
-/// How far the remaining time of a host may be from the wanted one before it is set again.
-const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Unproven hosts remembered before it is looked which of them the kernel still lists.
 const REMEMBERED: usize = 16_384;
@@ -310,115 +308,4 @@ impl FirewallError {
             _ => Self::Refused { act, source },
         }
     }
-}
-
-/// The whole table without elements, in place of whatever stands; counters go on where they were.
-fn lay(changes: &mut Changes, standing: &TableListing, tracking: Tracking) {
-    changes.add_table();
-    changes.delete_table();
-    changes.add_table();
-    for set in Set::all() {
-        changes.add_set(set);
-    }
-    for chain in Chain::all(tracking) {
-        changes.add_chain(chain);
-    }
-    for rule in Rule::all(tracking) {
-        let counter = rule.counter();
-        changes.add_counter(&counter, standing.tally(&counter));
-        changes.add_rule(&rule);
-    }
-}
-
-/// Makes these the only prefixes of the two sets.
-fn replace(changes: &mut Changes, set: fn(Family) -> Set, prefixes: impl Iterator<Item = Element>) {
-    for (family, keys) in intervals(prefixes) {
-        changes.flush(set(family));
-        changes.add(set(family), &keys);
-    }
-}
-
-/// Makes these the only prefixes that are kept out.
-fn replace_blocked(changes: &mut Changes, prefixes: &[Element]) {
-    replace(changes, Set::BlockedNet, prefixes.iter().copied());
-    replace(changes, Set::UnprovenNet, unproven(prefixes).into_iter());
-}
-
-/// Makes these the only services that anybody is kept from.
-fn replace_services(changes: &mut Changes, services: &[ServiceElement]) {
-    for (family, spans) in spans(services) {
-        changes.flush(Set::Service(family));
-        changes.add_spans(Set::Service(family), &spans);
-    }
-}
-
-fn scope(unproven: bool) -> Scope {
-    match unproven {
-        true => Scope::Opening,
-        false => Scope::All,
-    }
-}
-
-/// Who is in a set, by its keys.
-fn prefixes_of(set: Set, keys: Vec<Key>) -> Vec<IpNet> {
-    match set.form().interval {
-        true => prefixes(keys)
-            .into_iter()
-            .map(|element| element.target)
-            .collect(),
-        false => keys.into_iter().map(|key| key.address.into()).collect(),
-    }
-}
-
-/// Deletes keys whether they are there or not.
-fn withdraw(changes: &mut Changes, set: Set, keys: &[Key]) {
-    if !keys.is_empty() {
-        changes.add(set, keys);
-        changes.delete(set, keys);
-    }
-}
-
-fn networks(nets: &[IpNet]) -> impl Iterator<Item = Element> {
-    nets.iter().map(|&target| Element {
-        target,
-        left: None,
-        scope: Scope::All,
-    })
-}
-
-/// What stands beside what is wanted: nobody here has ordered it.
-fn strangers(found: &[Element], wanted: &DesiredState) -> Vec<Element> {
-    let hosts = wanted.hosts.iter().map(|host| host.key().address.into());
-    let ordered: std::collections::HashSet<IpNet> = hosts
-        .chain(
-            wanted
-                .prefixes
-                .iter()
-                .map(|prefix| contract::address::canonical(prefix.target)),
-        )
-        .collect();
-    let strange = found
-        .iter()
-        .filter(|element| !ordered.contains(&element.target));
-    strange.copied().collect()
-}
-
-/// The wanted hosts that do not stand, or not for as long as they should, or not as they should.
-fn missing<'a>(found: &[Element], wanted: &'a [Host]) -> impl Iterator<Item = Host> + use<'a> {
-    let standing: HashMap<IpAddr, (Option<Duration>, Scope)> = found
-        .iter()
-        .map(|element| (element.target.addr(), (element.left, element.scope)))
-        .collect();
-    let lacks = move |host: &&Host| {
-        let Some(&(left, scope)) = standing.get(&host.address.to_canonical()) else {
-            return true;
-        };
-        let time = match (left, host.left) {
-            (None, None) => true,
-            (Some(left), Some(wanted)) => left.abs_diff(wanted) <= TOLERANCE,
-            _ => false,
-        };
-        !time || scope != host.scope
-    };
-    wanted.iter().filter(lacks).copied()
 }

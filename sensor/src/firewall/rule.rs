@@ -95,9 +95,13 @@ impl Rule {
             (Chain::Opening, Part::Opening(Opened::Query)),
             (Chain::Output, Part::All(Side::Destination)),
         ];
-        let sets = |part| {
-            let services = matches!(part, Part::Opening(_)).then(|| Set::each(Set::Service));
-            Set::blocked().chain(services.into_iter().flatten())
+        let sets = |chain, part| {
+            let kind: Option<fn(Family) -> Set> = match (chain, part) {
+                (_, Part::Opening(_)) => Some(Set::Service),
+                (_, Part::All(Side::Source)) => Some(Set::Port),
+                (_, Part::All(Side::Destination)) => None,
+            };
+            Set::blocked().chain(kind.map(Set::each).into_iter().flatten())
         };
         let possible =
             move |chain: Chain| tracking == Tracking::Connections || chain != Chain::Opening;
@@ -105,7 +109,7 @@ impl Rule {
             .into_iter()
             .filter(move |(chain, _)| possible(*chain));
         places.flat_map(move |(chain, part)| {
-            sets(part).map(move |blocked| Self {
+            sets(chain, part).map(move |blocked| Self {
                 chain,
                 part,
                 blocked,
@@ -134,18 +138,20 @@ impl Rule {
         };
         let load = side.load(family, FIRST);
         let mut steps = vec![Step::Protocol, Step::Equals(vec![family.protocol()])];
+        let words = family.bytes() / 4;
+        let service = [
+            load.clone(),
+            Side::Destination.load(family, At(words)),
+            Step::Transport(At(2 * words)),
+            Step::Port(At(2 * words + 1)),
+        ];
         match (self.part, self.blocked) {
             // Most packets open nothing, and this is a dear look.
             (Part::Opening(opened), Set::Service(_)) => {
-                let words = family.bytes() / 4;
                 steps.extend(opened.steps(family));
-                steps.extend([
-                    load.clone(),
-                    Side::Destination.load(family, At(words)),
-                    Step::Transport(At(2 * words)),
-                    Step::Port(At(2 * words + 1)),
-                ]);
+                steps.extend(service);
             }
+            (_, Set::Port(_)) => steps.extend(service),
             _ => steps.push(load.clone()),
         }
         steps.extend([
@@ -154,10 +160,10 @@ impl Rule {
             Step::NotIn(Set::AllowedNet(family).name()),
         ]);
         match (self.part, self.blocked) {
+            (_, Set::Service(_) | Set::Port(_)) => {}
             (Part::All(_), blocked) => {
                 steps.extend([load, Step::NotIn(blocked.unproven().name())]);
             }
-            (Part::Opening(_), Set::Service(_)) => {}
             // Who is proven has been dropped before.
             (Part::Opening(opened), _) => steps.extend(opened.steps(family)),
         }
@@ -217,14 +223,14 @@ mod tests {
     fn every_rule_spares_the_allowed_and_has_a_counter_of_its_own() {
         let all = || Rule::all(Tracking::Connections);
         let mut counters: Vec<_> = all().map(|rule| rule.counter()).collect();
-        assert_eq!(counters.len(), 30);
+        assert_eq!(counters.len(), 32);
         for rule in all() {
             let spared = Step::NotIn(Set::AllowedNet(rule.blocked.family()).name());
             assert!(rule.steps().contains(&spared), "{rule:?}");
         }
         counters.sort();
         counters.dedup();
-        assert_eq!(counters.len(), 30);
+        assert_eq!(counters.len(), 32);
     }
 
     #[test]
@@ -234,7 +240,8 @@ mod tests {
             let spares = matches!(rule.part, Part::All(_))
                 && steps.contains(&Step::NotIn(rule.blocked.unproven().name()));
             let opens = matches!(rule.part, Part::Opening(_));
-            assert!(spares != opens, "{rule:?}");
+            let port = matches!(rule.blocked, Set::Port(_));
+            assert!(port || spares != opens, "{rule:?}");
         }
         let without = Rule::all(Tracking::Nothing);
         assert!(

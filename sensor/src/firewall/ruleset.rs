@@ -34,6 +34,8 @@ pub(super) enum Set {
     UnprovenNet(Family),
     /// Hosts that are kept from a service: source, destination, protocol and port, the second and the last as ranges.
     Service(Family),
+    /// The same of whom nothing goes on there, connections under way included.
+    Port(Family),
     /// Networks that are never dropped.
     AllowedNet(Family),
 }
@@ -122,6 +124,7 @@ impl Set {
             .chain(Self::each(Self::Unproven))
             .chain(Self::each(Self::UnprovenNet))
             .chain(Self::each(Self::Service))
+            .chain(Self::each(Self::Port))
             .chain(Self::each(Self::AllowedNet))
     }
 
@@ -146,6 +149,7 @@ impl Set {
             Self::Unproven(_) => format!("unproven{digit}"),
             Self::UnprovenNet(_) => format!("unproven{digit}_net"),
             Self::Service(_) => format!("blocked{digit}_service"),
+            Self::Port(_) => format!("blocked{digit}_port"),
             Self::AllowedNet(_) => format!("allowed{digit}_net"),
         }
     }
@@ -157,6 +161,7 @@ impl Set {
             | Self::Unproven(family)
             | Self::UnprovenNet(family)
             | Self::Service(family)
+            | Self::Port(family)
             | Self::AllowedNet(family) => family,
         }
     }
@@ -165,10 +170,10 @@ impl Set {
         Form {
             interval: !matches!(self, Self::Blocked(_) | Self::Unproven(_)),
             timeout: !matches!(self, Self::AllowedNet(_)),
-            concatenated: matches!(self, Self::Service(_)),
+            concatenated: matches!(self, Self::Service(_) | Self::Port(_)),
             key: match self {
                 // Each part of a key takes a multiple of four bytes.
-                Self::Service(family) => 2 * family.bytes() + 8,
+                Self::Service(family) | Self::Port(family) => 2 * family.bytes() + 8,
                 other => other.family().bytes(),
             },
             foreign: false,
@@ -221,7 +226,7 @@ mod tests {
 
     #[test]
     fn a_set_is_found_by_its_name() {
-        assert_eq!(Set::all().count(), 12);
+        assert_eq!(Set::all().count(), 14);
         for set in Set::all() {
             assert_eq!(Set::named(&set.name()), Some(set));
         }

@@ -9,6 +9,7 @@ use nftnl::set::SetKey;
 use super::ServiceElement;
 use super::element::{SHORTEST, after, before};
 use super::ruleset::Family;
+use contract::record::Scope;
 
 /// Addresses and ports that a host is kept from, all between the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,12 +77,13 @@ fn octets(address: IpAddr) -> Vec<u8> {
     }
 }
 
-/// What the kernel has to hold for these services, by family.
-pub(super) fn spans(services: &[ServiceElement]) -> [(Family, Vec<Span>); 2] {
+/// What the kernel has to hold for the services of one scope, by family.
+pub(super) fn spans(services: &[ServiceElement], scope: Scope) -> [(Family, Vec<Span>); 2] {
     Family::BOTH.map(|family| {
-        let of = services
-            .iter()
-            .filter(|element| Family::of(element.source) == family);
+        let is_of = |element: &&ServiceElement| {
+            Family::of(element.source) == family && element.scope == scope
+        };
+        let of = services.iter().filter(is_of);
         (family, of.flat_map(parts_of).collect())
     })
 }

@@ -12,8 +12,8 @@ use crate::meter::table::Table;
 pub(super) const EACH: u32 = 8;
 const ALL: usize = 30;
 /// Reviews of them in an hour: each takes a person.
-const EACH_REVIEWED: u32 = 4;
-const ALL_REVIEWED: usize = 16;
+const EACH_REVIEWED: u32 = 8;
+const ALL_REVIEWED: usize = 30;
 /// Crowds told in a minute.
 const TOLD: usize = 8;
 /// Sources named of a crowd.

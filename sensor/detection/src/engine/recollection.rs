@@ -73,6 +73,12 @@ impl Recollection {
         self.usage.spare(address, service, now)
     }
 
+    /// Whether others than one guesser converse from the address that a snapshot charges.
+    pub(super) fn is_shared(&self, snapshot: &Snapshot) -> bool {
+        let [(initiator, _), _] = snapshot.charged();
+        self.contacts.is_shared(&initiator, snapshot.time)
+    }
+
     fn hear(&mut self, snapshot: &Snapshot, auth_ports: &[u16]) -> Findings {
         self.usage.hear(snapshot);
         let login = login(snapshot, auth_ports);
@@ -174,10 +180,7 @@ impl Engine {
         let address = IpAddr::from(initiator);
         let accepted = snapshot.key.protocol == protocol::TCP && snapshot.flow.is(state::PROVEN);
         let mut suspect = self.suspect(snapshot, (address, Class::BruteForce));
-        suspect.shared = self
-            .recollection
-            .contacts
-            .is_shared(&initiator, snapshot.time);
+        suspect.shared = self.recollection.is_shared(snapshot);
         suspect.proof = match accepted {
             true => Proof::Proven,
             false => earlier_proof(snapshot),

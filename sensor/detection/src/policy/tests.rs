@@ -239,7 +239,7 @@ fn who_shares_an_address_or_may_be_named_by_others_is_kept_from_a_service_only()
     shared.shared = true;
     let block = blocked(policy.decide(&shared, 0));
     assert_eq!(block.service.as_ref(), Some(&shared.service));
-    assert_eq!((block.scope, block.offence), (Scope::Opening, 1));
+    assert_eq!((block.scope, block.offence), (Scope::All, 1));
     assert!(block.ttl.as_secs() > 500);
     assert_eq!(
         policy.offences(shared.address, SECOND),
@@ -257,6 +257,7 @@ fn who_shares_an_address_or_may_be_named_by_others_is_kept_from_a_service_only()
         let block = blocked(policy.decide(&named, 0));
         assert!(block.service.is_some());
         assert_eq!((block.ttl.as_secs(), block.offence), (60, 0));
+        assert_eq!(block.scope, Scope::Opening);
     }
 }
 

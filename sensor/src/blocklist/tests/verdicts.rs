@@ -89,7 +89,7 @@ fn a_full_list_leaves_nobody_unheard() {
     }
     let mut seen = verdict(Class::Scan);
     let target = net("203.0.113.7");
-    seen.decision = Decision::Block(policy::Block {
+    seen.decision = Decision::Block(detection::policy::Block {
         target,
         reason: "scan".to_owned(),
         expires: 1_600 * SECOND,
