@@ -8,11 +8,13 @@
     reason = "it talks to the person who started it, and stops where something is not as it should be"
 )]
 
+mod chaos;
 mod demo;
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 mod load;
+mod rows;
 #[path = "../tests/skip.rs"]
 mod skip;
 
@@ -36,11 +38,17 @@ enum Command {
     },
     /// Throughput and latency, with SQLite, PostgreSQL, and a subscriber that only writes to a file
     Load(load::Load),
+    /// Kills of everything but the sensors, and what is left of what they reported
+    Chaos(chaos::Chaos),
+    /// Listings of millions of incidents, with PostgreSQL
+    Rows(rows::Rows),
 }
 
 fn main() {
     match Arguments::parse().command {
         Command::Demo { .. } => demo::run(),
         Command::Load(load) => load::run(&load),
+        Command::Chaos(chaos) => chaos::run(&chaos),
+        Command::Rows(rows) => rows::run(&rows),
     }
 }

@@ -4,13 +4,14 @@
 mod access;
 mod correlate;
 mod listing;
+mod manual;
 mod records;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use coordinator::config::Config;
 use coordinator::store::Store;
 use tokio::runtime::Builder;
@@ -102,6 +103,9 @@ enum Command {
     },
     /// Show what today's correlation rules would have concluded from stored incidents
     Correlate(correlate::Span),
+    /// Write man pages and completions
+    #[command(hide = true)]
+    Manual(manual::Arguments),
     /// Write everything to a file, or restore it
     Backup {
         #[command(flatten)]
@@ -135,6 +139,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Review { common, command } => records::review(&common, command).await?,
         Command::Audit { common, command } => return records::audit(&common, command).await,
         Command::Correlate(span) => correlate::run(&span).await?,
+        Command::Manual(arguments) => manual::run(&arguments, Arguments::command())?,
         Command::Backup { common, command } => records::backup(&common, command).await?,
     }
     Ok(ExitCode::SUCCESS)
