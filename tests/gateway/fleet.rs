@@ -71,6 +71,7 @@ fn proven_at_two_is_blocked_at_the_third_and_nobody_else_is(test: &str, meter: M
     });
     assert!(!is_in_set(third, offender), "one proof is not enough");
     let _search = hydra(second, SERVER[0]);
+    sensors[1].until_blocked(offender);
     sensors[2].until("the third keeps it out", || is_in_set(third, offender).then_some(()));
     let blocked = time::OffsetDateTime::now_utc();
     let block = centre.get("/api/v1/blocks")["items"][0].clone();
