@@ -43,7 +43,14 @@ pub(crate) fn run(chaos: &Chaos) {
     );
     println!(
         "{:<12} {:>10} {:>8} {:>10} {:>22} {:>16} {:>12} {:>8}",
-        "", "stored", "lost", "repeated", "kills, C/broker/DB", "lead, worst, s", "settled, s", "all, s"
+        "",
+        "stored",
+        "lost",
+        "repeated",
+        "kills, C/broker/DB",
+        "lead, worst, s",
+        "settled, s",
+        "all, s"
     );
     let databases = [
         ("SQLite", Some(Database::sqlite())),
@@ -58,7 +65,10 @@ pub(crate) fn run(chaos: &Chaos) {
         let after = storm.rage(Broker::start(), &database);
         let [coordinators, brokers, servers] = after.kills;
         let worst = after.changes.iter().max();
-        let worst = worst.map_or_else(|| "-".to_owned(), |worst| format!("{:.1}", worst.as_secs_f64()));
+        let worst = worst.map_or_else(
+            || "-".to_owned(),
+            |worst| format!("{:.1}", worst.as_secs_f64()),
+        );
         println!(
             "{name:<12} {:>10} {:>8} {:>10} {:>22} {worst:>16} {:>12.1} {:>8.0}",
             after.stored,

@@ -74,9 +74,16 @@ pub(crate) fn run(rows: &Rows) {
     database.meddle(
         "DROP INDEX incident_at, incident_offender, incident_site, incident_class, incident_sensor",
     );
-    database.meddle(&FILL.replace("MONTHS", &MONTHS.to_string()).replace("ROWS", &each.to_string()));
+    database.meddle(
+        &FILL
+            .replace("MONTHS", &MONTHS.to_string())
+            .replace("ROWS", &each.to_string()),
+    );
     let steps = include_str!("../src/store/migrations/0003-months.sql");
-    for index in steps.lines().filter(|line| line.starts_with("CREATE INDEX incident_")) {
+    for index in steps
+        .lines()
+        .filter(|line| line.starts_with("CREATE INDEX incident_"))
+    {
         database.meddle(index);
     }
     database.meddle("VACUUM ANALYZE incident");
@@ -87,11 +94,19 @@ pub(crate) fn run(rows: &Rows) {
     );
     coordinator.run();
     coordinator.wait_ready();
-    println!("{:<24} {:>10} {:>10} {:>10}", "", "p50, ms", "p95, ms", "worst, ms");
+    println!(
+        "{:<24} {:>10} {:>10} {:>10}",
+        "", "p50, ms", "p95, ms", "worst, ms"
+    );
     let now = moment::now();
     let offender = |n: usize| {
         let number = n * 7_919 % 100_000;
-        format!("203.{}.{}.{}", number / 65_536, number / 256 % 256, number % 256)
+        format!(
+            "203.{}.{}.{}",
+            number / 65_536,
+            number / 256 % 256,
+            number % 256
+        )
     };
     let often = |n: usize| {
         let number = n * 7_919 % 6_250;
@@ -100,13 +115,30 @@ pub(crate) fn run(rows: &Rows) {
     let past = |n: usize| moment::text(now - i64::try_from(n % 300).unwrap_or(0) * DAY);
     let asks: [(&str, &dyn Fn(usize) -> String); 8] = [
         ("first page", &|_| "/api/v1/incidents".to_owned()),
-        ("an offender", &|n| format!("/api/v1/incidents?offender={}", offender(n))),
-        ("a frequent offender", &|n| format!("/api/v1/incidents?offender={}", often(n))),
-        ("site and class", &|n| format!("/api/v1/incidents?site=site-{}&class=flood", n % 10)),
-        ("a site", &|n| format!("/api/v1/incidents?site=site-{}", n % 10)),
-        ("a class", &|n| format!("/api/v1/incidents?class={}", ["c2", "scan", "tunnel"][n % 3])),
-        ("before a day", &|n| format!("/api/v1/incidents?until={}", past(n))),
-        ("history of an address", &|n| format!("/api/v1/addresses/{}", often(n))),
+        ("an offender", &|n| {
+            format!("/api/v1/incidents?offender={}", offender(n))
+        }),
+        ("a frequent offender", &|n| {
+            format!("/api/v1/incidents?offender={}", often(n))
+        }),
+        ("site and class", &|n| {
+            format!("/api/v1/incidents?site=site-{}&class=flood", n % 10)
+        }),
+        ("a site", &|n| {
+            format!("/api/v1/incidents?site=site-{}", n % 10)
+        }),
+        ("a class", &|n| {
+            format!(
+                "/api/v1/incidents?class={}",
+                ["c2", "scan", "tunnel"][n % 3]
+            )
+        }),
+        ("before a day", &|n| {
+            format!("/api/v1/incidents?until={}", past(n))
+        }),
+        ("history of an address", &|n| {
+            format!("/api/v1/addresses/{}", often(n))
+        }),
     ];
     for (name, path) in asks {
         let mut spans: Vec<Duration> = (0..rows.requests)
@@ -118,15 +150,24 @@ pub(crate) fn run(rows: &Rows) {
             })
             .collect();
         spans.sort_unstable();
-        let at = |share: usize| spans[(spans.len() * share / 100).min(spans.len() - 1)].as_secs_f64() * 1_000.0;
-        println!("{name:<24} {:>10.1} {:>10.1} {:>10.1}", at(50), at(95), at(100));
+        let at = |share: usize| {
+            spans[(spans.len() * share / 100).min(spans.len() - 1)].as_secs_f64() * 1_000.0
+        };
+        println!(
+            "{name:<24} {:>10.1} {:>10.1} {:>10.1}",
+            at(50),
+            at(95),
+            at(100)
+        );
     }
     let_go((&coordinator, &database), each);
 }
 
 /// Lets the oldest month go.
 fn let_go((_, database): (&Coordinator, &Database), each: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
         let store = Store::open(&database.url(), 2).await.expect("it opens");
@@ -134,7 +175,10 @@ fn let_go((_, database): (&Coordinator, &Database), each: usize) {
         // The first of the oldest month is at least so many days back.
         retention.incidents = Span::seconds(u64::try_from(MONTHS - 1).unwrap_or(0) * 30 * 86_400);
         let begun = Instant::now();
-        let swept = store.sweep(&retention, moment::now()).await.expect("it sweeps");
+        let swept = store
+            .sweep(&retention, moment::now())
+            .await
+            .expect("it sweeps");
         println!(
             "a month of {each} incidents went in {:.0} ms: {} partitions, {} rows",
             begun.elapsed().as_secs_f64() * 1_000.0,

@@ -39,10 +39,16 @@ fn nothing_is_lost_and_nothing_counts_twice_with_postgres() {
 
 fn survive(broker: Broker, database: &Database) {
     let aftermath = STORM.rage(broker, database);
-    assert_eq!((aftermath.lost, aftermath.kills.iter().sum()), (0, STORM.kills));
+    assert_eq!(
+        (aftermath.lost, aftermath.kills.iter().sum()),
+        (0, STORM.kills)
+    );
     assert!(aftermath.repeated > 0, "what is sent twice is heard twice");
     for took in aftermath.changes {
-        assert!(took < Duration::from_secs(10), "another one led after {took:?}");
+        assert!(
+            took < Duration::from_secs(10),
+            "another one led after {took:?}"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ mod fleet;
 mod intake;
 #[expect(dead_code, reason = "the fleet uses the rest")]
 mod lab;
+mod oidc;
 mod retention;
 mod skip;
 mod stream;

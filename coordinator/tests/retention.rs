@@ -70,7 +70,10 @@ fn what_is_too_old_goes_and_the_rest_stays() {
             let swept = store.sweep(&settings, now).await.expect("it sweeps");
             // Three tables, and the month of then is gone whole, where there are months.
             let expected = if database.is_shared() { 3 } else { 0 };
-            assert!(swept.partitions >= expected && swept.rows + swept.partitions >= 3, "{swept:?}");
+            assert!(
+                swept.partitions >= expected && swept.rows + swept.partitions >= 3,
+                "{swept:?}"
+            );
             let again = store.sweep(&settings, now).await.expect("it sweeps");
             assert_eq!((again.rows, again.partitions), (0, 0));
             let scope = Scope::default();

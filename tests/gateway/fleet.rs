@@ -72,7 +72,9 @@ fn proven_at_two_is_blocked_at_the_third_and_nobody_else_is(test: &str, meter: M
     assert!(!is_in_set(third, offender), "one proof is not enough");
     let _search = hydra(second, SERVER[0]);
     sensors[1].until_blocked(offender);
-    sensors[2].until("the third keeps it out", || is_in_set(third, offender).then_some(()));
+    sensors[2].until("the third keeps it out", || {
+        is_in_set(third, offender).then_some(())
+    });
     let blocked = time::OffsetDateTime::now_utc();
     let block = centre.get("/api/v1/blocks")["items"][0].clone();
     assert_eq!(block["target"], format!("{offender}/32"), "{block}");
@@ -96,9 +98,16 @@ fn proven_at_two_is_blocked_at_the_third_and_nobody_else_is(test: &str, meter: M
             let cause = answer["id"].as_str()?;
             let orders = centre.get(&format!("/api/v1/orders?cause={cause}&site=site-2"));
             let order = orders["items"][0].clone();
-            ["refused", "done"].iter().any(|state| order["state"] == *state).then_some(order)
+            ["refused", "done"]
+                .iter()
+                .any(|state| order["state"] == *state)
+                .then_some(order)
         });
-        assert_eq!((&order["state"], &order["reason"]), (&json!("refused"), &json!("exempt")), "{order}");
+        assert_eq!(
+            (&order["state"], &order["reason"]),
+            (&json!("refused"), &json!("exempt")),
+            "{order}"
+        );
         assert!(!is_in_set(third, target.parse().expect("an address")));
     }
 
@@ -120,7 +129,9 @@ fn proven_at_two_is_blocked_at_the_third_and_nobody_else_is(test: &str, meter: M
         (blocks["items"].as_array()?.len() == 1).then_some(())
     });
     let mut back = third.start();
-    back.until("what still holds is there", || is_in_set(third, long).then_some(()));
+    back.until("what still holds is there", || {
+        is_in_set(third, long).then_some(())
+    });
     assert!(!is_in_set(third, short), "what is over is not");
     assert!(is_in_set(third, offender), "what held before still does");
 }
@@ -132,10 +143,16 @@ fn is_in_set(post: &Post, address: IpAddr) -> bool {
     };
     let listed: Value = serde_json::from_str(&text).expect("nft prints JSON");
     let objects = listed["nftables"].as_array().expect("a list");
-    let elements = objects.iter().filter_map(|object| object["set"]["elem"].as_array());
+    let elements = objects
+        .iter()
+        .filter_map(|object| object["set"]["elem"].as_array());
     let address = address.to_string();
     let is_it = |element: &Value| {
-        let value = if element["elem"].is_object() { &element["elem"]["val"] } else { element };
+        let value = if element["elem"].is_object() {
+            &element["elem"]["val"]
+        } else {
+            element
+        };
         value == &json!(address)
     };
     elements.flatten().any(is_it)
@@ -154,14 +171,19 @@ impl Centre {
             let link = format!("gate{number}");
             join((&namespace, &link), (&post.stage.gateway, "centre"));
             namespace.address(&link, &format!("198.18.{number}.1/30"));
-            post.stage.gateway.address("centre", &format!("198.18.{number}.2/30"));
+            post.stage
+                .gateway
+                .address("centre", &format!("198.18.{number}.2/30"));
         }
         let folder = tempfile::tempdir().expect("a folder for the centre");
         let path = |name: &str| folder.path().join(name).display().to_string();
         let write = |name: &str, text: &str| {
             std::fs::write(folder.path().join(name), text).expect("the folder can be written");
         };
-        write("mosquitto.conf", "user root\nlistener 1883\nallow_anonymous true\nlog_dest stderr\n");
+        write(
+            "mosquitto.conf",
+            "user root\nlistener 1883\nallow_anonymous true\nlog_dest stderr\n",
+        );
         let key = SigningKey::from_bytes(&[7; 32]).to_pkcs8_pem(LineEnding::LF);
         write("ops-1.pem", key.expect("a key").as_str());
         let settings = format!(
@@ -178,12 +200,16 @@ impl Centre {
         let program = program.to_str().expect("UTF-8");
         let run = |arguments: &[&str]| {
             let mut command = namespace.command(program);
-            command.args(arguments).args(["--config", &path("coordinator.toml")]);
+            command
+                .args(arguments)
+                .args(["--config", &path("coordinator.toml")]);
             command
         };
         let process = Process::start("garita-coordinator", run(&["serve"]));
         let obeyed = process.wait_for("report.command_keys = ");
-        let (_, keys) = obeyed.split_once("report.command_keys = ").expect("it says so");
+        let (_, keys) = obeyed
+            .split_once("report.command_keys = ")
+            .expect("it says so");
         for (number, post) in posts.iter_mut().enumerate() {
             post.environment("GARITA__SENSOR__NAME", format!("gate-{number}"));
             post.configure(&format!(
@@ -229,8 +255,14 @@ impl Centre {
             answer
         });
         let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        (status.expect("a status"), serde_json::from_str(body).unwrap_or_default())
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (
+            status.expect("a status"),
+            serde_json::from_str(body).unwrap_or_default(),
+        )
     }
 
     fn until<T>(&mut self, what: &str, look: impl Fn(&Self) -> Option<T>) -> T {
@@ -239,8 +271,15 @@ impl Centre {
             if let Some(found) = look(self) {
                 return found;
             }
-            assert!(self.coordinator.is_running(), "the coordinator ended before {what}");
-            assert!(Instant::now() < end, "it never came to this: {what}; {}", self.folder.path().display());
+            assert!(
+                self.coordinator.is_running(),
+                "the coordinator ended before {what}"
+            );
+            assert!(
+                Instant::now() < end,
+                "it never came to this: {what}; {}",
+                self.folder.path().display()
+            );
             self.coordinator.said().stir(Duration::from_millis(20));
         }
     }

@@ -46,7 +46,8 @@ impl Load {
             (false, Some(_)) => "rows",
             (false, None) => "load",
         };
-        let whole = |name: &str, value: Option<usize>| value.map(|value| format!("--{name}={value}"));
+        let whole =
+            |name: &str, value: Option<usize>| value.map(|value| format!("--{name}={value}"));
         let given = [
             whole("rows", self.rows),
             whole("sensors", self.sensors),

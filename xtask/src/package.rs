@@ -164,11 +164,7 @@ fn compile(shell: &Shell, program: &Program, object: &Path) -> Result<PathBuf> {
 }
 
 /// Writes what a program says about itself: manual, completions, and the notices of what it contains.
-fn describe(
-    shell: &Shell,
-    program: &Program,
-    (host, manual): (&Path, &Path),
-) -> Result<()> {
+fn describe(shell: &Shell, program: &Program, (host, manual): (&Path, &Path)) -> Result<()> {
     shell.remove_path(manual)?;
     cmd!(shell, "{host} manual {manual}")
         .run()

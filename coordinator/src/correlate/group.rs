@@ -35,11 +35,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(
-        (kind, subject): &About,
-        at: i64,
-        known: Option<(String, i64, i64)>,
-    ) -> Self {
+    pub(super) fn new((kind, subject): &About, at: i64, known: Option<(String, i64, i64)>) -> Self {
         let (id, version, first) = known.unwrap_or_else(|| {
             let hash = Sha256::new()
                 .chain_update(kind.as_str())

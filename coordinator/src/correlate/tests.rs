@@ -115,10 +115,18 @@ fn offenders_of_one_network_and_of_one_victim_are_campaigns() {
     }
     let found = correlator.changed();
     let about = |kind: Kind| found.iter().filter(move |campaign| campaign.kind == kind);
-    let subjects = |kind: Kind| about(kind).map(|campaign| (campaign.subject.as_str(), campaign.version));
+    let subjects =
+        |kind: Kind| about(kind).map(|campaign| (campaign.subject.as_str(), campaign.version));
     let network: Vec<_> = subjects(Kind::Network).collect();
-    assert_eq!(network, [("198.51.100.0/24", 1)], "told once, whatever came in between");
-    assert_eq!(subjects(Kind::Victim).collect::<Vec<_>>(), [("192.0.2.1", 1)]);
+    assert_eq!(
+        network,
+        [("198.51.100.0/24", 1)],
+        "told once, whatever came in between"
+    );
+    assert_eq!(
+        subjects(Kind::Victim).collect::<Vec<_>>(),
+        [("192.0.2.1", 1)]
+    );
 }
 
 #[test]

@@ -50,7 +50,8 @@ impl Policy {
 
     fn enter(&mut self, block: FleetBlock) {
         if block.origin == "fleet" {
-            self.concluded.insert(block.target.clone(), block.id.clone());
+            self.concluded
+                .insert(block.target.clone(), block.id.clone());
         }
         self.blocks.insert(block.id.clone(), block);
     }
@@ -78,7 +79,11 @@ impl Policy {
     /// Forgets a block: it is over, or others have taken it back.
     pub fn forget(&mut self, id: &str) -> Option<FleetBlock> {
         let block = self.blocks.remove(id)?;
-        if self.concluded.get(&block.target).is_some_and(|known| known == id) {
+        if self
+            .concluded
+            .get(&block.target)
+            .is_some_and(|known| known == id)
+        {
             self.concluded.remove(&block.target);
         }
         Some(block)

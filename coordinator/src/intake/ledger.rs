@@ -25,10 +25,10 @@ pub(super) struct Entry {
     decision: String,
 }
 
-/// The name of an incident, and the one it has where somebody else's has that already: two sensors of one name at two
-/// sites give their incidents the same names.
-pub(super) fn names(event: &str, (site, sensor): (&str, &str)) -> [String; 2] {
-    [event.to_owned(), format!("{event}.{site}.{sensor}")]
+/// The name of an incident where somebody else's has that of its event already: two sensors of one name at two sites give
+/// their incidents the same names.
+pub(super) fn other_name(event: &str, (site, sensor): (&str, &str)) -> String {
+    format!("{event}.{site}.{sensor}")
 }
 
 /// A batch while it grows.
@@ -65,28 +65,39 @@ impl Ledger {
 
     /// Enters a revision of an incident; gives back its name where it is the latest, and what the one before decided.
     pub(super) fn incident(&mut self, mut row: IncidentRow) -> Option<(String, Option<String>)> {
-        let names = names(&row.event_id, (&row.site, &row.sensor));
+        let other = other_name(&row.event_id, (&row.site, &row.sensor));
+        let names = [row.event_id.clone(), other];
         let is_ours = |entry: &Entry| entry.gate.0 == row.site && entry.gate.1 == row.sensor;
-        let ours = names.iter().find(|name| self.known.get(*name).is_some_and(is_ours));
+        let ours = names
+            .iter()
+            .find(|name| self.known.get(*name).is_some_and(is_ours));
         let Some(id) = ours else {
             let [short, long] = names;
-            row.id = if self.known.contains_key(&short) { long } else { short };
+            row.id = if self.known.contains_key(&short) {
+                long
+            } else {
+                short
+            };
             row.first = row.at;
             let id = row.id.clone();
             self.entered.insert(id.clone());
-            self.known.insert(id.clone(), Entry {
-                gate: (row.site.clone(), row.sensor.clone()),
-                first: row.first,
-                revision: row.revision,
-                decision: row.decision.clone(),
-            });
+            self.known.insert(
+                id.clone(),
+                Entry {
+                    gate: (row.site.clone(), row.sensor.clone()),
+                    first: row.first,
+                    revision: row.revision,
+                    decision: row.decision.clone(),
+                },
+            );
             self.incidents.insert(id.clone(), row);
             return Some((id, None));
         };
         row.id.clone_from(id);
         let entry = self.known.get_mut(id)?;
         row.first = entry.first;
-        row.is_known = !self.entered.contains(id) || self.incidents.get(id).is_some_and(|row| row.is_known);
+        row.is_known =
+            !self.entered.contains(id) || self.incidents.get(id).is_some_and(|row| row.is_known);
         if row.revision > entry.revision {
             entry.revision = row.revision;
             let before = std::mem::replace(&mut entry.decision, row.decision.clone());
@@ -183,7 +194,12 @@ impl Ledger {
             older: self.older,
             conditions: self.conditions.into_values().collect(),
             telemetry: telemetry
-                .map(|((site, sensor, at), doc)| TelemetryRow { site, sensor, at, doc })
+                .map(|((site, sensor, at), doc)| TelemetryRow {
+                    site,
+                    sensor,
+                    at,
+                    doc,
+                })
                 .collect(),
             blocks: self.blocks.into_values().collect(),
             sensors: Vec::new(),

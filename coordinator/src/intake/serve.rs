@@ -1,6 +1,7 @@
 //! The leader's loop: messages are taken in batches, stored with everything that follows from them, acknowledged, and
 //! commands go out. Whoever does not lead waits. After any error the leader begins anew from the store.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::ledger::names;
+use super::ledger::other_name;
 use super::post::{Counts, Known, Post};
-use super::reading::{Letter, What, read};
+use super::reading::{Letter, Said, What, read};
 use super::recall::sighting;
 use super::session::{News, Session};
 use super::writer::{Desk, Step, Writer};
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::correlate::Sighting;
 use crate::moment;
 use crate::orders::Key;
-use crate::store::{Leadership, Lost, Store};
+use crate::store::{Leadership, Lost, Seen, Store};
 
 /// How often it is looked what time brings.
 const TICK: Duration = Duration::from_millis(200);
@@ -280,15 +281,7 @@ impl Leader<'_> {
                 Err(reason) => wrong.push((publish, reason)),
             }
         }
-        let mut ids = Vec::new();
-        for message in &said {
-            if let What::Incident(attack) = &message.what {
-                ids.extend(names(&attack.id, (&message.site, &message.sensor)));
-            }
-        }
-        ids.sort_unstable();
-        ids.dedup();
-        let seen = self.store.seen(&ids).await?;
+        let (ids, seen) = self.seen(&said).await?;
         let now = moment::now();
         post.begin(now, &ids, seen);
         for message in said {
@@ -299,6 +292,35 @@ impl Leader<'_> {
         }
         post.send_orders(now);
         self.hand_on((post, writer), letters).await
+    }
+
+    /// The names that the incidents of these messages may have, and those of them that are stored.
+    async fn seen(&self, said: &[Said]) -> Result<(Vec<String>, Vec<Seen>), Lost> {
+        let incidents = said.iter().filter_map(|message| match &message.what {
+            What::Incident(attack) => Some((attack.id.as_str(), message)),
+            _ => None,
+        });
+        let mut names: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
+        for (event, message) in incidents {
+            let gates = names.entry(event.to_owned()).or_default();
+            gates.push((&message.site, &message.sensor));
+        }
+        let short: Vec<String> = names.keys().cloned().collect();
+        let mut seen = self.store.seen(&short).await?;
+        // Rarely somebody else's incident has the name.
+        let mut long = BTreeSet::new();
+        for owner in &seen {
+            let owned = (owner.site.as_str(), owner.sensor.as_str());
+            names.entry(owner.id.clone()).or_default().push(owned);
+        }
+        for (event, gates) in names.iter().filter(|(_, gates)| gates.len() > 1) {
+            if gates.iter().any(|gate| Some(gate) != gates.first()) {
+                long.extend(gates.iter().map(|gate| other_name(event, *gate)));
+            }
+        }
+        let long: Vec<String> = long.into_iter().collect();
+        seen.extend(self.store.seen(&long).await?);
+        Ok((short.into_iter().chain(long).collect(), seen))
     }
 
     async fn hand_on(

@@ -178,7 +178,9 @@ impl Book {
                 order.state = OrderState::Silent;
                 changed.push(order.clone());
             }
-            let again = order.sent_at.map_or(0, |sent| sent + wait(validity, order.attempts));
+            let again = order
+                .sent_at
+                .map_or(0, |sent| sent + wait(validity, order.attempts));
             let silent = order.sent_at.filter(|_| order.state == OrderState::Sent);
             soonest = soonest.min(silent.map_or(again, |sent| again.min(sent + patience)));
         }

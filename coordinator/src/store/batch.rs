@@ -1,6 +1,8 @@
 //! One transaction of the intake: everything a batch of messages says and everything concluded from it, or nothing.
 //! A leader that was overtaken writes nothing.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use sqlx::{Any, Transaction};
 
@@ -9,8 +11,8 @@ use super::fleet::{self, FleetBlock, HeldBlock};
 use super::leader::{Leadership, Lost};
 use super::orders::{self, Order};
 use super::reviews::{self, Review};
+use super::rows::{Row, Table, flag};
 use super::sensors::{self, SensorRow, SequenceRow};
-use super::rows::{Table, flag};
 use super::sql::Sql;
 use super::stream::{self, Happened};
 use super::{Error, Store};
@@ -57,7 +59,14 @@ pub struct IncidentRow {
     #[serde(serialize_with = "flag")]
     pub ended: bool,
     /// The document as published.
+    #[serde(skip)]
     pub doc: String,
+}
+
+impl Row for IncidentRow {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.doc))
+    }
 }
 
 /// A kind of nonsense that was heard.
@@ -137,7 +146,14 @@ pub struct TelemetryRow {
     /// When.
     pub at: i64,
     /// The document as published.
+    #[serde(skip)]
     pub doc: String,
+}
+
+impl Row for TelemetryRow {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.doc))
+    }
 }
 
 impl Batch {
@@ -193,9 +209,24 @@ impl Store {
 const INCIDENTS: Table = Table {
     name: "incident",
     columns: &[
-        "id", "first", "site", "sensor", "event_id", "revision", "at", "offender", "victim", "port", "class", "decision",
-        "severity", "proven", "blocked_until", "ended", "doc",
+        "id",
+        "first",
+        "site",
+        "sensor",
+        "event_id",
+        "revision",
+        "at",
+        "offender",
+        "victim",
+        "port",
+        "class",
+        "decision",
+        "severity",
+        "proven",
+        "blocked_until",
+        "ended",
     ],
+    document: Some("doc"),
     conflict: "ON CONFLICT (id, first) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
                excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
                excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = \
@@ -205,13 +236,15 @@ const INCIDENTS: Table = Table {
 
 const REVISIONS: Table = Table {
     name: "revision",
-    columns: &["incident", "revision", "at", "doc"],
+    columns: &["incident", "revision", "at"],
+    document: Some("doc"),
     conflict: "ON CONFLICT DO NOTHING",
 };
 
 const TELEMETRY: Table = Table {
     name: "telemetry",
-    columns: &["site", "sensor", "at", "doc"],
+    columns: &["site", "sensor", "at"],
+    document: Some("doc"),
     conflict: "ON CONFLICT DO NOTHING",
 };
 
@@ -221,7 +254,14 @@ struct Revision<'a> {
     incident: &'a str,
     revision: i64,
     at: i64,
+    #[serde(skip)]
     doc: &'a str,
+}
+
+impl Row for Revision<'_> {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(self.doc))
+    }
 }
 
 async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<(), Error> {
@@ -231,7 +271,9 @@ async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<
         let mut sql = Sql::new(
             "INSERT INTO revision (incident, revision, at, doc) SELECT id, revision, at, doc FROM incident WHERE id = ",
         );
-        sql.bind(row.id.clone()).push(" AND first = ").bind(row.first);
+        sql.bind(row.id.clone())
+            .push(" AND first = ")
+            .bind(row.first);
         sql.push(" ON CONFLICT DO NOTHING");
         sql.run(act, &mut **on).await?;
     }

@@ -1,12 +1,14 @@
 //! Blocks: what each sensor keeps out, as its messages tell it, and what the fleet is to keep out.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 
 use super::page::{Page, Query, Scope};
-use super::rows::Table;
+use super::rows::{Row, Table};
 use super::sql::{Columns, Sql};
 use super::{Error, Store};
 use crate::moment;
@@ -27,7 +29,14 @@ pub struct HeldBlock {
     /// When this was said.
     pub at: i64,
     /// The message as published.
+    #[serde(skip)]
     pub doc: String,
+}
+
+impl Row for HeldBlock {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.doc))
+    }
 }
 
 /// Something the fleet is to keep out.
@@ -88,7 +97,8 @@ impl FleetBlock {
 
 const HELD: Table = Table {
     name: "block",
-    columns: &["site", "sensor", "target", "state", "expires", "at", "doc"],
+    columns: &["site", "sensor", "target", "state", "expires", "at"],
+    document: Some("doc"),
     conflict: "ON CONFLICT (site, sensor, target) DO UPDATE SET state = excluded.state, expires = excluded.expires, at = \
                excluded.at, doc = excluded.doc WHERE excluded.at >= block.at",
 };

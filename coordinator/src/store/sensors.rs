@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::{Any, Transaction};
 
 use super::page::{Page, Query, Scope};
-use super::rows::Table;
+use super::rows::{Row, Table};
 use super::sql::{Columns, Sql};
 use super::{Error, Rows, Store};
 use crate::moment;
@@ -63,9 +63,19 @@ pub struct SequenceRow {
 const SENSORS: Table = Table {
     name: "sensor",
     columns: &[
-        "site", "sensor", "state", "version", "first_heard", "last_heard", "skew", "epoch", "status", "telemetry",
+        "site",
+        "sensor",
+        "state",
+        "version",
+        "first_heard",
+        "last_heard",
+        "skew",
+        "epoch",
+        "status",
+        "telemetry",
         "digest",
     ],
+    document: None,
     conflict: "ON CONFLICT (site, sensor) DO UPDATE SET state = excluded.state, version = excluded.version, last_heard \
                = excluded.last_heard, skew = excluded.skew, epoch = excluded.epoch, status = excluded.status, telemetry \
                = excluded.telemetry, digest = excluded.digest",
@@ -73,10 +83,17 @@ const SENSORS: Table = Table {
 
 const SEQUENCES: Table = Table {
     name: "sequence",
-    columns: &["site", "sensor", "epoch", "high", "gaps", "lost", "heard", "repeated", "at"],
+    columns: &[
+        "site", "sensor", "epoch", "high", "gaps", "lost", "heard", "repeated", "at",
+    ],
+    document: None,
     conflict: "ON CONFLICT (site, sensor, epoch) DO UPDATE SET high = excluded.high, gaps = excluded.gaps, lost = \
                excluded.lost, heard = excluded.heard, repeated = excluded.repeated, at = excluded.at",
 };
+
+impl Row for SensorRow {}
+
+impl Row for SequenceRow {}
 
 pub(super) async fn write(
     on: &mut Transaction<'static, Any>,

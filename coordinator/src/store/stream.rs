@@ -1,12 +1,14 @@
 //! What has changed, numbered in the order of commits, for those who follow: server-sent events, WebSockets, programs.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgListener;
 use sqlx::{Any, Transaction};
 
 use super::page::Scope;
-use super::rows::{Table, text};
+use super::rows::{Row, Table};
 use super::sql::{Columns, Sql};
 use super::{Error, Store};
 
@@ -23,7 +25,7 @@ pub struct Happened {
     /// Where; nothing where it concerns no single site.
     pub site: Option<String>,
     /// What there is to know.
-    #[serde(serialize_with = "text")]
+    #[serde(skip)]
     pub body: Value,
 }
 
@@ -42,7 +44,8 @@ impl Happened {
 
 const EVENTS: Table = Table {
     name: "event",
-    columns: &["seq", "at", "kind", "site", "body"],
+    columns: &["seq", "at", "kind", "site"],
+    document: Some("body"),
     conflict: "",
 };
 
@@ -51,6 +54,12 @@ struct Numbered<'a> {
     seq: i64,
     #[serde(flatten)]
     event: &'a Happened,
+}
+
+impl Row for Numbered<'_> {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Owned(self.event.body.to_string()))
+    }
 }
 
 /// Gives events their numbers. The counter's row is held until the transaction ends, so numbers are committed in order.

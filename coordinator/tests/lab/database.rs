@@ -138,7 +138,11 @@ impl Cluster {
             .chain(children.split_whitespace())
             .collect();
         // One may have ended by itself meanwhile.
-        let _ = Command::new("kill").arg("-9").args(&all).stderr(Stdio::null()).status();
+        let _ = Command::new("kill")
+            .arg("-9")
+            .args(&all)
+            .stderr(Stdio::null())
+            .status();
         super::wait("the server is gone", || {
             let is_gone = |pid: &&str| {
                 let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -127,7 +127,11 @@ impl Storm {
 /// One message, with its fault where it is its turn for one.
 fn report(sensor: &Sensor, (n, sensors): (usize, usize)) {
     let offender = format!("203.{}.{}.{}", n / 65_536 % 256, n / 256 % 256, n % 256);
-    let body = document::incident((&offender, "scan"), sensor.topics.sensor(), &format!("i-{n}"));
+    let body = document::incident(
+        (&offender, "scan"),
+        sensor.topics.sensor(),
+        &format!("i-{n}"),
+    );
     let seq = sensor.note(Topic::Incident, &body);
     if n % AWAY == 1 || n % LATE == 1 {
         return;
@@ -158,7 +162,11 @@ fn kill(coordinators: &mut [Coordinator], which: usize) -> Option<Duration> {
 
 /// Waits until nothing of a sensor is missing; what was heard of it, is lost, and was heard again.
 fn whole((coordinator, token): (&Coordinator, &str), sensor: &Sensor) -> (u64, u64, u64) {
-    let path = format!("/api/v1/sensors/{}/{}", sensor.topics.site(), sensor.topics.sensor());
+    let path = format!(
+        "/api/v1/sensors/{}/{}",
+        sensor.topics.site(),
+        sensor.topics.sensor()
+    );
     // It says in its status how far it has got, so that a tail that was lost is known of.
     sensor.tell_status("online");
     let sent = sensor.state().sent.len() as u64;
@@ -166,8 +174,11 @@ fn whole((coordinator, token): (&Coordinator, &str), sensor: &Sensor) -> (u64, u
         let answer = coordinator.get(token, &path);
         let heard = &answer.body["sequences"][0];
         let number = |key: &str| heard[key].as_u64().unwrap_or(0);
-        let lost = heard["lost"].as_array().map_or(0, |ranges| ranges.iter().map(span).sum());
-        let is_whole = heard["gaps"].as_array().is_some_and(Vec::is_empty) && number("high") == sent;
+        let lost = heard["lost"]
+            .as_array()
+            .map_or(0, |ranges| ranges.iter().map(span).sum());
+        let is_whole =
+            heard["gaps"].as_array().is_some_and(Vec::is_empty) && number("high") == sent;
         is_whole.then(|| (number("heard"), lost, number("repeated")))
     })
 }

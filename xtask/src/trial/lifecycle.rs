@@ -66,7 +66,10 @@ const BLOCKED: &str = "garita blocks list | grep -F 203.0.113.7 && nft list set 
 impl Trial {
     /// Where the container sees a package.
     fn package(&self, which: usize) -> Result<String> {
-        let package = self.packages.get(which).context("four packages are tried")?;
+        let package = self
+            .packages
+            .get(which)
+            .context("four packages are tried")?;
         self.machine.show(package)
     }
 

@@ -14,8 +14,14 @@ pub(super) fn install(trial: &mut Trial) -> Result<String> {
     machine.run(&format!("dpkg --install {package}"))?;
     for (holds, otherwise) in [
         ("getent passwd garita-coordinator", "there is no account"),
-        ("systemctl is-enabled garita-coordinator", "the service is not enabled"),
-        ("! systemctl is-active garita-coordinator", "the service was started"),
+        (
+            "systemctl is-enabled garita-coordinator",
+            "the service is not enabled",
+        ),
+        (
+            "! systemctl is-active garita-coordinator",
+            "the service was started",
+        ),
         (
             "test \"$(stat -c '%U %a' /var/lib/garita-coordinator)\" = 'garita-coordinator 750'",
             "/var/lib/garita-coordinator is not the coordinator's alone",
@@ -52,8 +58,8 @@ pub(super) fn install(trial: &mut Trial) -> Result<String> {
         .wait_until(&format!("curl -fsS {API}/readyz"), RESTART)?;
     let machine = &trial.machine;
     let memory = machine.run("ps -o rss= -p $(systemctl show -P MainPID garita-coordinator)")?;
-    let score =
-        machine.run("systemd-analyze security --no-pager garita-coordinator | grep -o 'exposure.*'")?;
+    let score = machine
+        .run("systemd-analyze security --no-pager garita-coordinator | grep -o 'exposure.*'")?;
     Ok(format!("ready as {user}, {memory} kB resident, {score}"))
 }
 
@@ -61,7 +67,9 @@ pub(super) fn install(trial: &mut Trial) -> Result<String> {
 pub(super) fn admin(trial: &mut Trial) -> Result<String> {
     let machine = &trial.machine;
     ensure!(
-        machine.run(&format!("curl -s -o /dev/null -w '%{{http_code}}' {API}/api/v1/incidents"))? == "401",
+        machine.run(&format!(
+            "curl -s -o /dev/null -w '%{{http_code}}' {API}/api/v1/incidents"
+        ))? == "401",
         "somebody without a token is let in"
     );
     machine.run("journalctl --unit garita-coordinator | grep -F 'make the first admin at'")?;
@@ -70,7 +78,10 @@ pub(super) fn admin(trial: &mut Trial) -> Result<String> {
          printf 'header = \"Authorization: Bearer %s\"\\n' \"$(cat /run/token)\" > /run/curl",
     )?;
     let items = machine.run(&format!("curl -fsS -K /run/curl {API}/api/v1/incidents"))?;
-    ensure!(items == "{\"items\":[],\"next\":null}", "a new coordinator knows of {items}");
+    ensure!(
+        items == "{\"items\":[],\"next\":null}",
+        "a new coordinator knows of {items}"
+    );
     Ok("401 without a token, an empty listing with one".to_owned())
 }
 
@@ -107,7 +118,9 @@ pub(super) fn upgrade(trial: &mut Trial) -> Result<String> {
     machine.run(&format!(
         "curl -fsS -K /run/curl {API}/api/v1/sensors | grep -F north && garita-coordinator audit verify && garita-coordinator block list | grep -F 198.18.7.7"
     ))?;
-    Ok(format!("ready {seconds:.1} s later; token, sensor, block and audit trail kept"))
+    Ok(format!(
+        "ready {seconds:.1} s later; token, sensor, block and audit trail kept"
+    ))
 }
 
 pub(super) fn remove(trial: &mut Trial) -> Result<String> {
@@ -115,7 +128,10 @@ pub(super) fn remove(trial: &mut Trial) -> Result<String> {
     machine.run("dpkg --remove garita-coordinator")?;
     for (holds, otherwise) in [
         ("! pgrep garita-coordin", "a process is left"),
-        ("garita blocks list | grep -F 198.18.7.7", "what it ordered went with it"),
+        (
+            "garita blocks list | grep -F 198.18.7.7",
+            "what it ordered went with it",
+        ),
         (
             "test -s /etc/garita-coordinator/coordinator.toml && test -s /var/lib/garita-coordinator/coordinator.db",
             "records or configuration went too",
