@@ -3,6 +3,8 @@
 
 mod access;
 mod correlate;
+mod evidence;
+mod incidents;
 mod listing;
 mod manual;
 mod records;
@@ -78,7 +80,7 @@ enum Command {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
-        command: records::IncidentCommand,
+        command: incidents::IncidentCommand,
     },
     /// List, add and remove blocks of the whole fleet
     Block {
@@ -134,7 +136,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Token { common, command } => access::token(&common, command).await?,
         Command::User { common, command } => access::user(&common, command).await?,
         Command::Sensor { common, command } => records::sensor(&common, command).await?,
-        Command::Incident { common, command } => records::incident(&common, command).await?,
+        Command::Incident { common, command } => incidents::incident(&common, command).await?,
         Command::Block { common, command } => records::block(&common, command).await?,
         Command::Review { common, command } => records::review(&common, command).await?,
         Command::Audit { common, command } => return records::audit(&common, command).await,

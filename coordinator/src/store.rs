@@ -1,6 +1,7 @@
 //! What is kept: one database, SQLite or PostgreSQL, with one set of tables and statements. Nothing is decided here.
 
 mod access;
+mod anchor;
 mod audit;
 mod backup;
 mod batch;

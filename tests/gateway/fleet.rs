@@ -134,6 +134,23 @@ fn proven_at_two_is_blocked_at_the_third_and_nobody_else_is(test: &str, meter: M
     });
     assert!(!is_in_set(third, short), "what is over is not");
     assert!(is_in_set(third, offender), "what held before still does");
+
+    // Somebody else's bouncer enforces what the sensors keep out, and lets go of what is taken back.
+    let _bouncer = centre.bouncer();
+    centre.until("the bouncer keeps both out", |centre| {
+        [offender, long]
+            .iter()
+            .all(|address| centre.keeps_out(*address))
+            .then_some(())
+    });
+    let blocks = centre.get(&format!("/api/v1/blocks?target={long}"));
+    let id = blocks["items"][0]["id"].as_str().expect("it has a name");
+    let withdraw = format!("DELETE /api/v1/blocks/{id} HTTP/1.0\r\nif-match: \"1\"");
+    let (status, answer) = centre.ask(&withdraw, "");
+    assert_eq!(status, 201, "{answer}");
+    centre.until("the bouncer lets it go", |centre| {
+        (!centre.keeps_out(long) && centre.keeps_out(offender)).then_some(())
+    });
 }
 
 /// Whether the kernel has an address in its set, as `nft -j` tells it.
@@ -226,6 +243,41 @@ impl Centre {
             coordinator: process,
             _broker: broker,
         }
+    }
+
+    /// Debian's CrowdSec bouncer, which asks us in place of CrowdSec and fills tables of its own here.
+    fn bouncer(&self) -> Process {
+        let path = |name: &str| self.folder.path().join(name).display().to_string();
+        let family = |name: &str| {
+            format!(
+                "  {name}: {{enabled: true, set-only: false, table: crowdsec-{name}, chain: crowdsec-chain}}\n"
+            )
+        };
+        let settings = format!(
+            "mode: nftables\npid_dir: {}\nupdate_frequency: 1s\ndaemonize: false\nlog_mode: stdout\nlog_level: info\n\
+             api_url: http://{API}/\napi_key: {}\ndisable_ipv6: false\ndeny_action: DROP\ndeny_log: false\n\
+             supported_decisions_types: [ban]\nblacklists_ipv4: crowdsec-blacklists\n\
+             blacklists_ipv6: crowdsec6-blacklists\nnftables:\n{}{}prometheus: {{enabled: false}}\n",
+            self.folder.path().display(),
+            self.token,
+            family("ipv4"),
+            family("ipv6")
+        );
+        std::fs::write(self.folder.path().join("bouncer.yaml"), settings)
+            .expect("the folder can be written");
+        let mut command = self.namespace.command("crowdsec-firewall-bouncer");
+        command.args(["-c", &path("bouncer.yaml")]);
+        Process::start("crowdsec-firewall-bouncer", command)
+    }
+
+    /// Whether the bouncer keeps an address out.
+    fn keeps_out(&self, address: IpAddr) -> bool {
+        let mut command = self.namespace.command("nft");
+        let listed = command
+            .args(["list", "ruleset"])
+            .output()
+            .expect("nft starts");
+        String::from_utf8_lossy(&listed.stdout).contains(&address.to_string())
     }
 
     fn get(&self, path: &str) -> Value {
