@@ -50,6 +50,8 @@ names! {
     CaptureDrops = "capture-drops",
     /// The store cannot be written.
     StoreFailing = "store-failing",
+    /// The broker cannot be reached. Only the sensor itself shows it: subscribers hear of it as an outage, afterwards.
+    BrokerAway = "broker-away",
     /// The broker could not be reached for a while.
     Outage = "outage",
     /// Messages had to be dropped before they were delivered.

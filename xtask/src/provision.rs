@@ -57,6 +57,10 @@ const TESTS: &[Package] = &[
         "syslog-ng-core",
         "feeds a SIEM, as the page for subscribers says",
     ),
+    package(
+        "prometheus",
+        "tries the shipped alert rules (Debian starts one: port 9090)",
+    ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
     package("man-db", "judges the man pages"),

@@ -3,7 +3,7 @@
 
 mod formats;
 mod import;
-mod list;
+pub mod list;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -78,7 +78,7 @@ async fn explain(
         limit: TOLD,
         since: None,
         before: None,
-        address: Some(address),
+        net: Some(address.into()),
         class: None,
     };
     // A store that fails takes the past away, not the answer.
@@ -221,7 +221,7 @@ struct IncidentQuery {
     limit: Option<usize>,
     since: Option<Timestamp>,
     before: Option<Timestamp>,
-    address: Option<IpAddr>,
+    net: Option<IpNet>,
     class: Option<Class>,
 }
 
@@ -234,7 +234,7 @@ async fn incidents(
         limit: rows(query.limit),
         since: query.since,
         before: query.before,
-        address: query.address.map(|address| address.to_canonical()),
+        net: query.net.map(canonical),
         class: query.class,
     };
     let found = recall(&shared, move |archive| archive.incidents(&filter)).await?;
