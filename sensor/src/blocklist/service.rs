@@ -95,6 +95,10 @@ impl Service {
             Message::Act(actor, action, reply) => {
                 drop(reply.send(self.blocklist.act(&actor, action, now)))
             }
+            Message::ActOnAll(actor, actions, reply) => {
+                drop(reply.send(self.blocklist.act_on_all(&actor, actions, now)))
+            }
+            Message::Home(reply) => drop(reply.send(self.blocklist.guard.home().to_vec())),
             Message::Blocks(reply) => drop(reply.send(self.blocklist.blocks())),
             Message::Allowances(reply) => drop(reply.send(self.blocklist.allowances(now))),
             Message::Reviews(reply) => drop(reply.send(self.blocklist.reviews.all())),

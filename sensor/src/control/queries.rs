@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/blocks", get(blocks))
         .route("/search", get(search))
         .route("/allowances", get(allowances))
+        .route("/home", get(home))
         .route("/reviews", get(reviews))
         .route("/labelled", get(labelled))
         .route("/incidents", get(incidents))
@@ -159,6 +160,10 @@ async fn search(
 
 async fn allowances(State(shared): State<Shared>) -> Answered<Vec<Allowance>> {
     Ok(Json(shared.blocklist.allowances().await?))
+}
+
+async fn home(State(shared): State<Shared>) -> Answered<Vec<IpNet>> {
+    Ok(Json(shared.blocklist.home().await?))
 }
 
 #[derive(Deserialize)]
