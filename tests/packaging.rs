@@ -5,6 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use contract::record::Origin;
+use sensor::telemetry::{Metrics, SensorState};
+
 use super::garita;
 use super::skip::skip;
 
@@ -35,6 +38,47 @@ fn systemd_finds_no_fault_in_the_units() {
         };
         assert!(output.status.success(), "{}", said(&output));
         assert!(!said(&output).contains(&file), "{}", said(&output));
+    }
+}
+
+#[test]
+fn the_alert_rules_fire_when_they_should() {
+    let test = "the_alert_rules_fire_when_they_should";
+    if Command::new("promtool").arg("--version").output().is_err() {
+        return skip(test, "promtool is not installed");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rules = root.join("config/siem/prometheus-alerts.yml");
+    let cases = fs::read_to_string(root.join("tests/alerts.yml")).expect("the cases");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("alerts.yml");
+    fs::write(
+        &file,
+        cases.replace("RULES", rules.to_str().expect("UTF-8")),
+    )
+    .expect("a copy");
+    for (verb, path) in [("check", &rules), ("test", &file)] {
+        let output = Command::new("promtool")
+            .args([verb, "rules"])
+            .arg(path)
+            .output()
+            .expect("promtool runs");
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let rules = fs::read_to_string(&rules).expect("the rules");
+    let metrics = Metrics::new();
+    metrics.set_blocks(&[(("ipv4", Origin::Detection), 1)].into());
+    metrics.set_state(SensorState {
+        connected: Some(true),
+        ..SensorState::default()
+    });
+    let text = metrics.text().expect("text");
+    let named = rules.split(|byte: char| !byte.is_ascii_alphanumeric() && byte != '_');
+    for metric in named.filter(|word| word.starts_with("garita_")) {
+        assert!(
+            text.contains(metric.trim_end_matches("_total")),
+            "{metric} is no metric of the sensor"
+        );
     }
 }
 

@@ -20,7 +20,4 @@ pub mod orders;
 pub mod serve;
 pub mod store;
 
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub use contract::printable::hex;

@@ -63,6 +63,10 @@ const TESTS: &[Package] = &[
         "crowdsec-firewall-bouncer",
         "enforces what the coordinator decides (Debian starts one)",
     ),
+    package(
+        "prometheus",
+        "tries the shipped alert rules (Debian starts one: port 9090)",
+    ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
     package("man-db", "judges the man pages"),
