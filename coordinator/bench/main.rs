@@ -13,6 +13,7 @@ mod demo;
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 mod load;
+mod pages;
 #[path = "../tests/skip.rs"]
 mod skip;
 
@@ -34,6 +35,10 @@ enum Command {
         #[arg(long, hide = true)]
         bench: bool,
     },
+    /// What each page of the console costs, with SQLite and PostgreSQL
+    Pages(pages::Pages),
+    /// Write a fleet's history into a database, to look at the console with
+    Seed(pages::Seed),
     /// Throughput and latency, with SQLite, PostgreSQL, and a subscriber that only writes to a file
     Load(load::Load),
 }
@@ -42,5 +47,7 @@ fn main() {
     match Arguments::parse().command {
         Command::Demo { .. } => demo::run(),
         Command::Load(load) => load::run(&load),
+        Command::Pages(pages) => pages::run(&pages),
+        Command::Seed(seed) => pages::seed(&seed),
     }
 }

@@ -19,6 +19,7 @@ pub mod moment;
 pub mod orders;
 pub mod serve;
 pub mod store;
+pub mod web;
 
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod chaos;
+mod console;
 mod fleet;
 mod intake;
 #[expect(dead_code, reason = "the fleet uses the rest")]

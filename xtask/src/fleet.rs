@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use xshell::{Shell, cmd};
 
-use crate::{provision, tool};
+use crate::{provision, tool, web};
 
 /// How much is simulated.
 #[derive(Args)]
@@ -27,6 +27,7 @@ pub(crate) struct Load {
 pub(crate) fn demo(shell: &Shell) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
+    web::packages(shell)?;
     let bench = cmd!(
         shell,
         "cargo bench --profile dev --package coordinator --bench fleet -- demo"
@@ -39,6 +40,7 @@ pub(crate) fn demo(shell: &Shell) -> Result<()> {
 pub(crate) fn load(shell: &Shell, load: &Load) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
+    web::packages(shell)?;
     let Load {
         sensors,
         kept,

@@ -20,6 +20,7 @@ mod tidy;
 mod tool;
 mod train;
 mod trial;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

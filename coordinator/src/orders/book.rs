@@ -1,7 +1,7 @@
 //! Orders that are not over: which command is to be sent now, and what an answer makes of its order. It does no IO and
 //! reads no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::action::{Action, Lifetime};
@@ -75,6 +75,12 @@ impl Book {
         })
     }
 
+    /// Lets go of orders whose time has not come and that are not among `open` any more: their answer was taken back.
+    pub fn keep(&mut self, open: &BTreeSet<String>, now: i64) {
+        self.open
+            .retain(|id, order| order.created <= now || order.attempts > 0 || open.contains(id));
+    }
+
     /// Lets an order hold longer.
     pub fn extend(&mut self, id: &str, holds_until: i64) {
         if let Some(order) = self.open.get_mut(id) {
@@ -115,6 +121,10 @@ impl Book {
             if order.holds_until <= now {
                 order.state = OrderState::Expired;
                 over.push(order.id.clone());
+                continue;
+            }
+            // It can still be taken back.
+            if order.created > now {
                 continue;
             }
             if is_away(&order.site, &order.sensor) {

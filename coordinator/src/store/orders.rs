@@ -36,7 +36,7 @@ pub struct Order {
     pub ordered_by: String,
     /// Why, and from what it was concluded.
     pub why: String,
-    /// When it was given.
+    /// When it was given; one that can still be taken back is dated ahead, and leaves then.
     pub created: i64,
     /// Until when it is worth carrying out.
     pub holds_until: i64,

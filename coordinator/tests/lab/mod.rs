@@ -1,9 +1,11 @@
 //! What the tests work with: a broker, a database of either kind, coordinators, sensors, and a client.
 
 pub(crate) mod broker;
+pub(crate) mod browser;
 pub(crate) mod coordinator;
 pub(crate) mod database;
 pub(crate) mod document;
+pub(crate) mod history;
 pub(crate) mod sensor;
 
 use std::net::TcpListener;
@@ -11,6 +13,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 pub(crate) use broker::Broker;
+pub(crate) use browser::Browser;
 pub(crate) use coordinator::Coordinator;
 pub(crate) use database::Database;
 pub(crate) use sensor::Sensor;
