@@ -32,6 +32,9 @@ struct Arguments {
 enum Command {
     /// Three sensors, an offender that two of them prove, and what became of it, as a table
     Demo {
+        /// Keep it running, with a link to the console
+        #[arg(long)]
+        keep: bool,
         #[arg(long, hide = true)]
         bench: bool,
     },
@@ -45,7 +48,7 @@ enum Command {
 
 fn main() {
     match Arguments::parse().command {
-        Command::Demo { .. } => demo::run(),
+        Command::Demo { keep, .. } => demo::run(keep),
         Command::Load(load) => load::run(&load),
         Command::Pages(pages) => pages::run(&pages),
         Command::Seed(seed) => pages::seed(&seed),

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::lab::browser::Browser;
 use crate::lab::history::{self, Amount, NAME, PASSWORD};
-use crate::lab::{Broker, Browser, Coordinator, Database, skip_without};
+use crate::lab::{Broker, Coordinator, Database, skip_without};
 
 const NEEDED: [&str; 3] = ["mosquitto", "chromium", "chromedriver"];
 /// The first admin.

@@ -14,3 +14,4 @@ mod retention;
 mod skip;
 mod stream;
 mod surface;
+mod undo;

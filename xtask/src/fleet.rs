@@ -23,14 +23,26 @@ pub(crate) struct Load {
     minutes: f64,
 }
 
-/// Three sensors, an offender that two of them prove, and what became of it.
-pub(crate) fn demo(shell: &Shell) -> Result<()> {
+/// How much the pages are measured with.
+#[derive(Args)]
+pub(crate) struct Pages {
+    /// Sensors
+    #[arg(long, default_value_t = 300)]
+    sensors: usize,
+    /// Incidents
+    #[arg(long, default_value_t = 100_000)]
+    incidents: usize,
+}
+
+/// Three sensors, an offender that two of them prove, and what became of it; kept running where it is to be looked at.
+pub(crate) fn demo(shell: &Shell, keep: bool) -> Result<()> {
+    let keep = keep.then_some("--keep");
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
     web::packages(shell)?;
     let bench = cmd!(
         shell,
-        "cargo bench --profile dev --package coordinator --bench fleet -- demo"
+        "cargo bench --profile dev --package coordinator --bench fleet -- demo {keep...}"
     );
     tool::by_hand(bench).run()?;
     Ok(())
@@ -52,6 +64,20 @@ pub(crate) fn load(shell: &Shell, load: &Load) -> Result<()> {
     let bench = cmd!(
         shell,
         "cargo bench --package coordinator --bench fleet -- load --sensors {sensors} --kept {kept} --rate {rate} --minutes {minutes}"
+    );
+    tool::by_hand(bench).run()?;
+    Ok(())
+}
+
+/// What each page of the console costs, with each database.
+pub(crate) fn pages(shell: &Shell, pages: &Pages) -> Result<()> {
+    provision::packages(shell, provision::BUILD)?;
+    provision::packages(shell, provision::FLEET)?;
+    web::packages(shell)?;
+    let (sensors, incidents) = (pages.sensors.to_string(), pages.incidents.to_string());
+    let bench = cmd!(
+        shell,
+        "cargo bench --package coordinator --bench fleet -- pages --sensors {sensors} --incidents {incidents}"
     );
     tool::by_hand(bench).run()?;
     Ok(())

@@ -354,4 +354,21 @@ mod tests {
         assert_eq!(book.withdraw("fleet-1")[0].state, OrderState::Withdrawn);
         assert!(book.due(0, |_, _| false).0.is_empty());
     }
+
+    #[test]
+    fn what_can_be_taken_back_waits_and_is_let_go_of_when_it_was() {
+        let mut book = Book::new(Orders::default(), Vec::new());
+        for id in ["o1", "o2"] {
+            book.add(Order {
+                created: 10 * SECOND,
+                ..order(id)
+            });
+        }
+        assert!(book.due(9 * SECOND, |_, _| false).0.is_empty());
+        book.keep(&BTreeSet::from(["o2".to_owned()]), 9 * SECOND);
+        let (sent, _) = book.due(10 * SECOND, |_, _| false);
+        assert_eq!((sent.len(), sent[0].order.id.as_str()), (1, "o2"));
+        book.keep(&BTreeSet::new(), 10 * SECOND);
+        assert_eq!(book.len(), 1, "it was sent, and waits for its answer");
+    }
 }

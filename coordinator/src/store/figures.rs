@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::page::Scope;
+use super::sensors::SensorRow;
 use super::sql::{Columns, Sql};
 use super::{Error, Store};
 use crate::moment;
@@ -84,6 +85,36 @@ impl Store {
             .collect()
     }
 
+    /// The sensors within some sites, by site and name, without what they said.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn roster(&self, scope: &Scope) -> Result<Vec<SensorRow>, Error> {
+        let mut sql = Sql::new(
+            "SELECT site, sensor, state, version, first_heard, last_heard, skew, digest FROM sensor WHERE 1 = 1",
+        );
+        scope.limit(&mut sql);
+        sql.push(" ORDER BY site, sensor");
+        let rows = sql.all("read sensors", &self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(SensorRow {
+                    site: row.get_text("site")?,
+                    sensor: row.get_text("sensor")?,
+                    state: row.get_text("state")?,
+                    version: row.get_text("version")?,
+                    first_heard: row.get_number("first_heard")?,
+                    last_heard: row.get_number("last_heard")?,
+                    skew: row.get_number("skew")?,
+                    epoch: None,
+                    status: None,
+                    telemetry: None,
+                    digest: row.get_text("digest")?,
+                })
+            })
+            .collect()
+    }
+
     /// Reviews that wait: how many, and since when the oldest does.
     ///
     /// # Errors
@@ -97,6 +128,36 @@ impl Store {
         row.map_or(Ok((0, None)), |row| {
             Ok((row.get_number("number")?, row.get_maybe_number("since")?))
         })
+    }
+
+    /// What was seen of some addresses since a moment: address, site, sensor, class, number.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn seen_lately(
+        &self,
+        scope: &Scope,
+        (addresses, since): (&[String], i64),
+    ) -> Result<Vec<(String, String, String, String, i64)>, Error> {
+        let mut sql = Sql::new(
+            "SELECT offender, site, sensor, class, COUNT(*) AS number FROM incident WHERE offender",
+        );
+        sql.among(addresses.iter().map(String::as_str));
+        sql.push(" AND at >= ").bind(since);
+        scope.limit(&mut sql);
+        sql.push(" GROUP BY offender, site, sensor, class ORDER BY site, sensor, class");
+        let rows = sql.all("read sightings", &self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                Ok((
+                    row.get_text("offender")?,
+                    row.get_text("site")?,
+                    row.get_text("sensor")?,
+                    row.get_text("class")?,
+                    row.get_number("number")?,
+                ))
+            })
+            .collect()
     }
 
     /// Targets that at least one sensor keeps out now.

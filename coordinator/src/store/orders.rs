@@ -199,6 +199,19 @@ impl Store {
             .await
     }
 
+    /// Orders of some causes, the newest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn orders_of(&self, scope: &Scope, causes: &[String]) -> Result<Vec<Order>, Error> {
+        let mut sql = Sql::new("SELECT * FROM orders WHERE cause");
+        sql.among(causes.iter().map(String::as_str));
+        scope.limit(&mut sql);
+        sql.push(" ORDER BY created DESC, id DESC LIMIT 10000");
+        let rows = sql.all("read orders", &self.pool).await?;
+        rows.iter().map(order).collect()
+    }
+
     /// An order.
     ///
     /// # Errors

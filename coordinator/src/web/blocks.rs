@@ -101,13 +101,8 @@ pub(super) async fn matrix(
             in_query(&format!("{} {}", last.at, last.target))
         )
     });
-    let sensors = app.store.sensors().await?;
-    let mut places: Vec<(String, String)> = sensors
-        .into_iter()
-        .filter(|row| scope.covers(&row.site))
-        .map(|row| (row.site, row.sensor))
-        .collect();
-    places.sort();
+    let sensors = app.store.roster(scope).await?.into_iter();
+    let places: Vec<(String, String)> = sensors.map(|row| (row.site, row.sensor)).collect();
     let total = app.store.count_kept_out(scope, now).await?;
     let (columns, rows) = match places.len() > COLUMNS {
         true => by_site(words, &places, &kept),

@@ -28,9 +28,12 @@ const SETS: usize = 64;
 /// A month by its name, and how it went at each site.
 type Months = Vec<(String, BTreeMap<String, Month>)>;
 
+/// Months, and when they were measured.
+type Measured = (Instant, Arc<Months>);
+
 /// Figures that were measured lately, by the sites they are of.
 #[derive(Clone, Default)]
-pub(super) struct Cache(Arc<Mutex<BTreeMap<String, (Instant, Arc<Months>)>>>);
+pub(super) struct Cache(Arc<Mutex<BTreeMap<String, Measured>>>);
 
 /// A month at a site.
 struct Row {

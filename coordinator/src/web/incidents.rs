@@ -112,12 +112,8 @@ pub(super) async fn show(
 
 /// The sites a visitor can see sensors of.
 pub(super) async fn sites(app: &App, visitor: &Visitor) -> Result<Vec<String>, Problem> {
-    let sensors = app.store.sensors().await?;
-    let mut sites: Vec<String> = sensors
-        .into_iter()
-        .map(|row| row.site)
-        .filter(|site| visitor.who.scope.covers(site))
-        .collect();
+    let sensors = app.store.roster(&visitor.who.scope).await?;
+    let mut sites: Vec<String> = sensors.into_iter().map(|row| row.site).collect();
     sites.sort();
     sites.dedup();
     Ok(sites)

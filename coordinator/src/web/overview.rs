@@ -78,13 +78,7 @@ pub(super) async fn show(State(app): State<App>, Extension(visitor): Extension<V
         30,
     );
     let now = moment::now();
-    let sensors: Vec<SensorRow> = app
-        .store
-        .sensors()
-        .await?
-        .into_iter()
-        .filter(|row| scope.covers(&row.site))
-        .collect();
+    let sensors = app.store.roster(scope).await?;
     let online = sensors
         .iter()
         .filter(|row| presence(row) == "online")
@@ -271,7 +265,7 @@ fn away(words: &'static Words, sensors: &[SensorRow]) -> Vec<Need> {
                 .map(|row| format!("{}/{}", row.site, row.sensor))
                 .collect();
             if rows.len() > NAMED {
-                names.push("…".to_owned());
+                names.push(format!("+ {}", rows.len() - NAMED));
             }
             let sentence = match rows.len() {
                 1 => fill(

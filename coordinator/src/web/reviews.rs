@@ -17,8 +17,11 @@ use crate::moment::{self, SECOND};
 use crate::store::Page;
 
 /// Reviews of a page, and of those that are looked at for it.
-const ROWS: usize = 40;
+const ROWS: usize = 25;
 const READ: u32 = 500;
+/// How far back it is shown who saw an address, microseconds, and how many of them.
+const LATELY: i64 = 7 * 86_400 * SECOND;
+const LINES: usize = 8;
 /// Answered ones that are shown.
 const ANSWERED: u32 = 20;
 /// How long an answer can be taken back, seconds.
@@ -91,16 +94,30 @@ pub(super) async fn show(State(app): State<App>, Extension(visitor): Extension<V
         order.entry(text(review, "/address")).or_insert(at);
     }
     open.sort_by_key(|review| order.get(&text(review, "/address")).copied());
-    let mut groups = Vec::new();
-    for review in open.iter().take(ROWS) {
-        let address = text(review, "/address");
-        let same = open
-            .iter()
-            .filter(|other| other["address"] == review["address"])
-            .count();
-        let seen = app.store.sightings(scope, &address).await?;
-        groups.push(waiting(words, review, (&seen, same - 1)));
-    }
+    open.truncate(ROWS);
+    let mut addresses: Vec<String> = open.iter().map(|review| text(review, "/address")).collect();
+    addresses.sort();
+    addresses.dedup();
+    let lately = (addresses.as_slice(), moment::now() - LATELY);
+    let seen = app.store.seen_lately(scope, lately).await?;
+    let groups: Vec<Waiting> = open
+        .iter()
+        .map(|review| {
+            let address = text(review, "/address");
+            let same = open
+                .iter()
+                .filter(|other| other["address"] == review["address"]);
+            let lines = seen.iter().filter(|(who, ..)| *who == address);
+            let lines = lines.take(LINES).map(|(_, site, sensor, class, number)| {
+                let place = format!("{site}/{sensor}");
+                fill(
+                    words.saw_line,
+                    &[&place, &number.to_string(), words.class(class)],
+                )
+            });
+            waiting(words, review, (lines.collect(), same.count() - 1))
+        })
+        .collect();
     let total = shell.reviews;
     let rest = total - i64::try_from(groups.len()).unwrap_or(0);
     let page = ReviewsPage {
@@ -113,20 +130,9 @@ pub(super) async fn show(State(app): State<App>, Extension(visitor): Extension<V
     Ok(html(&page))
 }
 
-fn waiting(words: &Words, review: &Value, (seen, others): (&[Value], usize)) -> Waiting {
+fn waiting(words: &Words, review: &Value, (seen, others): (Vec<String>, usize)) -> Waiting {
     let get = |place: &str| text(review, place);
     let id = get("/id");
-    let line = |one: &Value| {
-        let place = format!("{}/{}", text(one, "/site"), text(one, "/sensor"));
-        fill(
-            words.saw_line,
-            &[
-                &place,
-                &text(one, "/incidents"),
-                words.class(&text(one, "/class")),
-            ],
-        )
-    };
     Waiting {
         mark: mark("r", &id),
         id_query: in_query(&id),
@@ -139,7 +145,7 @@ fn waiting(words: &Words, review: &Value, (seen, others): (&[Value], usize)) -> 
         asked: When::of(&review["asked"]).unwrap_or(When(0)),
         lapses: When::of(&review["lapses"]).unwrap_or(When(0)),
         version: get("/version"),
-        seen: seen.iter().map(line).collect(),
+        seen,
         others,
         others_text: fill(words.others_ask, &[&others.to_string()]),
     }
@@ -151,22 +157,13 @@ async fn answered((app, visitor): (&App, &Visitor)) -> Result<Vec<Answered>, Pro
         .store
         .answered_reviews(scope, i64::from(ANSWERED))
         .await?;
-    let page = Page {
-        after: None,
-        limit: 1,
-    };
+    let causes: Vec<String> = rows.iter().map(|review| review.id.clone()).collect();
+    let orders = app.store.orders_of(scope, &causes).await?;
     let now = moment::now();
     let mut all = Vec::new();
     for review in &rows {
-        let about = [
-            ("cause", Some(review.id.clone())),
-            ("site", None),
-            ("sensor", None),
-            ("state", None),
-        ];
-        let (orders, _) = app.store.list_orders(scope, about, &page).await?;
-        let order = orders.first();
-        let state = order.map_or_else(String::new, |order| text(order, "/state"));
+        let order = orders.iter().find(|order| order.cause == review.id);
+        let state = order.map_or("", |order| order.state.as_str()).to_owned();
         let until = review.answered_at.unwrap_or(0) + UNDO * SECOND;
         let is_own = review.answered_by.as_deref() == Some(visitor.who.name.as_str());
         all.push(Answered {
@@ -180,7 +177,7 @@ async fn answered((app, visitor): (&App, &Visitor)) -> Result<Vec<Answered>, Pro
             by: review.answered_by.clone().unwrap_or_default(),
             version: review.version.to_string(),
             answered: review.answered_at.map(When),
-            confirmed: order.and_then(|order| When::of(&order["answered"])),
+            confirmed: order.and_then(|order| order.answered_at).map(When),
             until: if is_own && state == "queued" && now < until {
                 until / 1_000
             } else {

@@ -1,5 +1,7 @@
 //! What several pages show as lines: incidents, fleet blocks, and what each sensor saw and holds of an address.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::door::Visitor;
@@ -7,7 +9,7 @@ use super::format::{When, address_of, in_query, mark, target, text};
 use super::words::fill;
 use crate::api::{App, Problem};
 use crate::moment;
-use crate::store::{Page, SensorRow};
+use crate::store::{Order, SensorRow};
 
 /// A sensor that says nothing for so long is silent, microseconds: its figures come every minute.
 pub(super) const MUTE: i64 = 180 * moment::SECOND;
@@ -171,50 +173,45 @@ pub(super) async fn gates(
 ) -> Result<Vec<Gate>, Problem> {
     let (words, scope) = (visitor.words, &visitor.who.scope);
     let address = address_of(target);
-    let sensors = app.store.sensors().await?;
+    let sensors = app.store.roster(scope).await?;
     let sightings = app.store.sightings(scope, &address).await?;
     let held = app.store.held_of(scope, target).await?;
-    let mut orders = Vec::new();
-    let page = Page {
-        after: None,
-        limit: 1_000,
-    };
-    for cause in causes.iter().take(8) {
-        let about = [
-            ("cause", Some(cause.clone())),
-            ("site", None),
-            ("sensor", None),
-            ("state", None),
-        ];
-        orders.extend(app.store.list_orders(scope, about, &page).await?.0);
+    let orders = app.store.orders_of(scope, causes).await?;
+    let mut by_gate: BTreeMap<(&str, &str), &Order> = BTreeMap::new();
+    for order in orders.iter().rev() {
+        by_gate.insert((&order.site, &order.sensor), order);
+    }
+    let held: BTreeMap<(String, String), &Value> = held
+        .iter()
+        .map(|item| ((text(item, "/site"), text(item, "/sensor")), item))
+        .collect();
+    let mut saw: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for item in &sightings {
+        let class = text(item, "/class");
+        let words = fill(
+            words.saw_some,
+            &[&text(item, "/incidents"), words.class(&class)],
+        );
+        saw.entry((text(item, "/site"), text(item, "/sensor")))
+            .or_default()
+            .push(words);
     }
     let now = moment::now();
     let mut gates: Vec<Gate> = sensors
         .iter()
-        .filter(|row| scope.covers(&row.site))
         .map(|row| {
-            let is_its = |item: &&Value| {
-                item["site"] == row.site.as_str() && item["sensor"] == row.sensor.as_str()
-            };
-            let saw: Vec<String> = sightings
-                .iter()
-                .filter(is_its)
-                .map(|item| {
-                    fill(
-                        words.saw_some,
-                        &[
-                            &text(item, "/incidents"),
-                            words.class(&text(item, "/class")),
-                        ],
-                    )
-                })
-                .collect();
-            let holds = held
-                .iter()
-                .find(is_its)
-                .filter(|item| When::of(&item["expires"]).is_none_or(|until| until.0 > now));
-            let order = orders.iter().find(is_its);
-            gate(row, (saw, holds), order)
+            let place = (row.site.clone(), row.sensor.clone());
+            let until =
+                |item: &&&Value| When::of(&item["expires"]).is_none_or(|until| until.0 > now);
+            let holds = held.get(&place).filter(until).copied();
+            let seen = saw.get(&place).cloned().unwrap_or_default();
+            gate(
+                row,
+                (seen, holds),
+                by_gate
+                    .get(&(row.site.as_str(), row.sensor.as_str()))
+                    .copied(),
+            )
         })
         .map(|mut gate| {
             if gate.saw.is_empty() {
@@ -231,7 +228,7 @@ pub(super) async fn gates(
 fn gate(
     row: &SensorRow,
     (saw, holds): (Vec<String>, Option<&Value>),
-    order: Option<&Value>,
+    order: Option<&Order>,
 ) -> Gate {
     let name = format!("{}/{}", row.site, row.sensor);
     let state = presence(row);
@@ -247,9 +244,9 @@ fn gate(
         held: holds.map_or_else(|| "none".to_owned(), |held| text(held, "/state")),
         until: holds.and_then(|held| When::of(&held["expires"])),
         since: holds.and_then(|held| When::of(&held["since"])),
-        order: order.map_or_else(String::new, |order| text(order, "/state")),
-        order_text: order.map_or_else(String::new, |order| text(order, "/action")),
-        answered: order.and_then(|order| When::of(&order["answered"])),
+        order: order.map_or("", |order| order.state.as_str()).to_owned(),
+        order_text: order.map_or_else(String::new, |order| order.action.clone()),
+        answered: order.and_then(|order| order.answered_at).map(When),
         name,
     }
 }

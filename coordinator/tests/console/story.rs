@@ -6,7 +6,8 @@ use contract::topics::Topic;
 use serde_json::json;
 
 use super::{ADMIN, NEEDED, quiet, with_history};
-use crate::lab::{Broker, Browser, Coordinator, Database, Sensor, document, skip_without, wait};
+use crate::lab::browser::Browser;
+use crate::lab::{Broker, Coordinator, Database, Sensor, document, skip_without, wait};
 
 #[test]
 fn the_whole_story_in_a_browser() {

@@ -13,7 +13,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 pub(crate) use broker::Broker;
-pub(crate) use browser::Browser;
 pub(crate) use coordinator::Coordinator;
 pub(crate) use database::Database;
 pub(crate) use sensor::Sensor;

@@ -4,7 +4,7 @@ use super::texts::Words;
 
 macro_rules! labels {
     ($($word:literal: $english:literal, $spanish:literal;)+) => {
-        fn label<'a>(is_spanish: bool, word: &'a str) -> &'a str {
+        fn label(is_spanish: bool, word: &str) -> &str {
             match word {
                 $($word => if is_spanish { $spanish } else { $english },)+
                 other => other,
