@@ -180,6 +180,7 @@ pub(super) async fn lanes(
             Err(bar) => lanes[lane].bars.push(bar),
         }
     }
+    lanes.retain(|lane| !lane.marks.is_empty() || !lane.bars.is_empty());
     Ok(lanes)
 }
 

@@ -61,7 +61,11 @@ impl IncidentLine {
             sensor: get("/sensor"),
             state: state(document),
             severity: get("/event/severity"),
-            message: get("/message"),
+            // It names the offender, who stands beside it already.
+            message: match get("/message") {
+                said if offender.is_empty() => said,
+                said => said.strip_prefix(&offender).map_or(said.clone(), |rest| rest.trim_start().to_owned()),
+            },
         }
     }
 }
