@@ -54,7 +54,7 @@ impl IncidentLine {
             who: if offender.is_empty() {
                 "–".to_owned()
             } else {
-                offender
+                offender.clone()
             },
             aim: aim(document),
             site: get("/site"),
@@ -64,7 +64,9 @@ impl IncidentLine {
             // It names the offender, who stands beside it already.
             message: match get("/message") {
                 said if offender.is_empty() => said,
-                said => said.strip_prefix(&offender).map_or(said.clone(), |rest| rest.trim_start().to_owned()),
+                said => said
+                    .strip_prefix(&offender)
+                    .map_or(said.clone(), |rest| rest.trim_start().to_owned()),
             },
         }
     }
