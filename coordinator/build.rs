@@ -28,6 +28,16 @@ const FILES: &[(&str, &str, &str)] = &[
         "node_modules/uplot/dist/uPlot.min.css",
         "text/css; charset=utf-8",
     ),
+    (
+        "htmx-licence.txt",
+        "node_modules/htmx.org/LICENSE",
+        "text/plain; charset=utf-8",
+    ),
+    (
+        "uplot-licence.txt",
+        "node_modules/uplot/LICENSE",
+        "text/plain; charset=utf-8",
+    ),
 ];
 /// What says which versions.
 const LOCKED: [&str; 3] = ["package.json", "package-lock.json", ".npmrc"];

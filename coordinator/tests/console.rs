@@ -95,11 +95,12 @@ fn every_page_is_for_everybody() {
             "/welcome",
             "/incidents/none",
         ];
-        let mut breaches = Vec::new();
+        let (mut breaches, mut painted) = (Vec::new(), Vec::new());
         for scheme in ["light", "dark"] {
             for page in pages {
                 browser.look(1280, scheme);
                 browser.go(page);
+                painted.push(browser.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0").as_f64().unwrap());
                 let found = browser.run_until(
                     &format!(
                         "{axe}; const done = arguments[1]; axe.run().then((found) => done(found.violations.map((one) => \
@@ -116,6 +117,13 @@ fn every_page_is_for_everybody() {
             }
         }
         assert!(breaches.is_empty(), "{breaches:#?}");
+        painted.sort_unstable_by(f64::total_cmp);
+        let (median, most) = (painted[painted.len() / 2], painted[painted.len() - 1]);
+        println!(
+            "first contentful paint: median {median:.0} ms, at most {most:.0} ms of {} pages",
+            painted.len()
+        );
+        assert!(median < 1_000.0, "{painted:?}");
         let said: Vec<String> = browser
             .said()
             .into_iter()

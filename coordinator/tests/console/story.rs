@@ -205,3 +205,37 @@ fn the_queue_by_keyboard() {
         quiet(browser);
     });
 }
+
+#[test]
+fn a_page_that_was_left_open_is_right_again() {
+    if skip_without("a_page_that_was_left_open_is_right_again", &NEEDED) {
+        return;
+    }
+    let (broker, database) = (Broker::start(), Database::sqlite());
+    let mut coordinator = Coordinator::start((&broker, &database), "");
+    let made = json!({"name": ADMIN.0, "password": ADMIN.1, "role": "viewer"});
+    let token = coordinator.token("admin", None);
+    assert_eq!(coordinator.post(&token, "/api/v1/users", &made).status, 201);
+    let browser = Browser::start(coordinator.port);
+    browser.log_in(ADMIN.0, ADMIN.1);
+    let sensor = Sensor::start(broker.port, "north", "a");
+    browser.go("/incidents");
+    browser.run("window.isSamePage = true");
+    sensor.incident("203.0.113.1", "scan");
+    browser.wait_text("203.0.113.1");
+    // The coordinator is gone: what stands there says that it may be old.
+    coordinator.kill();
+    browser.wait("it is stale", "!document.getElementById('stale').hidden");
+    sensor.incident("203.0.113.2", "scan");
+    coordinator.run();
+    browser.wait_text("203.0.113.2");
+    browser.wait(
+        "it is live again",
+        "document.getElementById('state').dataset.state === 'live' && document.getElementById('stale').hidden",
+    );
+    assert_eq!(browser.run("return window.isSamePage"), true);
+    // Whoever only looks is offered nothing to do.
+    browser.go("/incidents/north-a-1");
+    let offered = "return document.querySelectorAll(\"form[hx-post]:not([hx-post='/logout']), a[href^='/blocks/new']\").length";
+    assert_eq!(browser.run(offered), 0);
+}

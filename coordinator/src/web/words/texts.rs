@@ -362,6 +362,7 @@ words! {
     said_token: "Copy it now, it is not shown again: {}", "Cópielo ahora, no se vuelve a mostrar: {}";
     said_revoked: "Revoked.", "Revocado.";
     said_ended: "The login is over.", "Sesión cerrada.";
+    third_party: "This page is built with", "Esta página usa";
     settings_text: "The configuration in force; the file has the reasons.", "La configuración vigente; los motivos están en el fichero.";
     quarantine: "Quarantine", "Cuarentena";
     quarantine_text: "Messages that made no sense", "Mensajes sin sentido";
