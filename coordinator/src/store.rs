@@ -1,11 +1,13 @@
 //! What is kept: one database, SQLite or PostgreSQL, with one set of tables and statements. Nothing is decided here.
 
 mod access;
+mod anchor;
 mod audit;
 mod backup;
 mod batch;
 mod campaigns;
 mod change;
+mod figures;
 mod fleet;
 mod incidents;
 mod leader;
@@ -14,7 +16,9 @@ mod orders;
 mod page;
 mod retention;
 mod reviews;
+mod rows;
 mod sensors;
+mod sessions;
 mod sql;
 mod stream;
 
@@ -29,9 +33,10 @@ use tokio::sync::watch;
 pub use access::{Account, NewAccount, Session, Token};
 pub use audit::{AuditCheck, AuditEntry, Said};
 pub use backup::BackupError;
-pub use batch::{Batch, ConditionRow, IncidentRow, Quarantined};
+pub use batch::{Batch, ConditionRow, IncidentRow, Quarantined, TelemetryRow};
 pub use campaigns::CampaignRow;
 pub use change::{Change, Keyed};
+pub use figures::{KeptOut, Month, Standing};
 pub use fleet::{FleetBlock, HeldBlock};
 pub use incidents::{IncidentFilter, Seen};
 pub use leader::{Leadership, Lost};
@@ -40,6 +45,7 @@ pub use page::{Cursor, Page, Scope};
 pub use retention::Swept;
 pub use reviews::{Answer, Review};
 pub use sensors::{SensorRow, SequenceRow};
+pub use sessions::LoginRow;
 pub use stream::Happened;
 
 type Rows = Vec<AnyRow>;

@@ -1,10 +1,12 @@
 //! What a fresh machine lacks, and how to get it. Everything installed is named with its reason first; what is already
 //! there is left alone, without a word.
 
+mod openid;
+
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::target;
+use crate::{target, web};
 
 /// A Debian package and the reason to have it.
 #[derive(Clone, Copy)]
@@ -50,12 +52,22 @@ const TESTS: &[Package] = &[
         "postgresql",
         "the coordinator's other database (Debian starts a cluster: port 5432)",
     ),
+    package("chromium", "looks at the console"),
+    package("chromium-driver", "drives it"),
     package("tcpdump", "records the lab's traffic"),
     package("curl", "ordinary web traffic beside the attack"),
     package("python3", "the lab's web server"),
     package(
         "syslog-ng-core",
         "feeds a SIEM, as the page for subscribers says",
+    ),
+    package(
+        "crowdsec-firewall-bouncer",
+        "enforces what the coordinator decides (Debian starts one)",
+    ),
+    package(
+        "prometheus",
+        "tries the shipped alert rules (Debian starts one: port 9090)",
     ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
@@ -120,6 +132,8 @@ pub(crate) struct KernelTools {
 pub(crate) fn everything(shell: &Shell) -> Result<KernelTools> {
     packages(shell, BUILD)?;
     packages(shell, TESTS)?;
+    openid::provider(shell)?;
+    web::packages(shell)?;
     components(shell)?;
     kernel_tools(shell)
 }

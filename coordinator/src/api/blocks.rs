@@ -32,7 +32,7 @@ const REASON: usize = 500;
 /// Whom to keep out.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewBlock {
+pub(crate) struct NewBlock {
     /// An address or a prefix.
     target: String,
     /// For how long: seconds, or `permanent`; an hour where nothing is said.
@@ -48,7 +48,7 @@ pub(super) struct NewBlock {
     sensor: Option<String>,
 }
 
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -68,7 +68,7 @@ pub(super) async fn list(
     ))
 }
 
-pub(super) async fn one(
+pub(crate) async fn one(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
@@ -89,7 +89,7 @@ pub(super) async fn one(
     Ok(versioned(document))
 }
 
-pub(super) async fn preview(
+pub(crate) async fn preview(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -123,7 +123,7 @@ pub(super) async fn preview(
     Ok(axum::Json(document).into_response())
 }
 
-pub(super) async fn add(
+pub(crate) async fn add(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     headers: HeaderMap,
@@ -193,93 +193,91 @@ pub(super) async fn add(
 }
 
 /// The word of a second person. What policy has only observed is sent by the word of one.
-pub(super) async fn approve(
+pub(crate) async fn approve(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(id), headers): (Path<String>, HeaderMap),
     bytes: Bytes,
 ) -> Answer {
-    let path = format!("blocks/{id}/approval");
-    let asking = match Asking::begin((&app, &who), &path, (&headers, &bytes)).await? {
-        Ok(asking) => asking,
-        Err(before) => return Ok(before),
-    };
-    let version = if_match(&headers)?;
-    let mut block = find((&app, &who), &id).await?;
-    may_change(&who, &block)?;
-    match block.state.as_str() {
-        "waiting" if block.ordered_by == who.name => {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "it takes the word of two people, and you are the first of them",
-            ));
-        }
-        "waiting" | "observed" => {}
-        state => {
-            return Err(Problem::new(StatusCode::CONFLICT, format!("it is {state}")));
-        }
-    }
-    if block.version != version {
-        return Err(Problem::overtaken());
-    }
-    block.state = "active".to_owned();
-    block.approved_by = Some(who.name.clone());
-    block.version += 1;
-    let answer = block.shown();
-    let object = block.target.clone();
-    let change = Change {
-        events: vec![Happened::new(
-            moment::now(),
-            ("fleet-block", None),
-            answer.clone(),
-        )],
-        fleet: vec![(block, version)],
-        ..Change::default()
-    };
-    asking
-        .done(("blocks approve", object), (change, answer))
-        .await
+    let by = who.name.clone();
+    let asked = (id.as_str(), &headers, &bytes);
+    turn(
+        (&app, &who),
+        asked,
+        ("blocks approve", "approval"),
+        |block| {
+            match block.state.as_str() {
+                "waiting" if block.ordered_by == by => {
+                    return Err(Problem::new(
+                        StatusCode::FORBIDDEN,
+                        "it takes the word of two people, and you are the first of them",
+                    ));
+                }
+                "waiting" | "observed" => {}
+                state => return Err(Problem::new(StatusCode::CONFLICT, format!("it is {state}"))),
+            }
+            block.state = "active".to_owned();
+            block.approved_by = Some(by);
+            Ok(())
+        },
+    )
+    .await
 }
 
-pub(super) async fn withdraw(
+/// Takes a block back, at every sensor that carried it out.
+pub(crate) async fn withdraw(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(id), headers): (Path<String>, HeaderMap),
     bytes: Bytes,
 ) -> Answer {
-    let path = format!("blocks/{id}/withdrawal");
-    let asking = match Asking::begin((&app, &who), &path, (&headers, &bytes)).await? {
+    let asked = (id.as_str(), &headers, &bytes);
+    turn(
+        (&app, &who),
+        asked,
+        ("blocks remove", "withdrawal"),
+        |block| {
+            if !["active", "observed", "waiting"].contains(&block.state.as_str()) {
+                let detail = format!("it is {}", block.state);
+                return Err(Problem::new(StatusCode::CONFLICT, detail));
+            }
+            block.state = "withdrawn".to_owned();
+            Ok(())
+        },
+    )
+    .await
+}
+
+/// Changes a block by the word of somebody who says which version of it they have seen. `words` are those of the audit trail
+/// and of the request's key.
+async fn turn(
+    (app, who): (&App, &Principal),
+    (id, headers, bytes): (&str, &HeaderMap, &Bytes),
+    words: (&str, &str),
+    turn: impl FnOnce(&mut FleetBlock) -> Result<(), Problem>,
+) -> Answer {
+    let path = format!("blocks/{id}/{}", words.1);
+    let asking = match Asking::begin((app, who), &path, (headers, bytes)).await? {
         Ok(asking) => asking,
         Err(before) => return Ok(before),
     };
-    let version = if_match(&headers)?;
-    let mut block = find((&app, &who), &id).await?;
-    may_change(&who, &block)?;
-    if !["active", "observed", "waiting"].contains(&block.state.as_str()) {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            format!("it is {}", block.state),
-        ));
-    }
+    let version = if_match(headers)?;
+    let mut block = find((app, who), id).await?;
+    may_change(who, &block)?;
+    turn(&mut block)?;
     if block.version != version {
         return Err(Problem::overtaken());
     }
-    block.state = "withdrawn".to_owned();
     block.version += 1;
     let answer = block.shown();
     let object = block.target.clone();
+    let told = Happened::new(moment::now(), ("fleet-block", None), answer.clone());
     let change = Change {
-        events: vec![Happened::new(
-            moment::now(),
-            ("fleet-block", None),
-            answer.clone(),
-        )],
+        events: vec![told],
         fleet: vec![(block, version)],
         ..Change::default()
     };
-    asking
-        .done(("blocks remove", object), (change, answer))
-        .await
+    asking.done((words.0, object), (change, answer)).await
 }
 
 async fn find((app, who): (&App, &Principal), id: &str) -> Result<FleetBlock, Problem> {
@@ -293,7 +291,7 @@ async fn find((app, who): (&App, &Principal), id: &str) -> Result<FleetBlock, Pr
 }
 
 /// Whoever is limited to sites changes only what is limited to them.
-fn may_change(who: &Principal, block: &FleetBlock) -> Result<(), Problem> {
+pub(crate) fn may_change(who: &Principal, block: &FleetBlock) -> Result<(), Problem> {
     let within = who.scope.is_all()
         || (!block.sites.is_all() && block.sites.0.iter().all(|site| who.scope.covers(site)));
     match within {
@@ -306,7 +304,7 @@ fn may_change(who: &Principal, block: &FleetBlock) -> Result<(), Problem> {
 }
 
 /// The sites of a request; of who is limited, at most theirs.
-pub(super) fn sites(who: &Principal, wanted: Vec<String>) -> Result<Scope, Problem> {
+pub(crate) fn sites(who: &Principal, wanted: Vec<String>) -> Result<Scope, Problem> {
     if let Some(odd) = wanted.iter().find(|site| !contract::topics::is_name(site)) {
         let odd = contract::printable::printable(odd);
         return Err(Problem::field("sites", format!("{odd:?} is no site")));
@@ -324,12 +322,12 @@ pub(super) fn sites(who: &Principal, wanted: Vec<String>) -> Result<Scope, Probl
 }
 
 /// Whether it takes two people: a prefix, or more than one site.
-fn needs_two(app: &App, (target, sites): (&IpNet, &Scope)) -> bool {
+pub(crate) fn needs_two(app: &App, (target, sites): (&IpNet, &Scope)) -> bool {
     app.config.desk.two_person && (guard::is_wide(target) || sites.0.len() != 1)
 }
 
 /// A network from text.
-pub(super) fn network(field: &str, text: &str) -> Result<IpNet, Problem> {
+pub(crate) fn network(field: &str, text: &str) -> Result<IpNet, Problem> {
     let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
     let net = address.or_else(|_| text.parse::<IpNet>());
     net.map(contract::address::canonical)
@@ -337,7 +335,7 @@ pub(super) fn network(field: &str, text: &str) -> Result<IpNet, Problem> {
 }
 
 /// A reason that says something, and cannot hide anything.
-pub(super) fn reason(text: &str) -> Result<String, Problem> {
+pub(crate) fn reason(text: &str) -> Result<String, Problem> {
     let text = contract::printable::printable(text.trim()).into_owned();
     match (1..=REASON).contains(&text.chars().count()) {
         true => Ok(text),
