@@ -7,6 +7,7 @@ mod rights;
 mod testbed;
 
 use std::fs;
+use std::net::IpAddr;
 use std::process::Command;
 
 use serde_json::Value;
@@ -202,6 +203,8 @@ fn the_status_says_what_is_wrong() {
         "kernel-drop 9",
         "nowhere (report.url is not set)",
         "2 wait for a person",
+        "21 packets, 1.31 KiB: from_blocked4 21",
+        "changes of [capture] count after `systemctl restart garita`",
     ] {
         assert!(status.contains(part), "{part:?} is not in {status}");
     }
@@ -318,12 +321,42 @@ fn a_store_that_fails_takes_the_past_away_and_not_the_answer() {
 }
 
 #[test]
+fn a_prefix_is_explained_by_what_is_in_it() {
+    let memory = Memory::of_a_capture();
+    let offender = memory.incidents[0]["garita"]["offender"].as_str();
+    let offender: IpAddr = offender
+        .and_then(|text| text.parse().ok())
+        .expect("an offender");
+    let net = ipnet::IpNet::new(offender, 24)
+        .expect("a prefix")
+        .trunc()
+        .to_string();
+    let stage = Stage::with(memory);
+    let known = stage.print(&["explain", &net]);
+    let listed = stage.print(&["incidents", "list", &net]);
+    assert!(known.contains("Incidents, the newest first:"), "{known}");
+    assert!(listed.lines().count() > 1, "{listed}");
+    for incident in listed.lines().skip(1) {
+        assert!(
+            known.contains(incident.trim_end()),
+            "{incident:?} is not in {known}"
+        );
+    }
+    let nothing = stage.print(&["explain", "2001:db8:ffff::/48"]);
+    assert!(
+        nothing.contains("Nothing in 2001:db8:ffff::/48 or around it is blocked."),
+        "{nothing}"
+    );
+    assert!(nothing.ends_with("None is recorded.\n"), "{nothing}");
+}
+
+#[test]
 fn a_command_that_makes_no_sense_is_usage_and_a_missing_sensor_is_told() {
     let stage = Stage::open();
     for wrong in [
         &["blocks", "add", "here"][..],
         &["blocks", "add", "203.0.113.7", "--ttl", "soon"],
-        &["explain", "203.0.113.0/24"],
+        &["explain", "203.0.113.0/33"],
         &["incidents", "list", "--class", "rudeness"],
         &["enforce"],
     ] {

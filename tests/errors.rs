@@ -168,6 +168,28 @@ fn a_bad_configuration_ends_with_its_own_code() {
 }
 
 #[test]
+fn what_the_sensor_could_not_use_fails_the_check() {
+    let bench = Bench::new();
+    let damaged = bench.file(
+        "damaged.db",
+        &[b"SQLite format 3\0", &[0xa5; 4_096][..]].concat(),
+    );
+    let lacking = bench.path("new.db");
+    for (store, interface, part) in [
+        (&damaged, "lo", "file is not a database"),
+        (&lacking, "wan9", "there is no interface wan9"),
+    ] {
+        let text = format!(
+            "[capture]\nmode = \"pcap\"\ninterfaces = [{interface:?}]\n[store]\npath = {store:?}\n"
+        );
+        let config = bench.file("garita.toml", text.as_bytes());
+        let check = run(&["check", "--config", &config]);
+        assert_eq!(check.code, FAILED, "{}", check.out);
+        assert!(check.out.contains(part), "{}", check.out);
+    }
+}
+
+#[test]
 fn a_misused_command_line_is_told_in_a_sentence() {
     let cases: [(&[&str], &str); 5] = [
         (&["replay"], "<CAPTURE>"),

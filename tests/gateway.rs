@@ -13,6 +13,7 @@ mod benign;
 mod crash;
 mod exempt;
 mod faults;
+mod fleet;
 mod flood;
 mod lifecycle;
 mod list;

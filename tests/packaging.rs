@@ -5,44 +5,93 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use contract::record::Origin;
+use sensor::telemetry::{Metrics, SensorState};
+
 use super::garita;
 use super::skip::skip;
 
 /// The most that `systemd-analyze security` may say, in tenths.
 const EXPOSURE: &str = "20";
 
+/// The programs that are installed as services.
+const PROGRAMS: [&str; 2] = ["garita", "garita-coordinator"];
+
 #[test]
-fn systemd_finds_no_fault_in_the_unit() {
-    let folder = tempfile::tempdir().expect("a folder");
-    // systemd wants the program to exist, and finds no manual that is not installed.
-    let program = folder.path().join("garita");
-    fs::write(&program, "#!/bin/sh\n").expect("a program");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&program, mode).expect("a program that can be run");
-    let text = fs::read_to_string(unit()).expect("the unit is there");
-    let text = text.replace("/usr/bin/garita", program.to_str().expect("UTF-8"));
-    let copy = folder.path().join("garita.service");
-    fs::write(&copy, text).expect("a copy of the unit");
-    let arguments = ["verify", "--man=no"];
-    let Some(output) = analyze("systemd_finds_no_fault_in_the_unit", &arguments, &copy) else {
-        return;
-    };
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(
-        !said(&output).contains("garita.service"),
-        "{}",
-        said(&output)
-    );
+fn systemd_finds_no_fault_in_the_units() {
+    for name in PROGRAMS {
+        let folder = tempfile::tempdir().expect("a folder");
+        // systemd wants the program to exist, and finds no manual that is not installed.
+        let program = folder.path().join(name);
+        fs::write(&program, "#!/bin/sh\n").expect("a program");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&program, mode).expect("a program that can be run");
+        let text = read(&unit(name));
+        let installed = format!("/usr/bin/{name} ");
+        let text = text.replace(&installed, &format!("{} ", program.display()));
+        let file = format!("{name}.service");
+        let copy = folder.path().join(&file);
+        fs::write(&copy, text).expect("a copy of the unit");
+        let arguments = ["verify", "--man=no"];
+        let Some(output) = analyze("systemd_finds_no_fault_in_the_units", &arguments, &copy) else {
+            return;
+        };
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(!said(&output).contains(&file), "{}", said(&output));
+    }
 }
 
 #[test]
-fn the_unit_exposes_little() {
+fn the_alert_rules_fire_when_they_should() {
+    let test = "the_alert_rules_fire_when_they_should";
+    if Command::new("promtool").arg("--version").output().is_err() {
+        return skip(test, "promtool is not installed");
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let rules = root.join("config/siem/prometheus-alerts.yml");
+    let cases = fs::read_to_string(root.join("tests/alerts.yml")).expect("the cases");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("alerts.yml");
+    fs::write(
+        &file,
+        cases.replace("RULES", rules.to_str().expect("UTF-8")),
+    )
+    .expect("a copy");
+    for (verb, path) in [("check", &rules), ("test", &file)] {
+        let output = Command::new("promtool")
+            .args([verb, "rules"])
+            .arg(path)
+            .output()
+            .expect("promtool runs");
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    let rules = fs::read_to_string(&rules).expect("the rules");
+    let metrics = Metrics::new();
+    metrics.set_blocks(&[(("ipv4", Origin::Detection), 1)].into());
+    metrics.set_state(SensorState {
+        connected: Some(true),
+        ..SensorState::default()
+    });
+    let text = metrics.text().expect("text");
+    let named = rules.split(|byte: char| !byte.is_ascii_alphanumeric() && byte != '_');
+    for metric in named.filter(|word| word.starts_with("garita_")) {
+        assert!(
+            text.contains(metric.trim_end_matches("_total")),
+            "{metric} is no metric of the sensor"
+        );
+    }
+}
+
+#[test]
+fn the_units_expose_little() {
     let threshold = format!("--threshold={EXPOSURE}");
     let arguments = ["security", "--offline=true", "--no-pager", &threshold];
-    let Some(output) = analyze("the_unit_exposes_little", &arguments, &unit()) else {
-        return;
-    };
-    assert!(output.status.success(), "{}", said(&output));
+    for name in PROGRAMS {
+        let Some(output) = analyze("the_units_expose_little", &arguments, &unit(name)) else {
+            return;
+        };
+        assert!(output.status.success(), "{}", said(&output));
+    }
 }
 
 #[test]
@@ -110,8 +159,8 @@ fn man_finds_no_fault_in_the_pages() {
     }
 }
 
-fn unit() -> PathBuf {
-    garita::root().join("packaging/garita.service")
+fn unit(name: &str) -> PathBuf {
+    garita::root().join(format!("packaging/{name}.service"))
 }
 
 fn read(path: &Path) -> String {

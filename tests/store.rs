@@ -154,21 +154,32 @@ fn an_incident_is_kept_with_all_its_revisions_and_its_message() {
     let told: Vec<_> = all.iter().map(|i| (i.id.as_str(), i.revision)).collect();
     assert_eq!(told, [("first", 4), ("second", 1)]);
     let of = |query| reader.incidents(&query, Page::default()).unwrap().len();
-    let address = |text: &str| Some(text.parse().unwrap());
+    let net = |text: &str| Some(text.parse().unwrap());
     assert_eq!(
         of(IncidentQuery {
-            address: address("203.0.113.10"),
+            net: net("203.0.113.10/32"),
             ..IncidentQuery::default()
         }),
         1
     );
     assert_eq!(
         of(IncidentQuery {
-            address: address("203.0.113.11"),
+            net: net("203.0.113.11/32"),
             ..IncidentQuery::default()
         }),
         0
     );
+    for (prefix, count) in [
+        ("203.0.113.8/30", 2),
+        ("203.0.113.10/31", 1),
+        ("2001:db8::/32", 0),
+    ] {
+        let query = IncidentQuery {
+            net: net(prefix),
+            ..IncidentQuery::default()
+        };
+        assert_eq!(of(query), count, "{prefix}");
+    }
     assert_eq!(
         of(IncidentQuery {
             since: Some(Timestamp::from_micros(i64::MAX)),

@@ -127,6 +127,20 @@ impl Action {
         }
     }
 
+    /// Why, as whoever wants it says; empty where nothing is said.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Block { reason, .. }
+            | Self::Release { reason, .. }
+            | Self::Allow { reason, .. }
+            | Self::Dismiss { reason, .. } => reason.trim(),
+            Self::Confirm { .. }
+            | Self::Disallow { .. }
+            | Self::Approve { .. }
+            | Self::Enforce { .. } => "",
+        }
+    }
+
     /// The longest span it names.
     pub fn span(&self) -> Duration {
         let ttl = |ttl: &Lifetime| match ttl {

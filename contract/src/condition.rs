@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::incident::{ECS_VERSION, Ecs, Identity, ObservedBy};
+use crate::printable::hex;
 use crate::record::Condition;
 use crate::reply::Span;
 use crate::timestamp::Timestamp;
@@ -50,6 +51,8 @@ names! {
     CaptureDrops = "capture-drops",
     /// The store cannot be written.
     StoreFailing = "store-failing",
+    /// The broker cannot be reached. Only the sensor itself shows it: subscribers hear of it as an outage, afterwards.
+    BrokerAway = "broker-away",
     /// The broker could not be reached for a while.
     Outage = "outage",
     /// Messages had to be dropped before they were delivered.
@@ -150,7 +153,7 @@ impl ConditionDocument {
                 version: ECS_VERSION.into(),
             },
             event: ConditionEvent {
-                id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+                id: hex(id),
                 kind: "event".into(),
                 category: ["configuration".into(), "host".into()],
                 action: Cow::Borrowed(match condition.until {

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::printable::hex;
 use crate::record::Block;
 
 /// The block list in two numbers.
@@ -30,10 +31,9 @@ impl Digest {
             hash.update(target);
             hash.update("\n");
         }
-        let hash = hash.finalize();
         Self {
             count: targets.len() as u64,
-            sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: hex(&hash.finalize()),
         }
     }
 }

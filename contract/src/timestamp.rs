@@ -21,6 +21,11 @@ const RFC_3339: &[BorrowedFormatItem<'_>] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
+/// A moment as people read it, to the second: `2026-11-27 19:14:55Z`.
+pub fn clock(moment: Timestamp) -> String {
+    format!("{moment:.19}Z").replacen('T', " ", 1)
+}
+
 impl Timestamp {
     /// The moment `micros` after 1970 began.
     pub const fn from_micros(micros: i64) -> Self {

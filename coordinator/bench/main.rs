@@ -8,12 +8,14 @@
     reason = "it talks to the person who started it, and stops where something is not as it should be"
 )]
 
+mod chaos;
 mod demo;
 #[expect(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 mod load;
 mod pages;
+mod rows;
 #[path = "../tests/skip.rs"]
 mod skip;
 
@@ -44,6 +46,10 @@ enum Command {
     Seed(pages::Seed),
     /// Throughput and latency, with SQLite, PostgreSQL, and a subscriber that only writes to a file
     Load(load::Load),
+    /// Kills of everything but the sensors, and what is left of what they reported
+    Chaos(chaos::Chaos),
+    /// Listings of millions of incidents, with PostgreSQL
+    Rows(rows::Rows),
 }
 
 fn main() {
@@ -52,5 +58,7 @@ fn main() {
         Command::Load(load) => load::run(&load),
         Command::Pages(pages) => pages::run(&pages),
         Command::Seed(seed) => pages::seed(&seed),
+        Command::Chaos(chaos) => chaos::run(&chaos),
+        Command::Rows(rows) => rows::run(&rows),
     }
 }

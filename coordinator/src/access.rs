@@ -1,5 +1,6 @@
 //! Who may do what: roles and sites, passwords, tokens. Routes state the role they take elsewhere.
 
+pub mod oidc;
 mod password;
 mod secret;
 

@@ -3,14 +3,17 @@
 
 mod access;
 mod correlate;
+mod evidence;
+mod incidents;
 mod listing;
+mod manual;
 mod records;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use coordinator::config::Config;
 use coordinator::store::Store;
 use tokio::runtime::Builder;
@@ -77,7 +80,7 @@ enum Command {
         #[command(flatten)]
         common: Common,
         #[command(subcommand)]
-        command: records::IncidentCommand,
+        command: incidents::IncidentCommand,
     },
     /// List, add and remove blocks of the whole fleet
     Block {
@@ -102,6 +105,9 @@ enum Command {
     },
     /// Show what today's correlation rules would have concluded from stored incidents
     Correlate(correlate::Span),
+    /// Write man pages and completions
+    #[command(hide = true)]
+    Manual(manual::Arguments),
     /// Write everything to a file, or restore it
     Backup {
         #[command(flatten)]
@@ -130,11 +136,12 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Token { common, command } => access::token(&common, command).await?,
         Command::User { common, command } => access::user(&common, command).await?,
         Command::Sensor { common, command } => records::sensor(&common, command).await?,
-        Command::Incident { common, command } => records::incident(&common, command).await?,
+        Command::Incident { common, command } => incidents::incident(&common, command).await?,
         Command::Block { common, command } => records::block(&common, command).await?,
         Command::Review { common, command } => records::review(&common, command).await?,
         Command::Audit { common, command } => return records::audit(&common, command).await,
         Command::Correlate(span) => correlate::run(&span).await?,
+        Command::Manual(arguments) => manual::run(&arguments, Arguments::command())?,
         Command::Backup { common, command } => records::backup(&common, command).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,6 +3,7 @@
 
 mod kinds;
 mod load;
+mod oidc;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use kinds::{BrokerUrl, FleetMode, Span, Tls};
 pub use load::{DEFAULT_FILE, Error};
+pub use oidc::Oidc;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -40,6 +42,8 @@ pub struct Config {
     pub desk: Desk,
     /// `[access]`
     pub access: Access,
+    /// `[oidc]`
+    pub oidc: Oidc,
     /// `[retention]`
     pub retention: Retention,
 }

@@ -4,7 +4,8 @@
 mod campaign;
 mod group;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::net::IpAddr;
 
 use contract::class::Class;
@@ -44,14 +45,8 @@ pub struct Sighting {
     pub until: Option<i64>,
 }
 
-/// What follows from a sighting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// A campaign is new, or has changed.
-    Campaign(Box<Campaign>),
-    /// An offender is proven at enough sensors.
-    Proven(Proven),
-}
+/// What a campaign is about.
+type About = (Kind, String);
 
 /// An offender that is proven at enough sensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +81,12 @@ pub struct Correlator {
     /// How long their proof counts, microseconds.
     proof: i64,
     offenders: HashMap<IpAddr, Offender>,
-    groups: BTreeMap<(Kind, String), Group>,
+    groups: HashMap<About, Group>,
+    /// Campaigns that are new or have changed since they were last asked for, and those that have ended.
+    changed: BTreeSet<About>,
+    ended: Vec<Campaign>,
     /// Campaigns that went on when we began, by what they are about.
-    known: HashMap<(Kind, String), (String, i64, i64)>,
+    known: HashMap<About, (String, i64, i64)>,
 }
 
 #[derive(Debug, Default)]
@@ -105,32 +103,34 @@ impl Correlator {
             min_sensors: min_sensors as usize,
             proof,
             offenders: HashMap::new(),
-            groups: BTreeMap::new(),
+            groups: HashMap::new(),
+            changed: BTreeSet::new(),
+            ended: Vec::new(),
             known: HashMap::new(),
         }
     }
 
     /// Goes on with a campaign of before: its kind and subject, its name, version and beginning.
-    pub fn resume(&mut self, about: (Kind, String), was: (String, i64, i64)) {
+    pub fn resume(&mut self, about: About, was: (String, i64, i64)) {
         self.known.insert(about, was);
     }
 
-    /// What follows from a sighting.
-    pub fn hear(&mut self, sighting: &Sighting) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    /// Takes note of a sighting; whether it proves its offender, with those of before.
+    pub fn hear(&mut self, sighting: &Sighting) -> Option<Proven> {
+        let mut proven = None;
         if let Some(offender) = sighting.offender {
             if sighting.proven {
-                findings.extend(self.prove(offender, sighting));
+                proven = self.prove(offender, sighting);
             }
             if !guard::is_private(offender) {
                 let network = network_of(offender);
-                findings.extend(self.join((Kind::Network, network.to_string()), sighting));
+                self.join((Kind::Network, network.to_string()), sighting);
             }
         }
         if sighting.class == Class::BruteForce
             && let Some(port) = sighting.port
         {
-            findings.extend(self.join((Kind::Guessing, port.to_string()), sighting));
+            self.join((Kind::Guessing, port.to_string()), sighting);
         }
         if let Some(victim) = sighting.victim {
             let subject = match guard::is_private(victim) {
@@ -138,30 +138,32 @@ impl Correlator {
                 true => format!("{victim} at {}", sighting.gate.0),
                 false => victim.to_string(),
             };
-            findings.extend(self.join((Kind::Victim, subject), sighting));
+            self.join((Kind::Victim, subject), sighting);
         }
-        findings
+        proven
+    }
+
+    /// Campaigns that are new, have changed or have ended since this was last asked, each in its next version.
+    pub fn changed(&mut self) -> Vec<Campaign> {
+        let mut campaigns = std::mem::take(&mut self.ended);
+        for about in std::mem::take(&mut self.changed) {
+            let group = self.groups.get_mut(&about);
+            campaigns.extend(group.map(|group| group.tell(&about)));
+        }
+        campaigns
     }
 
     /// Ends what has not been heard of for long.
-    pub fn sweep(&mut self, now: i64) -> Vec<Finding> {
+    pub fn sweep(&mut self, now: i64) {
         let (proof, window) = (self.proof, self.settings.window.micros());
         self.offenders
             .retain(|_, offender| offender.last + proof > now);
-        let over: Vec<(Kind, String)> = self
-            .groups
-            .iter()
-            .filter(|(_, group)| group.last() + window <= now)
-            .map(|(about, _)| about.clone())
-            .collect();
-        let mut findings = Vec::new();
-        for about in over {
-            if let Some(mut group) = self.groups.remove(&about) {
-                self.known.remove(&about);
-                findings.extend(group.close(&about));
-            }
+        let over = |group: &Group| group.last() + window <= now;
+        for (about, mut group) in self.groups.extract_if(|_, group| over(group)) {
+            self.known.remove(&about);
+            self.changed.remove(&about);
+            self.ended.extend(group.close(&about));
         }
-        findings
     }
 
     /// Addresses and groups that are followed.
@@ -169,17 +171,10 @@ impl Correlator {
         (self.offenders.len(), self.groups.len())
     }
 
-    fn prove(&mut self, address: IpAddr, sighting: &Sighting) -> Vec<Finding> {
-        if self.offenders.len() >= self.settings.max_offenders as usize
-            && !self.offenders.contains_key(&address)
-        {
-            let oldest = self
-                .offenders
-                .iter()
-                .min_by_key(|(_, offender)| offender.last);
-            if let Some(oldest) = oldest.map(|(address, _)| *address) {
-                self.offenders.remove(&oldest);
-            }
+    fn prove(&mut self, address: IpAddr, sighting: &Sighting) -> Option<Proven> {
+        if !self.offenders.contains_key(&address) {
+            let most = self.settings.max_offenders as usize;
+            make_room(&mut self.offenders, most, |offender| offender.last);
         }
         let offender = self.offenders.entry(address).or_default();
         offender.last = offender.last.max(sighting.at);
@@ -195,12 +190,11 @@ impl Correlator {
         }
         offender.gates.retain(|_, gate| gate.at + proof > last);
         if offender.gates.len() < self.min_sensors {
-            return Vec::new();
+            return None;
         }
         let gates = offender.gates.clone();
         let about = (Kind::Offender, address.to_string());
         // The campaign tells of every sensor, so those that were too few before are heard again.
-        let mut findings = Vec::new();
         if !self.groups.contains_key(&about) {
             for (gate, proof) in gates.iter().filter(|(gate, _)| **gate != sighting.gate) {
                 let earlier = Sighting {
@@ -212,29 +206,21 @@ impl Correlator {
                 self.join(about.clone(), &earlier);
             }
         }
-        findings.extend(self.join(about.clone(), sighting));
+        self.join(about.clone(), sighting);
         // An unchanged proof concludes nothing new.
-        if before != Some(said)
-            && let Some(group) = self.groups.get(&about)
-        {
-            findings.push(Finding::Proven(Proven {
-                offender: address,
-                gates,
-                campaign: group.id().to_owned(),
-                class: sighting.class,
-            }));
-        }
-        findings
+        let group = self.groups.get(&about).filter(|_| before != Some(said))?;
+        Some(Proven {
+            offender: address,
+            gates,
+            campaign: group.id().to_owned(),
+            class: sighting.class,
+        })
     }
 
-    fn join(&mut self, about: (Kind, String), sighting: &Sighting) -> Option<Finding> {
-        if self.groups.len() >= self.settings.max_offenders as usize
-            && !self.groups.contains_key(&about)
-        {
-            let oldest = self.groups.iter().min_by_key(|(_, group)| group.last());
-            if let Some(oldest) = oldest.map(|(about, _)| about.clone()) {
-                self.groups.remove(&oldest);
-            }
+    fn join(&mut self, about: About, sighting: &Sighting) {
+        if !self.groups.contains_key(&about) {
+            let most = self.settings.max_offenders as usize;
+            make_room(&mut self.groups, most, Group::last);
         }
         let known = &self.known;
         let group = self
@@ -251,9 +237,28 @@ impl Correlator {
                     && (group.gates() >= 2 || group.victims() == 1)
             }
         };
-        let told = changed && enough;
-        told.then(|| Finding::Campaign(Box::new(group.tell(&about))))
+        if changed && enough {
+            group.stands();
+            self.changed.insert(about);
+        }
     }
+}
+
+/// Where there is no room for another one, lets go of those that were not heard of for the longest: a sixteenth at once, so
+/// that looking for them costs little for each that comes.
+fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>, most: usize, last: impl Fn(&V) -> i64) {
+    if map.len() < most {
+        return;
+    }
+    let mut ages: Vec<i64> = map.values().map(&last).collect();
+    let mut spare = map.len() / 16 + 1;
+    let (_, cutoff, _) = ages.select_nth_unstable(spare - 1);
+    let cutoff = *cutoff;
+    map.retain(|_, value| {
+        let goes = spare > 0 && last(value) <= cutoff;
+        spare -= usize::from(goes);
+        !goes
+    });
 }
 
 /// The network whose addresses one owner usually has: a /24, or a /64.

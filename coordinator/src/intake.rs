@@ -10,6 +10,7 @@ mod recall;
 mod sequence;
 mod serve;
 mod session;
+mod writer;
 
 pub use reading::{Letter, Said, What, read};
 pub use recall::sighting;

@@ -21,7 +21,4 @@ pub mod serve;
 pub mod store;
 pub mod web;
 
-/// Bytes in hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+pub use contract::printable::hex;

@@ -19,6 +19,8 @@ use crate::web;
 const SWEEP: Duration = Duration::from_secs(600);
 /// How often reviews are looked through for those nobody answered, and clients are forgotten.
 const TIDY: Duration = Duration::from_secs(30);
+/// How often the audit trail is anchored.
+const ANCHOR: Duration = Duration::from_secs(3_600);
 /// Before the database is listened to again.
 const AGAIN: Duration = Duration::from_secs(1);
 /// How long the intake may take to finish its batch at the end.
@@ -106,6 +108,8 @@ async fn tidy((config, store): (Config, Store), app: App) {
     let mut sweeps = interval(SWEEP);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     sweeps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut anchors = interval(ANCHOR);
+    anchors.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = turns.tick() => {
@@ -115,6 +119,12 @@ async fn tidy((config, store): (Config, Store), app: App) {
                 }
             }
             _ = sweeps.tick() => sweep(&config, &store).await,
+            _ = anchors.tick() => match store.anchor_audit(moment::now()).await {
+                // In the journal nobody who can write to the database changes it.
+                Ok(Some((seq, hash))) => tracing::info!("the audit trail is anchored: entry {seq}, {hash}"),
+                Ok(None) => {}
+                Err(error) => tracing::warn!("{error}"),
+            },
         }
     }
 }

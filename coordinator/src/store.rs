@@ -1,6 +1,7 @@
 //! What is kept: one database, SQLite or PostgreSQL, with one set of tables and statements. Nothing is decided here.
 
 mod access;
+mod anchor;
 mod audit;
 mod backup;
 mod batch;
@@ -15,6 +16,7 @@ mod orders;
 mod page;
 mod retention;
 mod reviews;
+mod rows;
 mod sensors;
 mod sessions;
 mod sql;
@@ -31,7 +33,7 @@ use tokio::sync::watch;
 pub use access::{Account, NewAccount, Session, Token};
 pub use audit::{AuditCheck, AuditEntry, Said};
 pub use backup::BackupError;
-pub use batch::{Batch, ConditionRow, IncidentRow, Quarantined};
+pub use batch::{Batch, ConditionRow, IncidentRow, Quarantined, TelemetryRow};
 pub use campaigns::CampaignRow;
 pub use change::{Change, Keyed};
 pub use figures::{KeptOut, Month, Standing};

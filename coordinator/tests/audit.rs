@@ -22,6 +22,11 @@ const MEDDLING: &[(&str, &str)] = &[
         "UPDATE audit SET seq = 99 WHERE seq = 4",
         "UPDATE audit SET seq = 4 WHERE seq = 99",
     ),
+    // What a trail that was chained anew from there on would look like.
+    (
+        "INSERT INTO audit_anchor (seq, at, hash) VALUES (3, 0, 'another')",
+        "DELETE FROM audit_anchor WHERE hash = 'another'",
+    ),
     ("DELETE FROM audit WHERE seq = 5", ""),
 ];
 

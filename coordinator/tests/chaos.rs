@@ -1,17 +1,19 @@
 //! Coordinators, broker and database are killed while sensors report: nothing that the broker acknowledged is lost, and
 //! nothing counts twice.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use contract::topics::Topic;
+use crate::lab::storm::Storm;
+use crate::lab::{Broker, Coordinator, Database, Sensor, skip_without, wait};
 
-use crate::lab::{Broker, Coordinator, Database, Sensor, document, let_pass, skip_without, wait};
-
-/// Sensors, incidents of each, and kills: small, so that every change is tried. The fleet task does it at full size.
-const SENSORS: usize = 4;
-const INCIDENTS: usize = 250;
-const KILLS: usize = 6;
+/// Small, so that every change is tried; `cargo xtask fleet chaos` does it at full size.
+const STORM: Storm = Storm {
+    sensors: 4,
+    incidents: 1_000,
+    kills: 6,
+    rate: 200,
+    seed: 13,
+};
 
 #[test]
 fn nothing_is_lost_and_nothing_counts_twice_with_sqlite() {
@@ -35,67 +37,18 @@ fn nothing_is_lost_and_nothing_counts_twice_with_postgres() {
     }
 }
 
-fn survive(mut broker: Broker, database: &Database) {
-    let settings = "intake.gap_tries = 20\nhttp.requests_per_minute = 100000\n";
-    let mut coordinator = Coordinator::start((&broker, database), settings);
-    let token = coordinator.token("viewer", None);
-    let sensors: Vec<Sensor> = (0..SENSORS)
-        .map(|n| Sensor::start(broker.port, "north", &format!("s{n}")))
-        .collect();
-    for round in 0..KILLS {
-        for n in 0..INCIDENTS / KILLS {
-            for (at, sensor) in sensors.iter().enumerate() {
-                let id = format!("{at}-{round}-{n}");
-                let body = document::incident(
-                    (&format!("203.0.{at}.{n}"), "scan"),
-                    sensor.topics.sensor(),
-                    &id,
-                );
-                sensor.publish(Topic::Incident, &body);
-                if n % 10 == 0 {
-                    // Sent again, as after a lost acknowledgement.
-                    let last = sensor.state().sent.len() as u64;
-                    sensor.send(last);
-                }
-            }
-            if n == 10 {
-                match round % 3 {
-                    2 if database.is_shared() => database.kill(),
-                    1 => broker.kill(),
-                    _ => {
-                        coordinator.kill();
-                        coordinator.run();
-                    }
-                }
-            }
-            let_pass(Duration::from_millis(5));
-        }
-    }
-    coordinator.wait_ready();
-    // A sensor says in its status how far it has got, so that a tail that was lost is known of.
-    for sensor in &sensors {
-        sensor.tell_status("online");
-    }
-    let expected: usize = sensors.iter().map(|sensor| sensor.state().sent.len()).sum();
-    let listed = wait("all of them", || {
-        let listed = coordinator.all(&token, "/api/v1/incidents");
-        (listed.len() >= expected).then_some(listed)
-    });
-    let ids: BTreeSet<&str> = listed
-        .iter()
-        .filter_map(|item| item["id"].as_str())
-        .collect();
-    assert_eq!((listed.len(), ids.len()), (expected, expected));
-    for sensor in &sensors {
-        let name = sensor.topics.sensor();
-        wait("its numbers are whole", || {
-            let answer = coordinator.get(&token, &format!("/api/v1/sensors/north/{name}"));
-            let heard = &answer.body["sequences"][0];
-            let whole =
-                heard["gaps"] == serde_json::json!([]) && heard["lost"] == serde_json::json!([]);
-            let count = sensor.state().sent.len() as u64;
-            (whole && heard["heard"] == count && heard["high"] == count).then_some(())
-        });
+fn survive(broker: Broker, database: &Database) {
+    let aftermath = STORM.rage(broker, database);
+    assert_eq!(
+        (aftermath.lost, aftermath.kills.iter().sum()),
+        (0, STORM.kills)
+    );
+    assert!(aftermath.repeated > 0, "what is sent twice is heard twice");
+    for took in aftermath.changes {
+        assert!(
+            took < Duration::from_secs(10),
+            "another one led after {took:?}"
+        );
     }
 }
 

@@ -6,10 +6,12 @@ mod access;
 mod audit;
 mod chaos;
 mod console;
+mod evidence;
 mod fleet;
 mod intake;
 #[expect(dead_code, reason = "the fleet uses the rest")]
 mod lab;
+mod oidc;
 mod retention;
 mod skip;
 mod stream;

@@ -4,6 +4,7 @@
 mod actions;
 mod active;
 mod allowances;
+mod answers;
 mod enforcement;
 mod exemptions;
 mod handle;

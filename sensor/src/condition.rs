@@ -126,6 +126,9 @@ impl Board {
             true => tracing::info!("{} has passed: {}", condition.name, condition.message),
             false => tracing::warn!("{}: {}", condition.name, condition.message),
         }
+        if condition.name == Name::BrokerAway.as_str() {
+            return;
+        }
         let document = ConditionDocument::new(&self.identity, condition);
         let Ok(body) = serde_json::to_string(&document) else {
             return;

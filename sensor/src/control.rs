@@ -39,8 +39,8 @@ pub use metrics::serve_metrics;
 pub use queries::{MAX_BLOCKS, MAX_ROWS};
 pub use socket::{Socket, SocketError};
 pub use status::{
-    Agent, AgentHealth, BlockCounts, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus,
-    Status, StoreStatus, TableStatus,
+    Agent, AgentHealth, BlockCounts, CaptureStatus, DroppedStatus, InterfaceStatus, ModelStatus,
+    ReportStatus, Status, StoreStatus, TableStatus,
 };
 
 use caller::Caller;

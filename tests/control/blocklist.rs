@@ -36,6 +36,9 @@ pub fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(micros).expect("it is before the year 200000"))
 }
 
+/// The network inside.
+pub const HOME: &str = "192.168.1.0/24";
+
 /// Starts it; it ends with the last handle.
 pub fn open(lists: Lists) -> BlocklistHandle {
     let (sender, receiver) = sync_channel(16);
@@ -49,6 +52,13 @@ impl Lists {
             match message {
                 Message::Act(actor, action, reply) => {
                     let _ = reply.send(self.act(&actor, action));
+                }
+                Message::ActOnAll(actor, actions, reply) => {
+                    let each = actions.into_iter();
+                    let _ = reply.send(each.map(|action| self.act(&actor, action)).collect());
+                }
+                Message::Home(reply) => {
+                    let _ = reply.send(vec![HOME.parse().expect("a network")]);
                 }
                 Message::Blocks(reply) => {
                     let _ = reply.send(self.blocks.clone());

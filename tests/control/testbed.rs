@@ -15,9 +15,9 @@ use contract::timestamp::Timestamp;
 use detection::features;
 use sensor::blocklist::Switch;
 use sensor::control::{
-    Agent, AgentHealth, Archive, ArchiveError, AuditVerification, CaptureStatus, IncidentFilter,
-    IncidentHistory, InterfaceStatus, Labelled, ModelStatus, PastBlock, RefusedChange,
-    ReportStatus, Shared, Socket, StoreStatus, TableStatus,
+    Agent, AgentHealth, Archive, ArchiveError, AuditVerification, CaptureStatus, DroppedStatus,
+    IncidentFilter, IncidentHistory, InterfaceStatus, Labelled, ModelStatus, PastBlock,
+    RefusedChange, ReportStatus, Shared, Socket, StoreStatus, TableStatus,
 };
 use serde_json::Value;
 use settings::Config;
@@ -178,6 +178,7 @@ impl Archive for Memory {
         self.read()?;
         let wanted = |document: &&Value| {
             let garita = &document["garita"];
+            let offender = |garita: &Value| garita["offender"].as_str()?.parse::<IpAddr>().ok();
             let at = document["@timestamp"]
                 .as_str()
                 .and_then(|at| at.parse().ok());
@@ -187,9 +188,9 @@ impl Archive for Memory {
                 && filter
                     .class
                     .is_none_or(|class| garita["class"] == class.as_str())
-                && filter
-                    .address
-                    .is_none_or(|address| garita["offender"] == address.to_string())
+                && filter.net.is_none_or(|net| {
+                    offender(garita).is_some_and(|address| net.contains(&address))
+                })
         };
         let found = self.incidents.iter().filter(wanted);
         Ok(found.take(filter.limit).cloned().collect())
@@ -303,6 +304,12 @@ impl Agent for Idle {
             }],
             losses: vec![("kernel-drop".to_owned(), 9)],
             kernel_memory: 0,
+            dropped: vec![DroppedStatus {
+                rule: "from_blocked4".to_owned(),
+                packets: 21,
+                bytes: 1_344,
+            }],
+            restart: vec!["[capture]".to_owned()],
         }
     }
 

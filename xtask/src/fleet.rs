@@ -6,21 +6,61 @@ use xshell::{Shell, cmd};
 
 use crate::{provision, tool, web};
 
-/// How much is simulated.
+/// What is simulated, and how much of it. What is not said is as the benchmark's own help tells.
 #[derive(Args)]
 pub(crate) struct Load {
+    /// Kill coordinators, broker and database meanwhile, and look whether anything is missing or counted twice
+    #[arg(long)]
+    chaos: bool,
+    /// Measure listings over so many incidents in PostgreSQL, in place of what comes in
+    #[arg(long, conflicts_with = "chaos")]
+    rows: Option<usize>,
     /// Sensors
-    #[arg(long, default_value_t = 20)]
-    sensors: usize,
+    #[arg(long)]
+    sensors: Option<usize>,
     /// Incidents that the broker has kept while no coordinator ran
-    #[arg(long, default_value_t = 20_000)]
-    kept: usize,
+    #[arg(long, conflicts_with_all = ["chaos", "rows"])]
+    kept: Option<usize>,
     /// Incidents a second, of all sensors together
-    #[arg(long, default_value_t = 1_000)]
-    rate: usize,
+    #[arg(long)]
+    rate: Option<usize>,
     /// How long they go on
-    #[arg(long, default_value_t = 0.5)]
-    minutes: f64,
+    #[arg(long, conflicts_with_all = ["chaos", "rows"])]
+    minutes: Option<f64>,
+    /// Incidents of all sensors together
+    #[arg(long, requires = "chaos")]
+    incidents: Option<usize>,
+    /// Kills
+    #[arg(long, requires = "chaos")]
+    kills: Option<usize>,
+    /// Where randomness begins
+    #[arg(long, requires = "chaos")]
+    seed: Option<u64>,
+}
+
+impl Load {
+    /// The benchmark's arguments.
+    fn arguments(&self) -> Vec<String> {
+        let subject = match (self.chaos, self.rows) {
+            (true, _) => "chaos",
+            (false, Some(_)) => "rows",
+            (false, None) => "load",
+        };
+        let whole =
+            |name: &str, value: Option<usize>| value.map(|value| format!("--{name}={value}"));
+        let given = [
+            whole("rows", self.rows),
+            whole("sensors", self.sensors),
+            whole("kept", self.kept),
+            whole("rate", self.rate),
+            self.minutes.map(|minutes| format!("--minutes={minutes}")),
+            whole("incidents", self.incidents),
+            whole("kills", self.kills),
+            self.seed.map(|seed| format!("--seed={seed}")),
+        ];
+        let given = given.into_iter().flatten();
+        std::iter::once(subject.to_owned()).chain(given).collect()
+    }
 }
 
 /// How much the pages are measured with.
@@ -48,22 +88,15 @@ pub(crate) fn demo(shell: &Shell, keep: bool) -> Result<()> {
     Ok(())
 }
 
-/// Throughput and latency, side by side with a subscriber that only writes to a file.
+/// Throughput and latency, side by side with a subscriber that only writes to a file; or a storm; or years of rows.
 pub(crate) fn load(shell: &Shell, load: &Load) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
     web::packages(shell)?;
-    let Load {
-        sensors,
-        kept,
-        rate,
-        minutes,
-    } = load;
-    let (sensors, kept) = (sensors.to_string(), kept.to_string());
-    let (rate, minutes) = (rate.to_string(), minutes.to_string());
+    let arguments = load.arguments();
     let bench = cmd!(
         shell,
-        "cargo bench --package coordinator --bench fleet -- load --sensors {sensors} --kept {kept} --rate {rate} --minutes {minutes}"
+        "cargo bench --package coordinator --bench fleet -- {arguments...}"
     );
     tool::by_hand(bench).run()?;
     Ok(())

@@ -1,5 +1,5 @@
-//! Makes the Debian package. What is in it stands in `sensor/Cargo.toml`, and what its scripts do in `packaging/`; here
-//! is only the order in which its parts are made.
+//! Makes the Debian packages. What is in them stands in `sensor/Cargo.toml` and `coordinator/Cargo.toml`, and what their
+//! scripts do in `packaging/`; here is only the order in which their parts are made.
 
 mod cross;
 mod notices;
@@ -14,7 +14,7 @@ use crate::provision::{self, Package, package};
 use crate::target;
 use crate::tool::{self, Tool};
 
-/// Makes the Debian package and checks it.
+/// Makes the Debian packages and checks them.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
     /// Debian's revision, after the program's version: a higher one is an upgrade
@@ -27,6 +27,29 @@ pub(crate) struct Args {
     #[arg(long)]
     check: bool,
 }
+
+/// A program that is packaged.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// The package that cargo builds.
+    pub(crate) source: &'static str,
+    /// The program, and Debian's package.
+    pub(crate) name: &'static str,
+    /// The folder of its manual, beside the program.
+    manual: &'static str,
+}
+
+pub(crate) const SENSOR: Program = Program {
+    source: "sensor",
+    name: "garita",
+    manual: "manual",
+};
+
+pub(crate) const COORDINATOR: Program = Program {
+    source: "coordinator",
+    name: "garita-coordinator",
+    manual: "manual-coordinator",
+};
 
 /// What Debian calls the machines that Garita is packaged for.
 #[derive(clap::ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,22 +81,33 @@ pub(crate) fn run(shell: &Shell, arguments: &Args) -> Result<()> {
             Architecture::Arm64 => cross::check(shell),
         };
     }
-    let package = build(shell, arguments.architecture, arguments.revision)?;
-    let size = package
-        .metadata()
-        .with_context(|| format!("{} was not made", package.display()))?
-        .len();
-    println!("Package: {} ({size} bytes)", package.display());
+    for program in [SENSOR, COORDINATOR] {
+        // What links no C library of the system is packaged for the machine at hand alone, until somebody asks for more.
+        if program.name == COORDINATOR.name && arguments.architecture != Architecture::Amd64 {
+            continue;
+        }
+        let about = (arguments.architecture, arguments.revision);
+        let package = build(shell, &program, about)?;
+        let size = package
+            .metadata()
+            .with_context(|| format!("{} was not made", package.display()))?
+            .len();
+        println!("Package: {} ({size} bytes)", package.display());
+    }
     Ok(())
 }
 
-/// Makes the package and returns where it is.
-pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) -> Result<PathBuf> {
+/// Makes a package and returns where it is.
+pub(crate) fn build(
+    shell: &Shell,
+    program: &Program,
+    (architecture, revision): (Architecture, u32),
+) -> Result<PathBuf> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, NEEDED)?;
     let deb = DEB.get(shell)?;
     let object = ebpf::build(shell)?;
-    let host = compile(shell, &object)?;
+    let host = compile(shell, program, &object)?;
     let (triple, folder) = match architecture {
         Architecture::Amd64 => (None, target().join("release")),
         Architecture::Arm64 => {
@@ -81,7 +115,7 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
             (Some(cross::TRIPLE), folder)
         }
     };
-    describe(shell, &host, &folder.join("manual"))?;
+    describe(shell, program, (&host, &folder.join(program.manual)))?;
 
     let made = target().join("package");
     shell.create_dir(&made)?;
@@ -90,9 +124,10 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
         .iter()
         .flat_map(|triple| ["--target", triple])
         .collect();
+    let (source, package) = (program.source, program.name);
     cmd!(
         shell,
-        "{deb} --package sensor --no-build {cross...} --deb-revision {revision} --output {made}"
+        "{deb} --package {source} --no-build {cross...} --deb-revision {revision} --output {made}"
     )
     .envs(triple.map(|_| cross::environment()).unwrap_or_default())
     .run()
@@ -102,7 +137,7 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
         Architecture::Amd64 => "amd64",
         Architecture::Arm64 => "arm64",
     };
-    let package = made.join(format!("garita_{version}-{revision}_{name}.deb"));
+    let package = made.join(format!("{package}_{version}-{revision}_{name}.deb"));
     ensure!(
         package.is_file(),
         "{} is not what cargo-deb has made",
@@ -115,26 +150,27 @@ pub(crate) fn build(shell: &Shell, architecture: Architecture, revision: u32) ->
     Ok(package)
 }
 
-/// Builds the program with the kernel program inside.
-fn compile(shell: &Shell, object: &Path) -> Result<PathBuf> {
+/// Builds a program; the sensor's has the kernel program inside.
+fn compile(shell: &Shell, program: &Program, object: &Path) -> Result<PathBuf> {
+    let (source, name) = (program.source, program.name);
     tool::by_hand(cmd!(
         shell,
-        "cargo build --release --package sensor --bin garita"
+        "cargo build --release --package {source} --bin {name}"
     ))
     .env(OBJECT, object)
     .run()
-    .context("the sensor does not build")?;
-    Ok(target().join("release/garita"))
+    .with_context(|| format!("{name} does not build"))?;
+    Ok(target().join("release").join(name))
 }
 
-/// Writes what the program says about itself: manual, completions, and the notices of what it contains.
-fn describe(shell: &Shell, program: &Path, manual: &Path) -> Result<()> {
+/// Writes what a program says about itself: manual, completions, and the notices of what it contains.
+fn describe(shell: &Shell, program: &Program, (host, manual): (&Path, &Path)) -> Result<()> {
     shell.remove_path(manual)?;
-    cmd!(shell, "{program} manual {manual}")
+    cmd!(shell, "{host} manual {manual}")
         .run()
         .context("the manual cannot be written")?;
     let notices = manual.join("third-party.txt");
-    shell.write_file(&notices, notices::read(shell)?)?;
+    shell.write_file(&notices, notices::read(shell, program.source)?)?;
     for folder in ["man1", "man5"] {
         let pages = shell.read_dir(manual.join(folder))?;
         cmd!(shell, "gzip --best --no-name {pages...}").run()?;

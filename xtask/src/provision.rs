@@ -1,6 +1,8 @@
 //! What a fresh machine lacks, and how to get it. Everything installed is named with its reason first; what is already
 //! there is left alone, without a word.
 
+mod openid;
+
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
@@ -58,6 +60,14 @@ const TESTS: &[Package] = &[
     package(
         "syslog-ng-core",
         "feeds a SIEM, as the page for subscribers says",
+    ),
+    package(
+        "crowdsec-firewall-bouncer",
+        "enforces what the coordinator decides (Debian starts one)",
+    ),
+    package(
+        "prometheus",
+        "tries the shipped alert rules (Debian starts one: port 9090)",
     ),
     package("libfaketime", "steps the clock of one program"),
     package("systemd", "judges the unit (it is started nowhere)"),
@@ -123,6 +133,7 @@ pub(crate) fn everything(shell: &Shell) -> Result<KernelTools> {
     packages(shell, BUILD)?;
     packages(shell, TESTS)?;
     web::packages(shell)?;
+    openid::provider(shell)?;
     components(shell)?;
     kernel_tools(shell)
 }

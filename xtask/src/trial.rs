@@ -21,8 +21,8 @@ use lifecycle::Trial;
 /// Installs, attacks, upgrades, crashes and removes the package in a container (as root, on Debian).
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Two packages to try, the upgrade second, in place of two built from this checkout
-    #[arg(long, num_args = 2, value_names = ["DEB", "UPGRADE"])]
+    /// Two packages of the sensor and two of the coordinator, each the upgrade second, in place of those built from here
+    #[arg(long, num_args = 4, value_names = ["DEB", "UPGRADE", "COORDINATOR", "UPGRADE"])]
     packages: Option<Vec<PathBuf>>,
 }
 
@@ -43,12 +43,18 @@ pub(crate) fn run(shell: &Shell, arguments: &Args) -> Result<()> {
     );
     provision::packages(shell, NEEDED)?;
     lease::reclaim_stale()?;
-    let packages = match arguments.packages.as_deref() {
-        Some([first, second]) => [first.clone(), second.clone()],
-        _ => [
-            package::build(shell, Architecture::Amd64, 1)?,
-            package::build(shell, Architecture::Amd64, 2)?,
-        ],
+    let packages = match arguments.packages.clone() {
+        Some(packages) => packages,
+        None => {
+            let mut packages = Vec::new();
+            for program in [package::SENSOR, package::COORDINATOR] {
+                for revision in [1, 2] {
+                    let about = (Architecture::Amd64, revision);
+                    packages.push(package::build(shell, &program, about)?);
+                }
+            }
+            packages
+        }
     };
     let tree = tree::ready(shell)?;
     let lease = Lease::new()?;

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, Method, header};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Semaphore, watch};
 
+use crate::access::oidc::{OidcError, Provider};
 use crate::access::{Principal, Role, digest};
 use crate::config::Config;
 use crate::intake::Health;
@@ -29,6 +30,8 @@ pub struct App {
     /// Told when the program ends: streams end then.
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) limits: Arc<Limits>,
+    /// The OpenID provider whose word counts.
+    pub(crate) oidc: Option<Arc<Provider>>,
 }
 
 /// What is bounded and counted.
@@ -44,8 +47,14 @@ pub(crate) struct Limits {
 
 /// Why the API cannot be offered.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} must be above 0")]
-pub struct AppError(&'static str);
+pub enum AppError {
+    /// A limit of 0.
+    #[error("{0} must be above 0")]
+    Limit(&'static str),
+    /// The OpenID provider cannot be spoken to.
+    #[error(transparent)]
+    Oidc(#[from] OidcError),
+}
 
 /// What somebody shows to be let in.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,21 +63,23 @@ pub(crate) enum Credential {
     Token(String),
     /// A session's hash.
     Session(String),
+    /// A token that an OpenID provider has signed.
+    Signed(String),
 }
 
 impl App {
     /// What handlers work with.
     ///
     /// # Errors
-    /// A limit of 0.
+    /// A limit of 0, or authorities of the OpenID provider that cannot be read.
     pub fn new(
         config: Config,
         store: Store,
         (health, stop): (watch::Receiver<Health>, watch::Receiver<bool>),
     ) -> Result<Self, AppError> {
         let quota = |name, count| {
-            let count = NonZeroU32::new(count).ok_or(AppError(name))?;
-            Ok(Quota::per_minute(count))
+            let count = NonZeroU32::new(count).ok_or(AppError::Limit(name))?;
+            Ok::<_, AppError>(Quota::per_minute(count))
         };
         let http = &config.http;
         let limits = Limits {
@@ -82,7 +93,9 @@ impl App {
             answered: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         };
+        let oidc = Provider::new(&config.oidc)?;
         Ok(Self {
+            oidc: oidc.map(Arc::new),
             config: Arc::new(config),
             store,
             health,
@@ -103,7 +116,11 @@ impl App {
         if let Some(token) = text(header::AUTHORIZATION.as_str()) {
             let (scheme, token) = token.split_once(' ')?;
             let is_bearer = scheme.eq_ignore_ascii_case("bearer");
-            return is_bearer.then(|| Credential::Token(digest(token.trim())));
+            let token = token.trim();
+            return is_bearer.then(|| match Provider::looks_signed(token) {
+                true => Credential::Signed(token.to_owned()),
+                false => Credential::Token(digest(token)),
+            });
         }
         // The way CrowdSec's bouncers show theirs.
         if let Some(key) = text("x-api-key") {
@@ -135,6 +152,18 @@ impl App {
                     let name = format!("token {name}");
                     Some((Principal { name, role, scope }, None))
                 }))
+            }
+            Credential::Signed(token) => {
+                let Some(provider) = &self.oidc else {
+                    return Ok(None);
+                };
+                match provider.verify(token).await {
+                    Ok(principal) => Ok(Some((principal, None))),
+                    Err(error) => {
+                        tracing::info!("{error}");
+                        Ok(None)
+                    }
+                }
             }
             Credential::Session(hash) => {
                 let found = self.store.session(hash, moment::now()).await?;

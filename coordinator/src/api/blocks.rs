@@ -199,87 +199,85 @@ pub(crate) async fn approve(
     (Path(id), headers): (Path<String>, HeaderMap),
     bytes: Bytes,
 ) -> Answer {
-    let path = format!("blocks/{id}/approval");
-    let asking = match Asking::begin((&app, &who), &path, (&headers, &bytes)).await? {
-        Ok(asking) => asking,
-        Err(before) => return Ok(before),
-    };
-    let version = if_match(&headers)?;
-    let mut block = find((&app, &who), &id).await?;
-    may_change(&who, &block)?;
-    match block.state.as_str() {
-        "waiting" if block.ordered_by == who.name => {
-            return Err(Problem::new(
-                StatusCode::FORBIDDEN,
-                "it takes the word of two people, and you are the first of them",
-            ));
-        }
-        "waiting" | "observed" => {}
-        state => {
-            return Err(Problem::new(StatusCode::CONFLICT, format!("it is {state}")));
-        }
-    }
-    if block.version != version {
-        return Err(Problem::overtaken());
-    }
-    block.state = "active".to_owned();
-    block.approved_by = Some(who.name.clone());
-    block.version += 1;
-    let answer = block.shown();
-    let object = block.target.clone();
-    let change = Change {
-        events: vec![Happened::new(
-            moment::now(),
-            ("fleet-block", None),
-            answer.clone(),
-        )],
-        fleet: vec![(block, version)],
-        ..Change::default()
-    };
-    asking
-        .done(("blocks approve", object), (change, answer))
-        .await
+    let by = who.name.clone();
+    let asked = (id.as_str(), &headers, &bytes);
+    turn(
+        (&app, &who),
+        asked,
+        ("blocks approve", "approval"),
+        |block| {
+            match block.state.as_str() {
+                "waiting" if block.ordered_by == by => {
+                    return Err(Problem::new(
+                        StatusCode::FORBIDDEN,
+                        "it takes the word of two people, and you are the first of them",
+                    ));
+                }
+                "waiting" | "observed" => {}
+                state => return Err(Problem::new(StatusCode::CONFLICT, format!("it is {state}"))),
+            }
+            block.state = "active".to_owned();
+            block.approved_by = Some(by);
+            Ok(())
+        },
+    )
+    .await
 }
 
+/// Takes a block back, at every sensor that carried it out.
 pub(crate) async fn withdraw(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(id), headers): (Path<String>, HeaderMap),
     bytes: Bytes,
 ) -> Answer {
-    let path = format!("blocks/{id}/withdrawal");
-    let asking = match Asking::begin((&app, &who), &path, (&headers, &bytes)).await? {
+    let asked = (id.as_str(), &headers, &bytes);
+    turn(
+        (&app, &who),
+        asked,
+        ("blocks remove", "withdrawal"),
+        |block| {
+            if !["active", "observed", "waiting"].contains(&block.state.as_str()) {
+                let detail = format!("it is {}", block.state);
+                return Err(Problem::new(StatusCode::CONFLICT, detail));
+            }
+            block.state = "withdrawn".to_owned();
+            Ok(())
+        },
+    )
+    .await
+}
+
+/// Changes a block by the word of somebody who says which version of it they have seen. `words` are those of the audit trail
+/// and of the request's key.
+async fn turn(
+    (app, who): (&App, &Principal),
+    (id, headers, bytes): (&str, &HeaderMap, &Bytes),
+    words: (&str, &str),
+    turn: impl FnOnce(&mut FleetBlock) -> Result<(), Problem>,
+) -> Answer {
+    let path = format!("blocks/{id}/{}", words.1);
+    let asking = match Asking::begin((app, who), &path, (headers, bytes)).await? {
         Ok(asking) => asking,
         Err(before) => return Ok(before),
     };
-    let version = if_match(&headers)?;
-    let mut block = find((&app, &who), &id).await?;
-    may_change(&who, &block)?;
-    if !["active", "observed", "waiting"].contains(&block.state.as_str()) {
-        return Err(Problem::new(
-            StatusCode::CONFLICT,
-            format!("it is {}", block.state),
-        ));
-    }
+    let version = if_match(headers)?;
+    let mut block = find((app, who), id).await?;
+    may_change(who, &block)?;
+    turn(&mut block)?;
     if block.version != version {
         return Err(Problem::overtaken());
     }
-    block.state = "withdrawn".to_owned();
     block.version += 1;
     let answer = block.shown();
     let object = block.target.clone();
+    let told = Happened::new(moment::now(), ("fleet-block", None), answer.clone());
     let change = Change {
-        events: vec![Happened::new(
-            moment::now(),
-            ("fleet-block", None),
-            answer.clone(),
-        )],
+        events: vec![told],
         fleet: vec![(block, version)],
         ..Change::default()
     };
-    asking
-        .done(("blocks remove", object), (change, answer))
-        .await
+    asking.done((words.0, object), (change, answer)).await
 }
 
 async fn find((app, who): (&App, &Principal), id: &str) -> Result<FleetBlock, Problem> {

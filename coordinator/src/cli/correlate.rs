@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use coordinator::correlate::{Correlator, Finding};
+use coordinator::correlate::Correlator;
 use coordinator::desk::fleet::Policy;
 use coordinator::intake::sighting;
 use coordinator::moment;
@@ -57,34 +57,26 @@ pub(crate) async fn run(span: &Span) -> Result<()> {
         after = Some((last.at, last.id.clone()));
         for row in rows.iter().filter_map(sighting) {
             policy.tick(row.at);
-            let ended = correlator.sweep(row.at);
-            let heard = correlator.hear(&row);
-            for finding in ended.into_iter().chain(heard) {
-                match finding {
-                    Finding::Campaign(campaign) => {
-                        let item = json!({
-                            "kind": "campaign", "what": campaign.name(), "subject": campaign.subject,
-                            "first": moment::text(campaign.first), "last": moment::text(campaign.last),
-                            "from": campaign.incidents, "sources": campaign.sources,
-                        });
-                        campaigns.insert(campaign.id.clone(), item);
-                    }
-                    Finding::Proven(proven) => {
-                        if let Some(block) = policy.conclude(&proven, row.at) {
-                            let from: Vec<_> = proven
-                                .gates
-                                .values()
-                                .map(|proof| proof.incident.clone())
-                                .collect();
-                            let item = json!({
-                                "kind": "fleet-block", "what": block.reason, "subject": block.target,
-                                "first": moment::text(block.begun), "last": block.expires.map(moment::text), "from": from,
-                            });
-                            blocks.insert(block.id.clone(), item);
-                        }
-                    }
-                }
+            correlator.sweep(row.at);
+            let proven = correlator.hear(&row);
+            let block = proven.and_then(|proven| Some((policy.conclude(&proven, row.at)?, proven)));
+            if let Some((block, proven)) = block {
+                let from = proven.gates.values().map(|proof| proof.incident.clone());
+                let from: Vec<_> = from.collect();
+                let item = json!({
+                    "kind": "fleet-block", "what": block.reason, "subject": block.target,
+                    "first": moment::text(block.begun), "last": block.expires.map(moment::text), "from": from,
+                });
+                blocks.insert(block.id.clone(), item);
             }
+        }
+        for campaign in correlator.changed() {
+            let item = json!({
+                "kind": "campaign", "what": campaign.name(), "subject": campaign.subject,
+                "first": moment::text(campaign.first), "last": moment::text(campaign.last),
+                "from": campaign.incidents, "sources": campaign.sources,
+            });
+            campaigns.insert(campaign.id.clone(), item);
         }
     }
     store.close().await;

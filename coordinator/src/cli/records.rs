@@ -11,11 +11,9 @@ use coordinator::api::Server;
 use coordinator::desk::guard;
 use coordinator::moment;
 use coordinator::orders::Key;
-use coordinator::store::{
-    AuditCheck, Change, FleetBlock, Happened, IncidentFilter, Page, Scope, Store,
-};
+use coordinator::store::{AuditCheck, Change, FleetBlock, Happened, Page, Scope, Store};
 use ipnet::IpNet;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::access::{operator, said};
 use super::listing::{Columns, say, write};
@@ -30,29 +28,6 @@ pub(crate) enum SensorCommand {
     List {
         #[command(flatten)]
         json: Json,
-    },
-}
-
-#[derive(Subcommand)]
-pub(crate) enum IncidentCommand {
-    /// List incidents, the newest first
-    List {
-        /// Only of this offender
-        #[arg(long)]
-        offender: Option<std::net::IpAddr>,
-        /// Only of this class
-        #[arg(long)]
-        class: Option<contract::class::Class>,
-        /// Only of this site
-        #[arg(long)]
-        site: Option<String>,
-        #[command(flatten)]
-        json: Json,
-    },
-    /// Show one incident as JSON
-    Show {
-        /// Its name
-        id: String,
     },
 }
 
@@ -174,46 +149,6 @@ pub(crate) async fn sensor(common: &Common, command: SensorCommand) -> Result<()
         ("DIGEST", "/digest"),
     ];
     write(&items, columns, json.json)
-}
-
-/// `incident`
-pub(crate) async fn incident(common: &Common, command: IncidentCommand) -> Result<()> {
-    let (_, store) = common.open().await?;
-    match command {
-        IncidentCommand::List {
-            offender,
-            class,
-            site,
-            json,
-        } => {
-            let filter = IncidentFilter {
-                offender: offender.map(|address| address.to_canonical().to_string()),
-                class: class.map(|class| class.as_str().to_owned()),
-                site,
-                ..IncidentFilter::default()
-            };
-            let about = (&Scope::default(), &filter);
-            let (texts, _) = store.list_incidents(about, &rows()).await?;
-            let items: Vec<Value> = texts
-                .iter()
-                .filter_map(|text| serde_json::from_str(text).ok())
-                .collect();
-            let columns: Columns = &[
-                ("TIME", "/@timestamp"),
-                ("SITE", "/site"),
-                ("SENSOR", "/sensor"),
-                ("OFFENDER", "/garita/offender"),
-                ("CLASS", "/garita/class"),
-                ("DECISION", "/garita/decision"),
-                ("MESSAGE", "/message"),
-            ];
-            write(&items, columns, json.json)
-        }
-        IncidentCommand::Show { id } => match store.incident(&Scope::default(), &id).await? {
-            Some((latest, _)) => say(&latest),
-            None => bail!("there is no incident {id}"),
-        },
-    }
 }
 
 /// `block`
@@ -392,7 +327,7 @@ pub(crate) async fn backup(common: &Common, command: BackupCommand) -> Result<()
     say(&format!("{rows} rows"))
 }
 
-fn rows() -> Page {
+pub(super) fn rows() -> Page {
     Page {
         after: None,
         limit: ROWS,

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use contract::class::Class;
 use sha2::{Digest, Sha256};
 
-use super::campaign::{Campaign, Kind};
-use super::{Finding, Gate, Sighting};
+use super::campaign::Campaign;
+use super::{About, Gate, Sighting};
 
 /// Sources that are named; more are counted.
 const SOURCES: usize = 500;
@@ -35,11 +35,7 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(
-        (kind, subject): &(Kind, String),
-        at: i64,
-        known: Option<(String, i64, i64)>,
-    ) -> Self {
+    pub(super) fn new((kind, subject): &About, at: i64, known: Option<(String, i64, i64)>) -> Self {
         let (id, version, first) = known.unwrap_or_else(|| {
             let hash = Sha256::new()
                 .chain_update(kind.as_str())
@@ -111,23 +107,27 @@ impl Group {
         is_new || before != (self.total(), self.victims.len(), self.gates.len())
     }
 
-    /// The campaign as it is now, in its next version.
-    pub(super) fn tell(&mut self, about: &(Kind, String)) -> Campaign {
+    /// It is a campaign from now on.
+    pub(super) const fn stands(&mut self) {
         self.told = true;
+    }
+
+    /// The campaign as it is now, in its next version.
+    pub(super) fn tell(&mut self, about: &About) -> Campaign {
         self.version += 1;
         self.campaign(about, true)
     }
 
     /// The campaign as it ended; nothing where it never was one.
-    pub(super) fn close(&mut self, about: &(Kind, String)) -> Option<Finding> {
+    pub(super) fn close(&mut self, about: &About) -> Option<Campaign> {
         if !self.told {
             return None;
         }
         self.version += 1;
-        Some(Finding::Campaign(Box::new(self.campaign(about, false))))
+        Some(self.campaign(about, false))
     }
 
-    fn campaign(&self, (kind, subject): &(Kind, String), open: bool) -> Campaign {
+    fn campaign(&self, (kind, subject): &About, open: bool) -> Campaign {
         let class = self.classes.iter().max_by_key(|(_, count)| **count);
         Campaign {
             id: self.id.clone(),

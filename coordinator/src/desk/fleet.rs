@@ -1,7 +1,7 @@
 //! Whom the fleet keeps out: who is proven at enough sensors, at the pace and under the guard the settings give. It orders
 //! nothing itself: what it concludes is the desired list.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use contract::address::shown;
 use ipnet::IpNet;
@@ -25,6 +25,8 @@ pub struct Policy {
     settings: Fleet,
     /// What is kept out or concluded, by name.
     blocks: BTreeMap<String, FleetBlock>,
+    /// The names of those that policy concluded itself, by target.
+    concluded: HashMap<String, String>,
     /// The minute, and what was concluded in it.
     minute: (i64, u32),
     waiting: VecDeque<Proven>,
@@ -33,13 +35,25 @@ pub struct Policy {
 impl Policy {
     /// A policy with the list of before.
     pub fn new(settings: Fleet, blocks: Vec<FleetBlock>) -> Self {
-        let blocks = blocks.into_iter().map(|block| (block.id.clone(), block));
-        Self {
+        let mut policy = Self {
             settings,
-            blocks: blocks.collect(),
+            blocks: BTreeMap::new(),
+            concluded: HashMap::new(),
             minute: (0, 0),
             waiting: VecDeque::new(),
+        };
+        for block in blocks {
+            policy.enter(block);
         }
+        policy
+    }
+
+    fn enter(&mut self, block: FleetBlock) {
+        if block.origin == "fleet" {
+            self.concluded
+                .insert(block.target.clone(), block.id.clone());
+        }
+        self.blocks.insert(block.id.clone(), block);
     }
 
     /// The list.
@@ -57,14 +71,22 @@ impl Policy {
         let known = self.blocks.get(&block.id);
         let is_news = known.is_none_or(|known| known.version < block.version);
         if is_news {
-            self.blocks.insert(block.id.clone(), block.clone());
+            self.enter(block.clone());
         }
         is_news
     }
 
-    /// Forgets a block that others have taken back.
+    /// Forgets a block: it is over, or others have taken it back.
     pub fn forget(&mut self, id: &str) -> Option<FleetBlock> {
-        self.blocks.remove(id)
+        let block = self.blocks.remove(id)?;
+        if self
+            .concluded
+            .get(&block.target)
+            .is_some_and(|known| known == id)
+        {
+            self.concluded.remove(&block.target);
+        }
+        Some(block)
     }
 
     /// What follows from a proof: a new block, or one that lasts longer, or nothing.
@@ -87,10 +109,7 @@ impl Policy {
             FleetMode::Observe => "observed",
         };
         let text = target.to_string();
-        let known = self
-            .blocks
-            .values()
-            .find(|block| block.target == text && block.origin == "fleet");
+        let known = self.concluded.get(&text).and_then(|id| self.blocks.get(id));
         let block = match known {
             Some(known) => {
                 let longer = known
@@ -143,7 +162,7 @@ impl Policy {
                 }
             }
         };
-        self.blocks.insert(block.id.clone(), block.clone());
+        self.enter(block.clone());
         Some(block)
     }
 
@@ -157,7 +176,7 @@ impl Policy {
             .collect();
         let mut changed = Vec::new();
         for id in over {
-            if let Some(mut block) = self.blocks.remove(&id) {
+            if let Some(mut block) = self.forget(&id) {
                 block.state = "expired".to_owned();
                 block.version += 1;
                 changed.push(block);

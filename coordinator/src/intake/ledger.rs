@@ -1,25 +1,44 @@
 //! A batch while it grows: of everything only the last state in it is written. It decides nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::correlate::Campaign;
+use crate::correlate::{Campaign, Gate};
 use crate::store::{
     Batch, CampaignRow, ConditionRow, FleetBlock, Happened, HeldBlock, IncidentRow, Order,
-    Quarantined, Review, Scope, Seen,
+    Quarantined, Review, Scope, Seen, TelemetryRow,
 };
 
 /// What is kept of a message that is quarantined, bytes.
 const SAMPLE: usize = 500;
 
+/// Incidents by their names.
+pub(super) type Entries = HashMap<String, Entry>;
+
+/// An incident that is stored, or about to be.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    gate: Gate,
+    first: i64,
+    revision: i64,
+    decision: String,
+}
+
+/// The name of an incident where somebody else's has that of its event already: two sensors of one name at two sites give
+/// their incidents the same names.
+pub(super) fn other_name(event: &str, (site, sensor): (&str, &str)) -> String {
+    format!("{event}.{site}.{sensor}")
+}
+
 /// A batch while it grows.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) at: i64,
-    /// The incidents that are stored, or in this batch: by `event.id` and sensor, its name, revision and decision.
-    known: HashMap<(String, String, String), (String, i64, String)>,
-    taken: HashMap<String, ()>,
+    /// The incidents that are stored, or in a batch that is being stored.
+    known: Entries,
+    /// Those of this batch.
+    entered: BTreeSet<String>,
     incidents: BTreeMap<String, IncidentRow>,
     older: Vec<IncidentRow>,
     conditions: BTreeMap<String, ConditionRow>,
@@ -35,54 +54,59 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// One that begins now, knowing which incidents are stored.
-    pub(super) fn new(at: i64, seen: Vec<Seen>) -> Self {
-        let mut ledger = Self {
+    /// One that begins now, knowing which incidents are stored, or about to be.
+    pub(super) fn new(at: i64, known: Entries) -> Self {
+        Self {
             at,
+            known,
             ..Self::default()
-        };
-        for Seen {
-            id,
-            event_id,
-            site,
-            sensor,
-            revision,
-            decision,
-        } in seen
-        {
-            ledger.taken.insert(id.clone(), ());
-            ledger
-                .known
-                .insert((event_id, site, sensor), (id, revision, decision));
         }
-        ledger
     }
 
     /// Enters a revision of an incident; gives back its name where it is the latest, and what the one before decided.
     pub(super) fn incident(&mut self, mut row: IncidentRow) -> Option<(String, Option<String>)> {
-        let key = (row.event_id.clone(), row.site.clone(), row.sensor.clone());
-        let Some((id, revision, decision)) = self.known.get_mut(&key) else {
-            // Two sensors of one name at two sites give their incidents the same names.
-            row.id = match self.taken.contains_key(&row.event_id) {
-                true => format!("{}.{}.{}", row.event_id, row.site, row.sensor),
-                false => row.event_id.clone(),
+        let other = other_name(&row.event_id, (&row.site, &row.sensor));
+        let names = [row.event_id.clone(), other];
+        let is_ours = |entry: &Entry| entry.gate.0 == row.site && entry.gate.1 == row.sensor;
+        let ours = names
+            .iter()
+            .find(|name| self.known.get(*name).is_some_and(is_ours));
+        let Some(id) = ours else {
+            let [short, long] = names;
+            row.id = if self.known.contains_key(&short) {
+                long
+            } else {
+                short
             };
+            row.first = row.at;
             let id = row.id.clone();
-            self.taken.insert(id.clone(), ());
-            let known = (id.clone(), row.revision, row.decision.clone());
-            self.known.insert(key, known);
+            self.entered.insert(id.clone());
+            self.known.insert(
+                id.clone(),
+                Entry {
+                    gate: (row.site.clone(), row.sensor.clone()),
+                    first: row.first,
+                    revision: row.revision,
+                    decision: row.decision.clone(),
+                },
+            );
             self.incidents.insert(id.clone(), row);
             return Some((id, None));
         };
         row.id.clone_from(id);
-        if row.revision > *revision {
-            *revision = row.revision;
-            let before = std::mem::replace(decision, row.decision.clone());
+        let entry = self.known.get_mut(id)?;
+        row.first = entry.first;
+        row.is_known =
+            !self.entered.contains(id) || self.incidents.get(id).is_some_and(|row| row.is_known);
+        if row.revision > entry.revision {
+            entry.revision = row.revision;
+            let before = std::mem::replace(&mut entry.decision, row.decision.clone());
             let id = row.id.clone();
+            self.entered.insert(id.clone());
             self.older.extend(self.incidents.insert(id.clone(), row));
             return Some((id, Some(before)));
         }
-        if row.revision < *revision {
+        if row.revision < entry.revision {
             self.older.push(row);
         }
         None
@@ -148,8 +172,14 @@ impl Ledger {
         self.events.push(Happened::new(self.at, (kind, site), body));
     }
 
-    /// The batch.
-    pub(super) fn close(mut self) -> Batch {
+    /// The batch, and the incidents that it has.
+    pub(super) fn close(mut self) -> (Batch, Entries) {
+        let mut entries = std::mem::take(&mut self.known);
+        entries.retain(|id, _| self.entered.contains(id));
+        (self.batch(), entries)
+    }
+
+    fn batch(mut self) -> Batch {
         let mut campaigns = Vec::new();
         for (_, campaign) in std::mem::take(&mut self.campaigns) {
             let document = campaign.document();
@@ -164,7 +194,12 @@ impl Ledger {
             older: self.older,
             conditions: self.conditions.into_values().collect(),
             telemetry: telemetry
-                .map(|((site, sensor, at), doc)| (site, sensor, at, doc))
+                .map(|((site, sensor, at), doc)| TelemetryRow {
+                    site,
+                    sensor,
+                    at,
+                    doc,
+                })
                 .collect(),
             blocks: self.blocks.into_values().collect(),
             sensors: Vec::new(),
@@ -178,6 +213,17 @@ impl Ledger {
             events: self.events,
         }
     }
+}
+
+/// An incident that is stored, by its name.
+pub(super) fn entry(seen: Seen) -> (String, Entry) {
+    let entry = Entry {
+        gate: (seen.site, seen.sensor),
+        first: seen.first,
+        revision: seen.revision,
+        decision: seen.decision,
+    };
+    (seen.id, entry)
 }
 
 fn row(campaign: &Campaign, doc: String) -> CampaignRow {

@@ -5,13 +5,13 @@ mod desired;
 mod said;
 mod time;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use contract::command::Command;
 use contract::digest::Digest;
 use serde_json::json;
 
-use super::ledger::Ledger;
+use super::ledger::{Entries, Ledger, entry};
 use super::sequence::{Patience, Sequence};
 use crate::config::Config;
 use crate::correlate::{Correlator, Gate, Kind, Sighting};
@@ -20,6 +20,9 @@ use crate::orders::Book;
 use crate::store::{
     Batch, CampaignRow, FleetBlock, HeldBlock, Order, Seen, SensorRow, SequenceRow,
 };
+
+/// Batches that may be on their way to the store while the next one is made.
+pub(super) const UNWRITTEN: usize = 2;
 
 /// What the store knows, to begin with.
 #[derive(Debug, Default)]
@@ -51,6 +54,8 @@ pub struct Post {
     /// Resyncs that wait for their answer: whose, of which epoch, from which number.
     resyncs: HashMap<String, (Gate, String, u64)>,
     ledger: Ledger,
+    /// The incidents of the last batches, which the store may not show yet.
+    unwritten: VecDeque<Entries>,
     commands: Vec<Command>,
     /// Numbers the orders of this run.
     counter: u64,
@@ -135,6 +140,7 @@ impl Post {
             sensors: known.sensors.into_iter().map(Sensor::new).collect(),
             resyncs: HashMap::new(),
             ledger: Ledger::default(),
+            unwritten: VecDeque::new(),
             commands: Vec::new(),
             counter: 0,
             counts: Counts::default(),
@@ -163,14 +169,23 @@ impl Post {
         post
     }
 
-    /// Begins a step, with what the store knows of the incidents that are coming.
-    pub fn begin(&mut self, now: i64, seen: Vec<Seen>) {
-        self.ledger = Ledger::new(now, seen);
+    /// Begins a step, with the names of the incidents that may be coming and what the store knows of them.
+    pub fn begin(&mut self, now: i64, names: &[String], seen: Vec<Seen>) {
+        let mut known: Entries = seen.into_iter().map(entry).collect();
+        for name in names {
+            let latest = self.unwritten.iter().rev();
+            let entry = latest.into_iter().find_map(|entries| entries.get(name));
+            known.extend(entry.map(|entry| (name.clone(), entry.clone())));
+        }
+        self.ledger = Ledger::new(now, known);
     }
 
     /// Ends a step.
     pub fn finish(&mut self) -> Outcome {
-        let mut batch = std::mem::take(&mut self.ledger).close();
+        for campaign in self.correlator.changed() {
+            self.ledger.campaign(campaign);
+        }
+        let (mut batch, entries) = std::mem::take(&mut self.ledger).close();
         for sensor in self.sensors.values_mut() {
             if std::mem::take(&mut sensor.dirty) {
                 batch.sensors.push(sensor.row.clone());
@@ -179,6 +194,12 @@ impl Post {
                 if let Some(sequence) = sensor.sequences.get(&epoch) {
                     batch.sequences.push(row(&sensor.row, epoch, sequence));
                 }
+            }
+        }
+        if !batch.is_empty() {
+            self.unwritten.push_back(entries);
+            if self.unwritten.len() > UNWRITTEN {
+                self.unwritten.pop_front();
             }
         }
         Outcome {
@@ -198,6 +219,7 @@ impl Post {
         for sighting in sightings {
             self.correlator.hear(&sighting);
         }
+        self.correlator.changed();
     }
 
     /// What was counted.

@@ -14,14 +14,14 @@ const MAX_BODY: usize = 1_024 * 1_024;
 const MAX_ID: usize = 128;
 
 /// A message as it came.
-#[derive(Debug, Clone, Default)]
-pub struct Letter {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Letter<'a> {
     /// Topic.
-    pub topic: String,
+    pub topic: &'a str,
     /// Body.
-    pub body: Vec<u8>,
+    pub body: &'a [u8],
     /// User properties.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: &'a [(String, String)],
 }
 
 /// A message that makes sense.
@@ -62,14 +62,14 @@ pub enum What {
 ///
 /// # Errors
 /// What is wrong with it, in words that are the same for the same mistake.
-pub fn read(letter: Letter) -> Result<Said, String> {
-    let Some((topics, kind)) = published(&letter.topic) else {
+pub fn read(letter: &Letter<'_>) -> Result<Said, String> {
+    let Some((topics, kind)) = published(letter.topic) else {
         return Err("no sensor publishes to this topic".to_owned());
     };
     if letter.body.len() > MAX_BODY {
         return Err("the body is longer than 1 MiB".to_owned());
     }
-    let doc = String::from_utf8(letter.body).map_err(|_| "the body is not UTF-8".to_owned())?;
+    let doc = std::str::from_utf8(letter.body).map_err(|_| "the body is not UTF-8".to_owned())?;
     if doc.contains('\0') {
         return Err("the body holds a zero byte".to_owned());
     }
@@ -96,29 +96,29 @@ pub fn read(letter: Letter) -> Result<Said, String> {
     let ended = attribute("type") == Some("garita.incident.ended");
     let what = match kind {
         Published::Message(Topic::Incident) => {
-            let attack = attack(parse(&doc)?, (topics.sensor(), ended))?;
+            let attack = attack(parse(doc)?, (topics.sensor(), ended))?;
             identifier(&attack.id)?;
             What::Incident(Box::new(attack))
         }
         Published::Message(Topic::Condition) => {
-            let trouble: Box<Trouble> = parse(&doc)?;
+            let trouble: Box<Trouble> = parse(doc)?;
             trouble.names(topics.sensor())?;
             identifier(&trouble.event.id)?;
             What::Condition(trouble)
         }
-        Published::Message(Topic::Block) => What::Block(parse(&doc)?),
+        Published::Message(Topic::Block) => What::Block(parse(doc)?),
         Published::Message(Topic::Telemetry) => {
-            let figures: Box<Figures> = parse(&doc)?;
+            let figures: Box<Figures> = parse(doc)?;
             figures.whose.names(&topics)?;
             What::Telemetry(figures)
         }
         Published::Status => {
-            let presence: Box<Presence> = parse(&doc)?;
+            let presence: Box<Presence> = parse(doc)?;
             presence.whose.names(&topics)?;
             What::Status(presence)
         }
         Published::Reply(id) => {
-            let answer: Box<Answer> = parse(&doc)?;
+            let answer: Box<Answer> = parse(doc)?;
             answer.whose.names(&topics)?;
             if answer.id != id {
                 return Err("the body names another command than the topic".to_owned());
@@ -132,7 +132,7 @@ pub fn read(letter: Letter) -> Result<Said, String> {
         place,
         time,
         what,
-        doc,
+        doc: doc.to_owned(),
     })
 }
 
@@ -201,10 +201,11 @@ mod tests {
     }
 
     fn said(topic: &str, body: &Value) -> Result<Said, String> {
-        read(Letter {
-            topic: format!("garita/v1/north/edge-1/{topic}"),
-            body: body.to_string().into_bytes(),
-            attributes: Vec::new(),
+        let body = body.to_string();
+        read(&Letter {
+            topic: &format!("garita/v1/north/edge-1/{topic}"),
+            body: body.as_bytes(),
+            attributes: &[],
         })
     }
 
@@ -265,7 +266,7 @@ mod tests {
         #[test]
         fn no_bytes_make_it_panic(topic in "garita/v1/[a-z0-9]{1,4}/[a-z]{1,3}/(incident|status|block|reply/a|condition|telemetry)",
             body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
-            let _ = read(Letter { topic, body, attributes: Vec::new() });
+            let _ = read(&Letter { topic: &topic, body: &body, attributes: &[] });
         }
     }
 }

@@ -1,26 +1,26 @@
 //! The leader's loop: messages are taken in batches, stored with everything that follows from them, acknowledged, and
 //! commands go out. Whoever does not lead waits. After any error the leader begins anew from the store.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
-use contract::command::Command;
-use contract::envelope::JSON;
-use contract::topics::Topics;
 use rumqttc::v5::AsyncClient;
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
+use rumqttc::v5::mqttbytes::v5::Publish;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::ledger::other_name;
 use super::post::{Counts, Known, Post};
-use super::reading::{Letter, What, read};
+use super::reading::{Letter, Said, What, read};
 use super::recall::sighting;
 use super::session::{News, Session};
+use super::writer::{Desk, Step, Writer};
 use crate::config::Config;
 use crate::correlate::Sighting;
 use crate::moment;
 use crate::orders::Key;
-use crate::store::{Leadership, Lost, Store};
+use crate::store::{Leadership, Lost, Seen, Store};
 
 /// How often it is looked what time brings.
 const TICK: Duration = Duration::from_millis(200);
@@ -73,6 +73,7 @@ pub async fn serve(setup: Setup) {
     if config.mqtt.url.get().is_none() {
         return;
     }
+    let key = key.map(Arc::new);
     while !*stop.borrow() {
         match store.lead().await {
             Ok(Some(leadership)) => {
@@ -80,9 +81,9 @@ pub async fn serve(setup: Setup) {
                 let mut leader = Leader {
                     config: &config,
                     store: &store,
-                    key: key.as_ref(),
+                    key: key.clone(),
                     health: &health,
-                    leadership,
+                    leadership: Arc::new(leadership),
                     client: None,
                     is_up: false,
                     known: -1,
@@ -107,9 +108,9 @@ pub async fn serve(setup: Setup) {
 struct Leader<'a> {
     config: &'a Config,
     store: &'a Store,
-    key: Option<&'a Key>,
+    key: Option<Arc<Key>>,
     health: &'a watch::Sender<Health>,
-    leadership: Leadership,
+    leadership: Arc<Leadership>,
     client: Option<AsyncClient>,
     /// Whether the broker has taken our subscriptions.
     is_up: bool,
@@ -122,18 +123,29 @@ impl Leader<'_> {
         let mut asked = self.store.watch_asked();
         let mut post = self.recall().await?;
         let mut session = Session::open(self.config.mqtt.clone());
+        let mut writer = Writer::start(Desk {
+            store: self.store.clone(),
+            leadership: Arc::clone(&self.leadership),
+            key: self.key.clone(),
+            health: self.health.clone(),
+            max_quarantine: self.config.intake.max_quarantine,
+        });
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut beat = 0;
         loop {
+            // Nothing is made before there is room for it, so a batch is what has come while another was stored.
+            writer.has_room().await?;
             tokio::select! {
                 biased;
                 () = ended(stop) => {
+                    writer.drain().await?;
                     if let Some(client) = self.client.take() {
                         let _ = client.try_disconnect();
                     }
                     return Ok(());
                 }
+                ended = writer.outcome() => return ended,
                 _ = ticks.tick() => {
                     beat += 1;
                     if beat % BEAT == 0 {
@@ -143,24 +155,26 @@ impl Leader<'_> {
                         }
                     }
                     let now = moment::now();
-                    post.begin(now, Vec::new());
+                    post.begin(now, &[], Vec::new());
                     // Another process may have asked without a way to tell: the command line with SQLite.
                     if beat % BEAT == 0 && self.store.asked().await? != self.known {
+                        writer.drain().await?;
                         self.refresh(&mut post).await?;
                     }
                     post.tick(now);
-                    self.write(&mut post).await?;
-                    self.tell(&post);
+                    self.hand_on((&mut post, &mut writer), Vec::new()).await?;
+                    self.tell();
                 }
                 Ok(()) = asked.changed() => {
                     let now = moment::now();
-                    post.begin(now, Vec::new());
+                    post.begin(now, &[], Vec::new());
+                    writer.drain().await?;
                     self.refresh(&mut post).await?;
                     post.send_orders(now);
-                    self.write(&mut post).await?;
+                    self.hand_on((&mut post, &mut writer), Vec::new()).await?;
                 }
                 Some(news) = session.news.recv() => {
-                    self.hear(&mut post, (news, &mut session)).await?;
+                    self.hear((&mut post, &mut writer), (news, &mut session)).await?;
                 }
             }
         }
@@ -179,7 +193,7 @@ impl Leader<'_> {
             orders: store.open_orders().await?,
             campaigns: store.open_campaigns().await?,
         };
-        let kid = self.key.map(|key| key.kid().to_owned());
+        let kid = self.key.as_ref().map(|key| key.kid().to_owned());
         let mut post = Post::new(self.config.clone(), kid, known);
         let since = now - self.config.fleet.window.micros();
         let proofs = store.proofs(since, RECALLED).await?;
@@ -193,6 +207,7 @@ impl Leader<'_> {
         Ok(post)
     }
 
+    /// Reads what people have changed; what is on its way to the store would be taken for withdrawn.
     async fn refresh(&mut self, post: &mut Post) -> Result<(), Lost> {
         // Read first: what is asked for meanwhile is read once more, and changes nothing.
         self.known = self.store.asked().await?;
@@ -202,29 +217,30 @@ impl Leader<'_> {
         Ok(())
     }
 
+    /// What has come by now makes up the batch; nobody waits for more. What was heard on a connection is taken before it is
+    /// turned to the next, whose client would acknowledge something else.
     async fn hear(
         &mut self,
-        post: &mut Post,
+        (post, writer): (&mut Post, &mut Writer),
         (news, session): (News, &mut Session),
     ) -> Result<(), Lost> {
         let mut letters = Vec::new();
         let mut next = Some(news);
-        // What has come by now makes up the batch; nobody waits for more.
-        while let Some(news) = next {
-            match news {
-                News::Heard(publish) => letters.push(*publish),
-                other => {
-                    self.take(post, std::mem::take(&mut letters)).await?;
-                    self.turn(post, other);
-                }
+        let most = self.config.intake.batch as usize;
+        let turn = loop {
+            match next {
+                Some(News::Heard(publish)) => letters.push(*publish),
+                other => break other,
             }
-            if letters.len() >= self.config.intake.batch as usize {
-                break;
+            if letters.len() >= most {
+                break None;
             }
             next = session.news.try_recv().ok();
+        };
+        self.take((post, writer), letters).await?;
+        if let Some(news) = turn {
+            self.turn(post, news);
         }
-        self.take(post, letters).await?;
-        self.tell(post);
         Ok(())
     }
 
@@ -245,117 +261,88 @@ impl Leader<'_> {
             }
             News::Heard(_) => {}
         }
-        self.tell(post);
+        self.tell();
     }
 
-    /// Stores a batch with what follows from it, then acknowledges it.
-    async fn take(&self, post: &mut Post, letters: Vec<Publish>) -> Result<(), Lost> {
+    /// Makes a batch of messages and of what follows from them.
+    async fn take(
+        &self,
+        (post, writer): (&mut Post, &mut Writer),
+        letters: Vec<Publish>,
+    ) -> Result<(), Lost> {
         if letters.is_empty() {
             return Ok(());
         }
-        let heard = letters.iter().filter(|publish| !is_command(&publish.topic));
-        let heard: Vec<_> = heard
-            .map(|publish| {
-                let letter = letter(publish);
-                let said = read(letter.clone());
-                (letter, said)
-            })
-            .collect();
-        let mut events = Vec::new();
-        for (_, said) in &heard {
-            if let Ok(said) = said
-                && let What::Incident(attack) = &said.what
-            {
-                events.push(attack.id.as_str());
+        let mut said = Vec::with_capacity(letters.len());
+        let mut wrong = Vec::new();
+        for publish in letters.iter().filter(|publish| !is_command(&publish.topic)) {
+            match with_letter(publish, read) {
+                Ok(message) => said.push(message),
+                Err(reason) => wrong.push((publish, reason)),
             }
         }
-        events.sort_unstable();
-        events.dedup();
-        let seen = self.store.seen(&events).await?;
+        let (ids, seen) = self.seen(&said).await?;
         let now = moment::now();
-        post.begin(now, seen);
-        for (letter, said) in heard {
-            match said {
-                Ok(said) => post.take(said, now),
-                Err(reason) => post.quarantine(&letter, reason),
-            }
+        post.begin(now, &ids, seen);
+        for message in said {
+            post.take(message, now);
+        }
+        for (publish, reason) in wrong {
+            with_letter(publish, |letter| post.quarantine(letter, reason));
         }
         post.send_orders(now);
-        // Its order matters: first stored, then acknowledged, then acted on.
-        let commands = self.store_step(post).await?;
-        if let Some(client) = &self.client {
-            for publish in &letters {
-                // On a connection that is gone nothing is acknowledged, and everything comes again.
-                if client.ack(publish).await.is_err() {
-                    break;
-                }
+        self.hand_on((post, writer), letters).await
+    }
+
+    /// The names that the incidents of these messages may have, and those of them that are stored.
+    async fn seen(&self, said: &[Said]) -> Result<(Vec<String>, Vec<Seen>), Lost> {
+        let incidents = said.iter().filter_map(|message| match &message.what {
+            What::Incident(attack) => Some((attack.id.as_str(), message)),
+            _ => None,
+        });
+        let mut names: BTreeMap<String, Vec<(&str, &str)>> = BTreeMap::new();
+        for (event, message) in incidents {
+            let gates = names.entry(event.to_owned()).or_default();
+            gates.push((&message.site, &message.sensor));
+        }
+        let short: Vec<String> = names.keys().cloned().collect();
+        let mut seen = self.store.seen(&short).await?;
+        // Rarely somebody else's incident has the name.
+        let mut long = BTreeSet::new();
+        for owner in &seen {
+            let owned = (owner.site.as_str(), owner.sensor.as_str());
+            names.entry(owner.id.clone()).or_default().push(owned);
+        }
+        for (event, gates) in names.iter().filter(|(_, gates)| gates.len() > 1) {
+            if gates.iter().any(|gate| Some(gate) != gates.first()) {
+                long.extend(gates.iter().map(|gate| other_name(event, *gate)));
             }
         }
-        self.send(commands);
-        Ok(())
+        let long: Vec<String> = long.into_iter().collect();
+        seen.extend(self.store.seen(&long).await?);
+        Ok((short.into_iter().chain(long).collect(), seen))
     }
 
-    async fn write(&self, post: &mut Post) -> Result<(), Lost> {
-        let commands = self.store_step(post).await?;
-        self.send(commands);
-        Ok(())
-    }
-
-    async fn store_step(&self, post: &mut Post) -> Result<Vec<Command>, Lost> {
-        let outcome = post.finish();
-        if !outcome.batch.is_empty() {
-            let most = self.config.intake.max_quarantine;
-            self.store
-                .write(&self.leadership, (&outcome.batch, most))
-                .await?;
-        }
-        Ok(outcome.commands)
-    }
-
-    fn send(&self, commands: Vec<Command>) {
-        let (Some(client), Some(key)) = (&self.client, self.key) else {
-            return;
+    async fn hand_on(
+        &self,
+        (post, writer): (&mut Post, &mut Writer),
+        letters: Vec<Publish>,
+    ) -> Result<(), Lost> {
+        let step = Step {
+            outcome: post.finish(),
+            letters,
+            client: self.client.clone(),
+            counts: post.counts(),
+            open_orders: post.open_orders(),
         };
-        for command in commands {
-            let Ok((payload, properties)) = key.seal(&command) else {
-                continue;
-            };
-            let topics = Topics::new(&command.site, &command.sensor);
-            let [topic, _] = topics.commands();
-            let validity = command.expires_at.since(command.issued_at).as_secs();
-            let properties = PublishProperties {
-                payload_format_indicator: Some(1),
-                message_expiry_interval: Some(u32::try_from(validity).unwrap_or(u32::MAX).max(1)),
-                content_type: Some(JSON.to_owned()),
-                response_topic: Some(topics.reply(&command.id)),
-                user_properties: properties,
-                ..PublishProperties::default()
-            };
-            let sent = client.try_publish_with_properties(
-                topic,
-                QoS::AtLeastOnce,
-                false,
-                payload,
-                properties,
-            );
-            // One that does not leave is silent, and is given again.
-            if sent.is_err() {
-                tracing::warn!(
-                    "a command to {}/{} could not be sent",
-                    command.site,
-                    command.sensor
-                );
-            }
-        }
+        writer.take(step).await
     }
 
-    fn tell(&self, post: &Post) {
+    fn tell(&self) {
         let is_up = self.is_up;
         self.health.send_modify(|health| {
             health.leads = true;
             health.hears = is_up;
-            health.counts = post.counts();
-            health.open_orders = post.open_orders();
             if is_up {
                 health.why.clear();
             }
@@ -373,12 +360,11 @@ fn is_command(topic: &[u8]) -> bool {
     topic.ends_with(b"/command")
 }
 
-fn letter(publish: &Publish) -> Letter {
+fn with_letter<T>(publish: &Publish, read: impl FnOnce(&Letter<'_>) -> T) -> T {
     let properties = publish.properties.as_ref();
-    Letter {
-        topic: String::from_utf8_lossy(&publish.topic).into_owned(),
-        body: publish.payload.to_vec(),
-        attributes: properties
-            .map_or_else(Vec::new, |properties| properties.user_properties.clone()),
-    }
+    read(&Letter {
+        topic: &String::from_utf8_lossy(&publish.topic),
+        body: &publish.payload,
+        attributes: properties.map_or(&[], |properties| &properties.user_properties),
+    })
 }

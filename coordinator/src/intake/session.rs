@@ -20,9 +20,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// Messages that wait beside those of the window: retained ones, and what a broker sends without waiting for us. When there
 /// are more, the connection is not read until there is room.
 const RESERVE: usize = 4_000;
-/// Room for commands, beside an acknowledgement for each message that may wait: who stores must never wait for the reader,
-/// who waits for them.
-const OUTGOING: usize = 4_000;
+/// Room for an acknowledgement of every message that can be unacknowledged, as many as there are packet identifiers (MQTT 5,
+/// 2.2.1), and for commands: who stores must never wait for the reader, who waits for them. The library reads up to ten
+/// messages for each acknowledgement that it writes, and a broker may send more than our window.
+const OUTGOING: usize = 65_535 + 4_000;
 
 /// What happens between the broker and us.
 #[derive(Debug)]
@@ -84,8 +85,7 @@ async fn connection(settings: &Mqtt, sender: &mpsc::Sender<News>) -> (String, bo
         Ok(Err(trouble)) => return (trouble.to_string(), false),
         Err(error) => return (error.to_string(), false),
     };
-    let (client, mut events) =
-        AsyncClient::new(options, usize::from(settings.window) + RESERVE + OUTGOING);
+    let (client, mut events) = AsyncClient::new(options, OUTGOING);
     let mut is_up = false;
     loop {
         match events.poll().await {

@@ -22,6 +22,10 @@ const LONGEST: i64 = 3_600_000_000;
 pub struct Book {
     settings: Orders,
     open: BTreeMap<String, Order>,
+    /// Their names, by cause, site, sensor and action.
+    places: BTreeMap<[String; 4], String>,
+    /// Nothing is due before; 0 where it has to be looked.
+    next: i64,
 }
 
 /// A command to be sent, and its order as it is then.
@@ -36,11 +40,16 @@ pub struct Sendable {
 impl Book {
     /// A book with the orders of before.
     pub fn new(settings: Orders, open: Vec<Order>) -> Self {
-        let open = open.into_iter().map(|order| (order.id.clone(), order));
-        Self {
+        let mut book = Self {
             settings,
-            open: open.collect(),
+            open: BTreeMap::new(),
+            places: BTreeMap::new(),
+            next: 0,
+        };
+        for order in open {
+            book.enter(order);
         }
+        book
     }
 
     /// How many are open.
@@ -61,24 +70,51 @@ impl Book {
         if self.open.len() >= self.settings.max_open as usize {
             return false;
         }
-        self.open.insert(order.id.clone(), order);
+        self.enter(order);
         true
+    }
+
+    fn enter(&mut self, order: Order) {
+        self.places.insert(place(&order), order.id.clone());
+        self.open.insert(order.id.clone(), order);
+        self.next = 0;
+    }
+
+    fn remove(&mut self, id: &str) -> Option<Order> {
+        let order = self.open.remove(id)?;
+        let place = place(&order);
+        // A later order for the same has its place.
+        if self.places.get(&place).is_some_and(|known| known == id) {
+            self.places.remove(&place);
+        }
+        Some(order)
     }
 
     /// The open order that carries out `cause` at a sensor by this action.
     pub fn find(&self, cause: &str, (site, sensor): (&str, &str), action: &str) -> Option<&Order> {
-        self.open.values().find(|order| {
-            order.cause == cause
-                && order.site == site
-                && order.sensor == sensor
-                && order.action == action
-        })
+        let place = [cause, site, sensor, action].map(str::to_owned);
+        self.open.get(self.places.get(&place)?)
+    }
+
+    /// Whether anything may be due.
+    pub const fn is_due(&self, now: i64) -> bool {
+        self.next <= now
     }
 
     /// Lets go of orders whose time has not come and that are not among `open` any more: their answer was taken back.
     pub fn keep(&mut self, open: &BTreeSet<String>, now: i64) {
-        self.open
-            .retain(|id, order| order.created <= now || order.attempts > 0 || open.contains(id));
+        let is_gone = |order: &&Order| {
+            order.created > now && order.attempts == 0 && !open.contains(&order.id)
+        };
+        let gone: Vec<String> = self
+            .open
+            .values()
+            .filter(is_gone)
+            .map(|order| order.id.clone())
+            .collect();
+        for id in gone {
+            self.remove(&id);
+        }
     }
 
     /// Lets an order hold longer.
@@ -90,13 +126,13 @@ impl Book {
 
     /// Takes back what is open of a cause; gives back what has changed.
     pub fn withdraw(&mut self, cause: &str) -> Vec<Order> {
-        let ids: Vec<String> = self
-            .open
-            .values()
-            .filter(|order| order.cause == cause)
-            .map(|order| order.id.clone())
+        let from = [cause, "", "", ""].map(str::to_owned);
+        let places = self.places.range(from..);
+        let ids: Vec<String> = places
+            .take_while(|(place, _)| place[0] == cause)
+            .map(|(_, id)| id.clone())
             .collect();
-        let taken = ids.iter().filter_map(|id| self.open.remove(id));
+        let taken = ids.iter().filter_map(|id| self.remove(id));
         taken
             .map(|order| Order {
                 state: OrderState::Withdrawn,
@@ -117,14 +153,17 @@ impl Book {
         );
         let (mut sendable, mut changed) = (Vec::new(), Vec::new());
         let mut over = Vec::new();
+        let mut soonest = i64::MAX;
         for order in self.open.values_mut() {
             if order.holds_until <= now {
                 order.state = OrderState::Expired;
                 over.push(order.id.clone());
                 continue;
             }
+            soonest = soonest.min(order.holds_until);
             // It can still be taken back.
             if order.created > now {
+                soonest = soonest.min(order.created);
                 continue;
             }
             if is_away(&order.site, &order.sensor) {
@@ -133,6 +172,8 @@ impl Book {
                 if is_lost && order.state != OrderState::Queued {
                     order.state = OrderState::Queued;
                     changed.push(order.clone());
+                } else if let Some(sent) = order.sent_at.filter(|_| !is_lost) {
+                    soonest = soonest.min(sent + validity);
                 }
                 continue;
             }
@@ -158,8 +199,14 @@ impl Book {
                 order.state = OrderState::Silent;
                 changed.push(order.clone());
             }
+            let again = order
+                .sent_at
+                .map_or(0, |sent| sent + wait(validity, order.attempts));
+            let silent = order.sent_at.filter(|_| order.state == OrderState::Sent);
+            soonest = soonest.min(silent.map_or(again, |sent| again.min(sent + patience)));
         }
-        changed.extend(over.iter().filter_map(|id| self.open.remove(id)));
+        self.next = soonest;
+        changed.extend(over.iter().filter_map(|id| self.remove(id)));
         (sendable, changed)
     }
 
@@ -171,6 +218,7 @@ impl Book {
         now: i64,
     ) -> Option<Order> {
         let (id, _) = command.rsplit_once('-')?;
+        self.next = 0;
         let order = self.open.get_mut(id)?;
         // The first answer counts: the broker has delivered the command twice.
         if reason == Some("repeated") {
@@ -188,12 +236,13 @@ impl Book {
             ReplyOutcome::Done => order.state = OrderState::Done,
         }
         order.answered_at = Some(now);
-        self.open.remove(id)
+        self.remove(id)
     }
 
     /// The sensor is back: what it never answered is given again at once.
     pub fn is_back(&mut self, (site, sensor): (&str, &str), now: i64) {
         let validity = self.settings.validity.micros();
+        self.next = 0;
         for order in self.open.values_mut() {
             let is_lost = order.sent_at.is_none_or(|sent| sent + validity <= now);
             if order.site == site && order.sensor == sensor && is_lost {
@@ -201,6 +250,10 @@ impl Book {
             }
         }
     }
+}
+
+fn place(order: &Order) -> [String; 4] {
+    [&order.cause, &order.site, &order.sensor, &order.action].map(String::clone)
 }
 
 /// How long until a command is given again: it must have expired, and each time twice as long.

@@ -100,6 +100,22 @@ impl Key {
         format!("{}:{key}", self.kid)
     }
 
+    /// The signature of bytes that are no command: 64 bytes (RFC 8032).
+    pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+        use ed25519_dalek::Signer;
+        self.key.sign(bytes).to_bytes()
+    }
+
+    /// The public half in PEM, as openssl reads it.
+    ///
+    /// # Errors
+    /// It cannot be written so.
+    pub fn public_pem(&self) -> Result<String, ed25519_dalek::pkcs8::spki::Error> {
+        use ed25519_dalek::pkcs8::EncodePublicKey;
+        use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+        self.key.verifying_key().to_public_key_pem(LineEnding::LF)
+    }
+
     /// A command's exact bytes and the user properties that go with them.
     ///
     /// # Errors

@@ -164,13 +164,17 @@ impl Store {
         let mut sql = Sql::new("SELECT COUNT(*) AS number FROM audit WHERE seq <= ");
         sql.bind(first);
         let before = sql.one("read the audit trail", &self.pool).await?;
-        match before.map_or(Ok(0), |row| row.get_number("number"))? {
-            0 => Ok(AuditCheck::Whole(seq - first, hash)),
-            _ => Ok(AuditCheck::Broken(
-                first,
-                "entries stand before its beginning",
-            )),
+        if before.map_or(Ok(0), |row| row.get_number("number"))? > 0 {
+            let why = "entries stand before its beginning";
+            return Ok(AuditCheck::Broken(first, why));
         }
+        Ok(match self.unanchored().await? {
+            None => AuditCheck::Whole(seq - first, hash),
+            Some(seq) => AuditCheck::Broken(
+                seq,
+                "it is not what was anchored: the trail was written anew",
+            ),
+        })
     }
 
     /// Lets go of entries older than `cutoff`; the anchor keeps the rest verifiable.

@@ -14,7 +14,7 @@ use super::{Error, Store};
 const FORMAT: &str = "garita-coordinator-backup-1";
 
 /// Every table, those others refer to first.
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 22] = [
     "counter",
     "sensor",
     "sequence",
@@ -36,6 +36,7 @@ const TABLES: [&str; 21] = [
     "idempotency",
     "audit",
     "audit_mark",
+    "audit_anchor",
 ];
 
 /// Rows read, or written, at once.

@@ -1,6 +1,9 @@
 //! One transaction of the intake: everything a batch of messages says and everything concluded from it, or nothing.
 //! A leader that was overtaken writes nothing.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use sqlx::{Any, Transaction};
 
 use super::campaigns::{self, CampaignRow};
@@ -8,16 +11,22 @@ use super::fleet::{self, FleetBlock, HeldBlock};
 use super::leader::{Leadership, Lost};
 use super::orders::{self, Order};
 use super::reviews::{self, Review};
+use super::rows::{Row, Table, flag};
 use super::sensors::{self, SensorRow, SequenceRow};
-use super::sql::{ROWS, Sql};
+use super::sql::Sql;
 use super::stream::{self, Happened};
 use super::{Error, Store};
 
 /// The latest revision of an incident, as a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IncidentRow {
     /// Its name in the API: `event.id`, or with site and sensor behind it where somebody else's has that already.
     pub id: String,
+    /// When its first revision was made: which month it is kept with.
+    pub first: i64,
+    /// Whether a revision of it is stored already.
+    #[serde(skip)]
+    pub is_known: bool,
     /// The site it was published at.
     pub site: String,
     /// The sensor that published it.
@@ -41,13 +50,23 @@ pub struct IncidentRow {
     /// 1 to 4.
     pub severity: i64,
     /// Whether the offender's address is proven.
+    #[serde(serialize_with = "flag")]
     pub proven: bool,
     /// Until when the sensor blocks the offender.
+    #[serde(rename = "blocked_until")]
     pub until: Option<i64>,
     /// Whether it has ended.
+    #[serde(serialize_with = "flag")]
     pub ended: bool,
     /// The document as published.
+    #[serde(skip)]
     pub doc: String,
+}
+
+impl Row for IncidentRow {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.doc))
+    }
 }
 
 /// A kind of nonsense that was heard.
@@ -74,8 +93,8 @@ pub struct Batch {
     pub older: Vec<IncidentRow>,
     /// Conditions: identifier, site, sensor, name, action, time, document.
     pub conditions: Vec<ConditionRow>,
-    /// Telemetry: site, sensor, time, document.
-    pub telemetry: Vec<(String, String, i64, String)>,
+    /// Telemetry.
+    pub telemetry: Vec<TelemetryRow>,
     /// Blocks of sensors as they are now.
     pub blocks: Vec<HeldBlock>,
     /// Sensors as they are now.
@@ -117,6 +136,26 @@ pub struct ConditionRow {
     pub doc: String,
 }
 
+/// Figures of a sensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TelemetryRow {
+    /// Where.
+    pub site: String,
+    /// Whose.
+    pub sensor: String,
+    /// When.
+    pub at: i64,
+    /// The document as published.
+    #[serde(skip)]
+    pub doc: String,
+}
+
+impl Row for TelemetryRow {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.doc))
+    }
+}
+
 impl Batch {
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
@@ -151,10 +190,10 @@ impl Store {
         leadership.hold(&mut on).await?;
         incidents(&mut on, batch).await?;
         conditions(&mut on, &batch.conditions).await?;
-        telemetry(&mut on, &batch.telemetry).await?;
+        let told = ("store telemetry", batch.telemetry.as_slice());
+        TELEMETRY.write(&mut on, told).await?;
         fleet::hold(&mut on, &batch.blocks).await?;
-        sensors::write(&mut on, &batch.sensors).await?;
-        sensors::write_sequences(&mut on, &batch.sequences).await?;
+        sensors::write(&mut on, (&batch.sensors, &batch.sequences)).await?;
         quarantine(&mut on, batch, max_quarantine).await?;
         reviews::open(&mut on, &batch.reviews).await?;
         reviews::settle(&mut on, &batch.settled, batch.at).await?;
@@ -167,59 +206,86 @@ impl Store {
     }
 }
 
+const INCIDENTS: Table = Table {
+    name: "incident",
+    columns: &[
+        "id",
+        "first",
+        "site",
+        "sensor",
+        "event_id",
+        "revision",
+        "at",
+        "offender",
+        "victim",
+        "port",
+        "class",
+        "decision",
+        "severity",
+        "proven",
+        "blocked_until",
+        "ended",
+    ],
+    document: Some("doc"),
+    conflict: "ON CONFLICT (id, first) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
+               excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
+               excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = \
+               excluded.blocked_until, ended = excluded.ended, doc = excluded.doc WHERE excluded.revision > \
+               incident.revision",
+};
+
+const REVISIONS: Table = Table {
+    name: "revision",
+    columns: &["incident", "revision", "at"],
+    document: Some("doc"),
+    conflict: "ON CONFLICT DO NOTHING",
+};
+
+const TELEMETRY: Table = Table {
+    name: "telemetry",
+    columns: &["site", "sensor", "at"],
+    document: Some("doc"),
+    conflict: "ON CONFLICT DO NOTHING",
+};
+
+/// A revision that is not the latest.
+#[derive(Serialize)]
+struct Revision<'a> {
+    incident: &'a str,
+    revision: i64,
+    at: i64,
+    #[serde(skip)]
+    doc: &'a str,
+}
+
+impl Row for Revision<'_> {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(self.doc))
+    }
+}
+
 async fn incidents(on: &mut Transaction<'static, Any>, batch: &Batch) -> Result<(), Error> {
     let act = "store incidents";
-    if !batch.incidents.is_empty() {
-        // What is no longer the latest makes room for it.
+    // What is no longer the latest makes room for it.
+    for row in batch.incidents.iter().filter(|row| row.is_known) {
         let mut sql = Sql::new(
-            "INSERT INTO revision (incident, revision, at, doc) SELECT id, revision, at, doc FROM incident WHERE id",
+            "INSERT INTO revision (incident, revision, at, doc) SELECT id, revision, at, doc FROM incident WHERE id = ",
         );
-        sql.among(batch.incidents.iter().map(|row| row.id.as_str()));
-        sql.push(" ON CONFLICT DO NOTHING");
-        sql.run(act, &mut **on).await?;
-        for chunk in batch.incidents.chunks(ROWS) {
-            let mut sql = Sql::new(
-                "INSERT INTO incident (id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, \
-                 severity, proven, blocked_until, ended, doc)",
-            );
-            sql.rows(chunk, |to, row| {
-                to.add(row.id.clone())
-                    .add(row.site.clone())
-                    .add(row.sensor.clone())
-                    .add(row.event_id.clone())
-                    .add(row.revision)
-                    .add(row.at)
-                    .add(row.offender.clone())
-                    .add(row.victim.clone())
-                    .add(row.port)
-                    .add(row.class.clone())
-                    .add(row.decision.clone())
-                    .add(row.severity)
-                    .add(i64::from(row.proven))
-                    .add(row.until)
-                    .add(i64::from(row.ended))
-                    .add(row.doc.clone());
-            });
-            sql.push(
-                " ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, at = excluded.at, offender = \
-                 excluded.offender, victim = excluded.victim, port = excluded.port, class = excluded.class, decision = \
-                 excluded.decision, severity = excluded.severity, proven = excluded.proven, blocked_until = excluded.blocked_until, ended = excluded.ended, doc = \
-                 excluded.doc WHERE excluded.revision > incident.revision",
-            );
-            sql.run(act, &mut **on).await?;
-        }
-    }
-    if !batch.older.is_empty() {
-        let mut sql = Sql::new("INSERT INTO revision (incident, revision, at, doc)");
-        sql.rows(&batch.older, |to, row| {
-            to.add(row.id.clone())
-                .add(row.revision)
-                .add(row.at)
-                .add(row.doc.clone());
-        });
+        sql.bind(row.id.clone())
+            .push(" AND first = ")
+            .bind(row.first);
         sql.push(" ON CONFLICT DO NOTHING");
         sql.run(act, &mut **on).await?;
     }
+    INCIDENTS.write(on, (act, &batch.incidents)).await?;
+    let older = batch.older.iter().map(|row| Revision {
+        incident: &row.id,
+        revision: row.revision,
+        at: row.at,
+        doc: &row.doc,
+    });
+    let older: Vec<Revision> = older.collect();
+    REVISIONS.write(on, (act, &older)).await?;
     Ok(())
 }
 
@@ -245,24 +311,6 @@ async fn conditions(
         sql.run("store a condition", &mut **on).await?;
     }
     Ok(())
-}
-
-async fn telemetry(
-    on: &mut Transaction<'static, Any>,
-    telemetry: &[(String, String, i64, String)],
-) -> Result<(), Error> {
-    if telemetry.is_empty() {
-        return Ok(());
-    }
-    let mut sql = Sql::new("INSERT INTO telemetry (site, sensor, at, doc)");
-    sql.rows(telemetry, |to, (site, sensor, at, doc)| {
-        to.add(site.clone())
-            .add(sensor.clone())
-            .add(*at)
-            .add(doc.clone());
-    });
-    sql.push(" ON CONFLICT DO NOTHING");
-    sql.run("store telemetry", &mut **on).await.map(drop)
 }
 
 async fn quarantine(

@@ -1,16 +1,20 @@
 //! Blocks: what each sensor keeps out, as its messages tell it, and what the fleet is to keep out.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 
 use super::page::{Page, Query, Scope};
+use super::rows::{Row, Table};
 use super::sql::{Columns, Sql};
 use super::{Error, Store};
 use crate::moment;
 
 /// A block of a sensor's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldBlock {
     /// Where.
     pub site: String,
@@ -25,7 +29,14 @@ pub struct HeldBlock {
     /// When this was said.
     pub at: i64,
     /// The message as published.
+    #[serde(skip)]
     pub doc: String,
+}
+
+impl Row for HeldBlock {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Borrowed(&self.doc))
+    }
 }
 
 /// Something the fleet is to keep out.
@@ -84,28 +95,19 @@ impl FleetBlock {
     }
 }
 
+const HELD: Table = Table {
+    name: "block",
+    columns: &["site", "sensor", "target", "state", "expires", "at"],
+    document: Some("doc"),
+    conflict: "ON CONFLICT (site, sensor, target) DO UPDATE SET state = excluded.state, expires = excluded.expires, at = \
+               excluded.at, doc = excluded.doc WHERE excluded.at >= block.at",
+};
+
 pub(super) async fn hold(
     on: &mut Transaction<'static, Any>,
     blocks: &[HeldBlock],
 ) -> Result<(), Error> {
-    if blocks.is_empty() {
-        return Ok(());
-    }
-    let mut sql = Sql::new("INSERT INTO block (site, sensor, target, state, expires, at, doc)");
-    sql.rows(blocks, |to, row| {
-        to.add(row.site.clone())
-            .add(row.sensor.clone())
-            .add(row.target.clone())
-            .add(row.state.clone())
-            .add(row.expires)
-            .add(row.at)
-            .add(row.doc.clone());
-    });
-    sql.push(
-        " ON CONFLICT (site, sensor, target) DO UPDATE SET state = excluded.state, expires = excluded.expires, at = \
-         excluded.at, doc = excluded.doc WHERE excluded.at >= block.at",
-    );
-    sql.run("store blocks", &mut **on).await.map(drop)
+    HELD.write(on, ("store blocks", blocks)).await.map(drop)
 }
 
 pub(super) async fn write(

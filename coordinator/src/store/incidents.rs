@@ -39,28 +39,34 @@ pub struct Seen {
     pub site: String,
     /// Who.
     pub sensor: String,
+    /// When its first revision was made.
+    pub first: i64,
     /// The latest revision.
     pub revision: i64,
     /// What it decides.
     pub decision: String,
 }
 
-const ALL: &str = "id, site, sensor, event_id, revision, at, offender, victim, port, class, decision, severity, proven, \
+const ALL: &str = "id, first, site, sensor, event_id, revision, at, offender, victim, port, class, decision, severity, proven, \
                    blocked_until, ended";
 
 impl Store {
-    /// Which of these `event.id`s are stored.
+    /// Which of these names are given to incidents that are stored.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn seen(&self, events: &[&str]) -> Result<Vec<Seen>, Error> {
-        if events.is_empty() {
+    pub async fn seen(&self, ids: &[String]) -> Result<Vec<Seen>, Error> {
+        if ids.is_empty() {
             return Ok(Vec::new());
         }
         let mut sql = Sql::new(
-            "SELECT id, event_id, site, sensor, revision, decision FROM incident WHERE event_id",
+            "SELECT id, event_id, site, sensor, first, revision, decision FROM incident WHERE id ",
         );
-        sql.among(events.iter().copied());
+        sql.push(match self.is_postgres() {
+            true => "= ANY(ARRAY(SELECT json_array_elements_text($1::json)))",
+            false => "IN (SELECT value FROM json_each($1))",
+        });
+        sql.value(json!(ids).to_string());
         let rows = sql.all("look for incidents", &self.pool).await?;
         rows.iter()
             .map(|row| {
@@ -69,6 +75,7 @@ impl Store {
                     event_id: row.get_text("event_id")?,
                     site: row.get_text("site")?,
                     sensor: row.get_text("sensor")?,
+                    first: row.get_number("first")?,
                     revision: row.get_number("revision")?,
                     decision: row.get_text("decision")?,
                 })
@@ -224,6 +231,8 @@ impl IncidentFilter {
 fn incident(row: &AnyRow) -> Result<IncidentRow, Error> {
     Ok(IncidentRow {
         id: row.get_text("id")?,
+        first: row.get_number("first")?,
+        is_known: true,
         site: row.get_text("site")?,
         sensor: row.get_text("sensor")?,
         event_id: row.get_text("event_id")?,

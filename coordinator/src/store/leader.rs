@@ -24,7 +24,7 @@ pub struct Leadership {
 enum Held {
     /// By the lock on this file.
     File(#[expect(dead_code, reason = "the lock ends with the descriptor")] File),
-    /// By this connection; the mutex only makes it shareable.
+    /// By this connection.
     Connection(Mutex<PoolConnection<Any>>),
 }
 
@@ -120,11 +120,11 @@ impl Leadership {
     ///
     /// # Errors
     /// It does not.
-    pub async fn check(&mut self) -> Result<(), Error> {
-        match &mut self.held {
+    pub async fn check(&self) -> Result<(), Error> {
+        match &self.held {
             Held::File(_) => Ok(()),
             Held::Connection(connection) => {
-                let connection = connection.get_mut();
+                let mut connection = connection.lock().await;
                 let answer = sqlx::query("SELECT 1").execute(&mut **connection).await;
                 answer.map(drop).map_err(|source| Error {
                     act: "keep the lead",

@@ -8,9 +8,11 @@ use sqlx::{AssertSqlSafe, SqlSafeStr};
 use super::{Error, Kind, Store};
 
 /// Every step, in order. One that was released is never changed: its checksum is in each database.
-const STEPS: [(i64, &str, &str); 2] = [
+const STEPS: [(i64, &str, &str); 4] = [
     (1, "records", include_str!("migrations/0001-records.sql")),
     (2, "access", include_str!("migrations/0002-access.sql")),
+    (3, "months", include_str!("migrations/0003-months.sql")),
+    (4, "anchors", include_str!("migrations/0004-anchors.sql")),
 ];
 
 pub(super) async fn run(store: &Store) -> Result<(), Error> {

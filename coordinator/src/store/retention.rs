@@ -12,7 +12,12 @@ use crate::config::Retention;
 const BATCH: i64 = 2_000;
 
 /// Tables with a partition a month in PostgreSQL.
-const MONTHLY: [&str; 2] = ["revision", "telemetry"];
+const MONTHLY: [&str; 3] = ["incident", "revision", "telemetry"];
+
+/// PostgreSQL's word for rows that stand in the default partition already.
+const HELD: &str = "23514";
+/// PostgreSQL's word for a lock that was not to be had in time.
+const LOCKED: &str = "55P03";
 
 /// What was let go.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,12 +47,8 @@ impl Store {
                 .execute(&self.pool)
                 .await;
                 // Rows of that month that came earlier are in the table of all others, and stay there.
-                let is_held = |error: &sqlx::Error| {
-                    let code = error.as_database_error().and_then(|error| error.code());
-                    code.is_some_and(|code| code == "23514")
-                };
                 match made {
-                    Err(error) if !is_held(&error) => {
+                    Err(error) if !is_code(&error, HELD) => {
                         return Err(Error {
                             act: "make a month's partition",
                             source: error,
@@ -71,7 +72,11 @@ impl Store {
         let telemetry = now - settings.telemetry.micros();
         let closed = now - settings.closed.micros();
         if self.is_postgres() {
-            for (table, cutoff) in [("revision", incidents), ("telemetry", telemetry)] {
+            for (table, cutoff) in [
+                ("incident", incidents),
+                ("revision", incidents),
+                ("telemetry", telemetry),
+            ] {
                 swept.partitions += self.drop_months(table, cutoff).await?;
             }
         }
@@ -136,14 +141,31 @@ impl Store {
                     .all(|byte| byte == b'_' || byte.is_ascii_digit())
             });
             if ours {
+                // Everybody who comes after us waits while we wait for a long reader: rather later than for long.
+                let mut on = self.begin().await?;
+                let patience = Sql::new("SET LOCAL lock_timeout = '500ms'");
+                patience.run(act, &mut *on).await?;
                 let drop = sqlx::query(AssertSqlSafe(format!("DROP TABLE {name}")));
-                let done = drop.execute(&self.pool).await;
-                done.map_err(|source| Error { act, source })?;
-                gone += 1;
+                match drop.execute(&mut *on).await {
+                    Ok(_) => {
+                        let done = on.commit().await;
+                        done.map_err(|source| Error { act, source })?;
+                        gone += 1;
+                    }
+                    Err(source) if is_code(&source, LOCKED) => {
+                        tracing::info!("{name} is being read, and goes later");
+                    }
+                    Err(source) => return Err(Error { act, source }),
+                }
             }
         }
         Ok(gone)
     }
+}
+
+fn is_code(error: &sqlx::Error, wanted: &str) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == wanted)
 }
 
 /// A day, microseconds.

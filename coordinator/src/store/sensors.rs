@@ -1,15 +1,17 @@
 //! The sensors, what was heard of their numbers, their conditions and telemetry, and what was quarantined.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{Any, Transaction};
 
 use super::page::{Page, Query, Scope};
+use super::rows::{Row, Table};
 use super::sql::{Columns, Sql};
 use super::{Error, Rows, Store};
 use crate::moment;
 
 /// A sensor as it was last heard.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SensorRow {
     /// Where.
     pub site: String,
@@ -36,7 +38,7 @@ pub struct SensorRow {
 }
 
 /// What was heard of a sensor's numbers in one epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SequenceRow {
     /// Where.
     pub site: String,
@@ -58,63 +60,48 @@ pub struct SequenceRow {
     pub at: i64,
 }
 
+const SENSORS: Table = Table {
+    name: "sensor",
+    columns: &[
+        "site",
+        "sensor",
+        "state",
+        "version",
+        "first_heard",
+        "last_heard",
+        "skew",
+        "epoch",
+        "status",
+        "telemetry",
+        "digest",
+    ],
+    document: None,
+    conflict: "ON CONFLICT (site, sensor) DO UPDATE SET state = excluded.state, version = excluded.version, last_heard \
+               = excluded.last_heard, skew = excluded.skew, epoch = excluded.epoch, status = excluded.status, telemetry \
+               = excluded.telemetry, digest = excluded.digest",
+};
+
+const SEQUENCES: Table = Table {
+    name: "sequence",
+    columns: &[
+        "site", "sensor", "epoch", "high", "gaps", "lost", "heard", "repeated", "at",
+    ],
+    document: None,
+    conflict: "ON CONFLICT (site, sensor, epoch) DO UPDATE SET high = excluded.high, gaps = excluded.gaps, lost = \
+               excluded.lost, heard = excluded.heard, repeated = excluded.repeated, at = excluded.at",
+};
+
+impl Row for SensorRow {}
+
+impl Row for SequenceRow {}
+
 pub(super) async fn write(
     on: &mut Transaction<'static, Any>,
-    sensors: &[SensorRow],
+    (sensors, sequences): (&[SensorRow], &[SequenceRow]),
 ) -> Result<(), Error> {
-    if sensors.is_empty() {
-        return Ok(());
-    }
-    let mut sql = Sql::new(
-        "INSERT INTO sensor (site, sensor, state, version, first_heard, last_heard, skew, epoch, status, telemetry, digest)",
-    );
-    sql.rows(sensors, |to, row| {
-        to.add(row.site.clone())
-            .add(row.sensor.clone())
-            .add(row.state.clone())
-            .add(row.version.clone())
-            .add(row.first_heard)
-            .add(row.last_heard)
-            .add(row.skew)
-            .add(row.epoch.clone())
-            .add(row.status.clone())
-            .add(row.telemetry.clone())
-            .add(row.digest.clone());
-    });
-    sql.push(
-        " ON CONFLICT (site, sensor) DO UPDATE SET state = excluded.state, version = excluded.version, last_heard = \
-         excluded.last_heard, skew = excluded.skew, epoch = excluded.epoch, status = excluded.status, telemetry = \
-         excluded.telemetry, digest = excluded.digest",
-    );
-    sql.run("store sensors", &mut **on).await.map(drop)
-}
-
-pub(super) async fn write_sequences(
-    on: &mut Transaction<'static, Any>,
-    sequences: &[SequenceRow],
-) -> Result<(), Error> {
-    if sequences.is_empty() {
-        return Ok(());
-    }
-    let mut sql = Sql::new(
-        "INSERT INTO sequence (site, sensor, epoch, high, gaps, lost, heard, repeated, at)",
-    );
-    sql.rows(sequences, |to, row| {
-        to.add(row.site.clone())
-            .add(row.sensor.clone())
-            .add(row.epoch.clone())
-            .add(row.high)
-            .add(row.gaps.clone())
-            .add(row.lost.clone())
-            .add(row.heard)
-            .add(row.repeated)
-            .add(row.at);
-    });
-    sql.push(
-        " ON CONFLICT (site, sensor, epoch) DO UPDATE SET high = excluded.high, gaps = excluded.gaps, lost = \
-         excluded.lost, heard = excluded.heard, repeated = excluded.repeated, at = excluded.at",
-    );
-    sql.run("store sequences", &mut **on).await.map(drop)
+    SENSORS.write(on, ("store sensors", sensors)).await?;
+    SEQUENCES.write(on, ("store sequences", sequences)).await?;
+    Ok(())
 }
 
 impl Store {

@@ -5,11 +5,8 @@ use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Executor, Row, Type};
 
 use super::{Error, Rows};
 
-/// Rows of one `INSERT`. SQLite looks each numbered value up among all before it, so long statements cost the square of their
-/// length; and one of always the same length is prepared once.
-pub(super) const ROWS: usize = 32;
-/// Statements with at most so many values stay prepared: that of a whole chunk of incidents.
-const KEPT: usize = 16 * ROWS;
+/// Statements with at most so many values stay prepared; longer ones are rarely given twice.
+const KEPT: usize = 32;
 
 /// A statement and its values.
 pub(super) struct Sql {
@@ -43,6 +40,12 @@ impl Sql {
         self.text.push('$');
         self.text.push_str(&self.count.to_string());
         self
+    }
+
+    /// Adds a value whose place stands in the text already.
+    pub(super) fn value(&mut self, value: String) {
+        self.wrong |= self.arguments.add(value).is_err();
+        self.count += 1;
     }
 
     /// Adds texts with commas between, in brackets; no text at all is a list that nothing is in.

@@ -1,17 +1,22 @@
 //! What has changed, numbered in the order of commits, for those who follow: server-sent events, WebSockets, programs.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::postgres::PgListener;
 use sqlx::{Any, Transaction};
 
 use super::page::Scope;
-use super::sql::{Columns, ROWS, Sql};
+use super::rows::{Row, Table};
+use super::sql::{Columns, Sql};
 use super::{Error, Store};
 
 /// Something that has changed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Happened {
     /// Its number; 0 until it is stored.
+    #[serde(skip)]
     pub seq: i64,
     /// When.
     pub at: i64,
@@ -20,6 +25,7 @@ pub struct Happened {
     /// Where; nothing where it concerns no single site.
     pub site: Option<String>,
     /// What there is to know.
+    #[serde(skip)]
     pub body: Value,
 }
 
@@ -33,6 +39,26 @@ impl Happened {
             site: site.map(str::to_owned),
             body,
         }
+    }
+}
+
+const EVENTS: Table = Table {
+    name: "event",
+    columns: &["seq", "at", "kind", "site"],
+    document: Some("body"),
+    conflict: "",
+};
+
+#[derive(Serialize)]
+struct Numbered<'a> {
+    seq: i64,
+    #[serde(flatten)]
+    event: &'a Happened,
+}
+
+impl Row for Numbered<'_> {
+    fn document(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::Owned(self.event.body.to_string()))
     }
 }
 
@@ -51,19 +77,10 @@ pub(super) async fn tell(
         .push(" WHERE name = 'event' RETURNING value");
     let last = sql.one(act, &mut **on).await?;
     let last = last.map_or(Ok(count), |row| row.get_number("value"))?;
-    let numbered: Vec<(i64, &Happened)> = (last - count + 1..).zip(events).collect();
-    for chunk in numbered.chunks(ROWS) {
-        let mut sql = Sql::new("INSERT INTO event (seq, at, kind, site, body)");
-        sql.rows(chunk, |to, (seq, event)| {
-            to.add(*seq)
-                .add(event.at)
-                .add(event.kind.clone())
-                .add(event.site.clone())
-                .add(event.body.to_string());
-        });
-        sql.run(act, &mut **on).await?;
-    }
-    Ok(())
+    let numbered = (last - count + 1..).zip(events);
+    let numbered = numbered.map(|(seq, event)| Numbered { seq, event });
+    let numbered: Vec<Numbered> = numbered.collect();
+    EVENTS.write(on, (act, &numbered)).await.map(drop)
 }
 
 impl Store {

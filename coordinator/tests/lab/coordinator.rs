@@ -88,6 +88,12 @@ impl Coordinator {
         });
     }
 
+    /// Whether it is ready, and takes messages in.
+    pub(crate) fn leads(&self) -> bool {
+        let answer = self.try_get("/readyz");
+        answer.is_some_and(|answer| answer.status == 200 && answer.body["leads"] == true)
+    }
+
     /// Kills it with all it has in memory.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
@@ -142,23 +148,25 @@ impl Coordinator {
         )
     }
 
-    /// All items of a listing, page by page.
+    /// All items of a listing.
     pub(crate) fn all(&self, token: &str, path: &str) -> Vec<Value> {
-        let (mut items, mut cursor) = (Vec::new(), String::new());
+        let mut items = Vec::new();
+        self.each(token, path, |item| items.push(item.clone()));
+        items
+    }
+
+    /// Goes through a listing, page by page.
+    pub(crate) fn each(&self, token: &str, path: &str, mut item: impl FnMut(&Value)) {
+        let mut cursor = String::new();
         loop {
             let joint = if path.contains('?') { '&' } else { '?' };
             let answer = self.get(token, &format!("{path}{joint}limit=1000{cursor}"));
             assert_eq!(answer.status, 200, "{path}: {answer:?}");
-            items.extend(
-                answer.body["items"]
-                    .as_array()
-                    .expect("a listing")
-                    .iter()
-                    .cloned(),
-            );
+            let items = answer.body["items"].as_array().expect("a listing");
+            items.iter().for_each(&mut item);
             match answer.body["next"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
-                None => return items,
+                None => return,
             }
         }
     }

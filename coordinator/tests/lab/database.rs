@@ -2,7 +2,7 @@
 //! runs.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -100,7 +100,7 @@ impl Database {
     /// Kills the server with all it has in memory, and starts it again; a file has no server.
     pub(crate) fn kill(&self) {
         if let Self::Postgres(cluster) = self {
-            cluster.stop();
+            cluster.kill();
             cluster.start();
         }
     }
@@ -127,9 +127,29 @@ impl Cluster {
         );
     }
 
-    fn stop(&self) {
-        let data = self.data();
-        self.act("pg_ctl", &["-D", &data, "-m", "immediate", "-s", "stop"]);
+    /// Kills the server and everything it has started.
+    fn kill(&self) {
+        let lock = self.folder.path().join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&lock).expect("the server runs");
+        let server = text.lines().next().expect("it says its number").to_owned();
+        let children = std::fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+        let children = children.unwrap_or_default();
+        let all: Vec<&str> = std::iter::once(server.as_str())
+            .chain(children.split_whitespace())
+            .collect();
+        // One may have ended by itself meanwhile.
+        let _ = Command::new("kill")
+            .arg("-9")
+            .args(&all)
+            .stderr(Stdio::null())
+            .status();
+        super::wait("the server is gone", || {
+            let is_gone = |pid: &&str| {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+                stat.is_empty() || stat.contains(") Z ")
+            };
+            all.iter().all(is_gone).then_some(())
+        });
     }
 
     fn data(&self) -> String {
@@ -150,7 +170,7 @@ impl Cluster {
             false => Command::new(&program),
         };
         command.args(arguments).current_dir(Path::new("/"));
-        command.stdout(std::process::Stdio::null());
+        command.stdout(Stdio::null());
         let done = command.status().expect("PostgreSQL's programs run");
         assert!(done.success(), "{} {arguments:?}", program.display());
     }

@@ -7,6 +7,7 @@ pub(crate) mod database;
 pub(crate) mod document;
 pub(crate) mod history;
 pub(crate) mod sensor;
+pub(crate) mod storm;
 
 use std::net::TcpListener;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -27,15 +28,23 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// Waits until something is the case; panics with `what` if it is not in time.
-pub(crate) fn wait<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn wait<T>(what: &str, find: impl FnMut() -> Option<T>) -> T {
+    wait_for((what, PATIENCE), find)
+}
+
+/// Waits as long as it may take; panics with `what` if it takes longer.
+pub(crate) fn wait_for<T>(
+    (what, patience): (&str, Duration),
+    mut find: impl FnMut() -> Option<T>,
+) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = find() {
             return found;
         }
         assert!(
-            begun.elapsed() < PATIENCE,
-            "{what}: not within {PATIENCE:?}"
+            begun.elapsed() < patience,
+            "{what}: not within {patience:?}"
         );
         let_pass(Duration::from_millis(20));
     }

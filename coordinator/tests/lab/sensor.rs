@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) forged: usize,
     /// Whether it does not answer.
     pub(crate) is_mute: bool,
+    /// How far its clock is ahead.
+    pub(crate) ahead: Duration,
     is_gone: bool,
 }
 
@@ -130,6 +132,11 @@ impl Sensor {
         wait("the broker acknowledges", || {
             (self.state().acknowledged >= count).then_some(())
         });
+    }
+
+    /// Loses its connection, and connects again.
+    pub(crate) fn reconnect(&self) {
+        let _ = self.client.try_disconnect();
     }
 
     /// Goes away: says that it stops, and hears nothing more.
@@ -280,7 +287,7 @@ fn send((client, topics): (&Client, &Topics), state: &State, seq: u64) {
     let envelope = Envelope {
         id: id.clone(),
         kind: format!("garita.{}", topic.as_str()),
-        time: document::now(),
+        time: document::now().after(state.ahead),
         source: topics.root(),
         place: Some(Place {
             epoch: state.epoch.clone(),

@@ -22,7 +22,7 @@ impl Archive for Store {
         let query = IncidentQuery {
             since: filter.since,
             before: filter.before,
-            address: filter.address,
+            net: filter.net,
             class: filter.class,
         };
         let incidents = reader(self)?.incidents(&query, first(filter.limit));

@@ -142,6 +142,7 @@ impl Components {
             metrics: metrics.clone(),
             broker_status: contacted,
             queued: AtomicU64::new(0),
+            restart: Mutex::default(),
         });
         let components = Self {
             started,

@@ -1,5 +1,6 @@
 //! How the daemon is doing, for whoever asks at the control socket. It asks the parts, and judges nothing.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,13 +14,14 @@ use crate::blocklist::BlocklistHandle;
 use crate::clock::Moment;
 use crate::condition::Conditions;
 use crate::control::{
-    Agent, AgentHealth, CaptureStatus, InterfaceStatus, ModelStatus, ReportStatus, StoreStatus,
-    TableStatus,
+    Agent, AgentHealth, CaptureStatus, DroppedStatus, InterfaceStatus, ModelStatus, ReportStatus,
+    StoreStatus, TableStatus,
 };
+use crate::firewall::Counter;
 use crate::pipeline::Figures;
 use crate::report::BrokerStatus;
 use crate::store::{State, Store};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, SensorState};
 use contract::incident::Identity;
 use settings::{Config, Setting};
 
@@ -46,6 +48,8 @@ pub(super) struct Sources {
     pub(super) broker_status: watch::Receiver<BrokerStatus>,
     /// Messages that wait for the broker.
     pub(super) queued: AtomicU64,
+    /// Settings that were changed and wait for a restart.
+    pub(super) restart: Mutex<Vec<String>>,
 }
 
 impl HealthSource {
@@ -71,6 +75,11 @@ impl HealthSource {
         before.sha256 != model.sha256
     }
 
+    /// These settings were changed, and wait for a restart.
+    pub(super) fn await_restart(&self, settings: &[&str]) {
+        *lock(&self.0.restart) = settings.iter().map(|&name| name.to_owned()).collect();
+    }
+
     /// Asks the store how many messages wait for the broker. It waits for the disk.
     pub(super) fn count_queued(&self) {
         let reader = self.0.store.reader();
@@ -79,6 +88,37 @@ impl HealthSource {
             self.0
                 .metrics
                 .set_outbox(i64::try_from(extent.pending).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// How reporting is doing.
+    pub(super) fn report(&self) -> ReportStatus {
+        let broker = self.0.broker_status.borrow().clone();
+        ReportStatus {
+            broker: self.config().report.url.get().map(Setting::write),
+            connected: broker.connected,
+            why: broker.why,
+            queued: self.0.queued.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What the metrics tell of the parts.
+    pub(super) fn state(&self) -> SensorState {
+        let report = self.report();
+        let store = self.0.store.health();
+        SensorState {
+            conditions: self.0.conditions.standing().into_iter().fold(
+                BTreeMap::new(),
+                |mut counts, condition| {
+                    *counts.entry(condition.name).or_default() += 1;
+                    counts
+                },
+            ),
+            connected: report.broker.map(|_| report.connected),
+            store_failing: store.state != State::Ok,
+            store_waiting: store.waiting as u64,
+            store_lost: store.lost.values().sum(),
+            store_bytes: store.file_bytes,
         }
     }
 
@@ -124,13 +164,20 @@ impl HealthSource {
     }
 }
 
+fn dropped(counter: Counter) -> DroppedStatus {
+    DroppedStatus {
+        rule: counter.name,
+        packets: counter.packets,
+        bytes: counter.bytes,
+    }
+}
+
 impl Agent for HealthSource {
     fn health(&self) -> AgentHealth {
         let sources = &self.0;
         let config = self.config();
         let figures = self.figures();
         let health = sources.store.health();
-        let broker_status = sources.broker_status.borrow().clone();
         let interfaces = figures.tap.interfaces.into_iter();
         let losses = figures.tap.losses.iter().filter(|(_, count)| *count > 0);
         let seconds = |micros: u64| Duration::from_micros(micros).as_secs();
@@ -165,12 +212,7 @@ impl Agent for HealthSource {
                 lost: health.lost.values().sum(),
                 bytes: health.file_bytes,
             },
-            report: ReportStatus {
-                broker: config.report.url.get().map(Setting::write),
-                connected: broker_status.connected,
-                why: broker_status.why,
-                queued: sources.queued.load(Ordering::Relaxed),
-            },
+            report: self.report(),
             tables: figures
                 .tap
                 .tables
@@ -185,6 +227,8 @@ impl Agent for HealthSource {
                 .map(|(cause, count)| ((*cause).to_owned(), *count))
                 .collect(),
             kernel_memory: figures.tap.kernel_memory,
+            dropped: sources.metrics.dropped().into_iter().map(dropped).collect(),
+            restart: lock(&sources.restart).clone(),
         }
     }
 

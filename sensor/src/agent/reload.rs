@@ -44,6 +44,7 @@ pub(super) fn reload(components: &Components, file: Option<&Path>, now: Moment) 
         components.tell(Message::Model(named.name, named.sha256));
     }
     let fixed = fixed(&components.started, &config);
+    components.health.await_restart(&fixed);
     let rest = match fixed.as_slice() {
         [] => String::new(),
         sections => format!("; changes of {} need a restart", sections.join(", ")),

@@ -20,6 +20,8 @@ const TURN: Duration = Duration::from_secs(1);
 const LIFELESS: u64 = 15_000_000;
 /// Losses are a condition until there have been none for this long, microseconds.
 const DROPS_CALM: u64 = 60_000_000;
+/// The broker is away when it has not been connected for this long, microseconds: a reconnect takes a second or two.
+const AWAY: u64 = 5_000_000;
 /// How often the messages that wait for the broker are counted, microseconds.
 const COUNT_EVERY: u64 = 5_000_000;
 
@@ -30,6 +32,8 @@ pub(super) struct Timers<'a> {
     begun: u64,
     lost: u64,
     losing: u64,
+    /// When the broker was last connected.
+    connected: u64,
     next_count: u64,
     counting: Option<JoinHandle<()>>,
 }
@@ -55,6 +59,7 @@ impl<'a> Timers<'a> {
             begun: Moment::now().micros,
             lost: 0,
             losing: 0,
+            connected: Moment::now().micros,
             next_count: 0,
             counting: None,
         }
@@ -67,8 +72,10 @@ impl<'a> Timers<'a> {
         let figures = self.parts.health.figures();
         self.judge_capture(&figures, now);
         self.judge_store(now);
+        self.judge_broker(now);
         self.count_outbox(now);
         self.parts.metrics.set_figures(figures);
+        self.parts.metrics.set_state(self.parts.health.state());
         if self.all_alive(now) {
             tell(&[NotifyState::Watchdog]);
         }
@@ -146,6 +153,26 @@ impl<'a> Timers<'a> {
         if let Some(replaced) = &health.replaced {
             conditions.raise(Name::StoreFailing, ("replaced", replaced), now.wall);
         }
+    }
+
+    fn judge_broker(&mut self, now: Moment) {
+        let report = self.parts.health.report();
+        let Some(broker) = report.broker else {
+            return;
+        };
+        if report.connected {
+            self.connected = now.micros;
+        }
+        let away = now.micros.saturating_sub(self.connected) >= AWAY;
+        let words = away.then(|| {
+            let why = match report.why.is_empty() {
+                true => "no connection yet",
+                false => report.why.as_str(),
+            };
+            format!("not connected to {broker}: {why}; messages are kept until it is back")
+        });
+        let conditions = &self.parts.conditions;
+        conditions.set(Name::BrokerAway, ("", words.as_deref()), now.wall);
     }
 
     /// Whether the threads go on; systemd restarts us where they do not.

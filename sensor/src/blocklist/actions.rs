@@ -1,9 +1,11 @@
 //! What people and coordinators may have done: each action is judged by the guard, carried out, and audited.
 //! There is no other way to change a list by hand.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use sha2::{Digest, Sha256};
 
 use super::active::{ActiveBlock, NEVER};
 use super::allowances::is_too_wide;
@@ -13,9 +15,10 @@ use crate::clock::Moment;
 use crate::store::Entry;
 use contract::action::{Action, LONGEST, Lifetime};
 use contract::address::{canonical, is_host, shown};
-use contract::printable::printable;
+use contract::printable::{hex, printable};
 use contract::record::Origin;
-use contract::record::{Allowance, Block, BlockState, Review, ReviewState};
+use contract::record::{Allowance, Block, BlockState, Review};
+use contract::timestamp::clock;
 use detection::policy::{Exemption, Outcome};
 
 /// Reasons are kept and shown in tables; what is longer is cut.
@@ -25,13 +28,55 @@ impl Blocklist {
     /// Carries out an action, or says why not; either way it is audited.
     pub fn act(&mut self, actor: &Actor, action: Action, now: Moment) -> Result<Done, Refusal> {
         let (words, object) = action.words();
+        let action_reason = action.reason().to_owned();
         let outcome = self.carry_out(actor, action, now);
         let said = match &outcome {
             Ok(done) => done.message.clone(),
             Err(refusal) => format!("refused: {refusal}"),
         };
-        self.audit((&actor.name, words), &object, &said);
+        let reason = match printable(action_reason.trim()) {
+            reason if reason.is_empty() => String::new(),
+            reason => format!("; reason: {reason}"),
+        };
+        self.audit((&actor.name, words), &object, &(said + &reason));
         outcome
+    }
+
+    /// Carries out many actions of one kind; one entry in the audit names their number, and their targets by a hash, so
+    /// that a long list pushes nothing out of it.
+    pub fn act_on_all(
+        &mut self,
+        actor: &Actor,
+        actions: Vec<Action>,
+        now: Moment,
+    ) -> Vec<Result<Done, Refusal>> {
+        let several = actions.len() > 1;
+        if !several {
+            let each = actions.into_iter();
+            return each.map(|action| self.act(actor, action, now)).collect();
+        }
+        let mut targets = Sha256::new();
+        let mut kinds = BTreeSet::new();
+        for action in &actions {
+            let (words, object) = action.words();
+            kinds.insert(words);
+            targets.update(object);
+            targets.update("\n");
+        }
+        let outcomes: Vec<_> = actions
+            .into_iter()
+            .map(|action| self.carry_out(actor, action, now))
+            .collect();
+        let refused = outcomes.iter().filter(|outcome| outcome.is_err()).count();
+        let object = format!(
+            "{} targets, one a line: SHA-256 {}",
+            outcomes.len(),
+            hex(&targets.finalize())
+        );
+        let said = format!("{} done, {refused} refused", outcomes.len() - refused);
+        let kinds: Vec<&str> = kinds.into_iter().collect();
+        self.audit((&actor.name, &kinds.join(", ")), &object, &said);
+        outcomes
     }
 
     fn carry_out(&mut self, actor: &Actor, action: Action, now: Moment) -> Result<Done, Refusal> {
@@ -78,13 +123,24 @@ impl Blocklist {
         }
     }
 
-    fn order_block(&mut self, actor: &Actor, order: Order, now: Moment) -> Result<Done, Refusal> {
+    pub(super) fn order_block(
+        &mut self,
+        actor: &Actor,
+        order: Order,
+        now: Moment,
+    ) -> Result<Done, Refusal> {
         let target = order.target;
         let mut forced = false;
         if let Some(exemption) = self.guard.exemption(target) {
             forced = order.force && actor.origin == Origin::Operator;
             if !forced {
                 return Err(Refusal::Exempt { target, exemption });
+            }
+            if let Some((address, role)) = self.guard.indispensable(target) {
+                return Err(Refusal::Invalid(format!(
+                    "{} holds {address}, which --force cannot block either: {role}",
+                    shown(target)
+                )));
             }
         }
         let known = self.active.get(&target);
@@ -122,9 +178,9 @@ impl Blocklist {
             confirm_by: order.confirm.map(|span| now.wall.after(span)),
             forced,
         };
-        let until = block
-            .expires
-            .map_or("for good".to_owned(), |expires| format!("until {expires}"));
+        let until = block.expires.map_or("for good".to_owned(), |expires| {
+            format!("until {}", clock(expires))
+        });
         let expires = after(now, left);
         let unconfirmed = order.confirm.map_or(NEVER, |span| after(now, Some(span)));
         self.notify(Notice::Hold(target, expires));
@@ -204,7 +260,7 @@ impl Blocklist {
         Ok(Done::new(format!("{shown} is not blocked any more")))
     }
 
-    fn allow(
+    pub(super) fn allow(
         &mut self,
         actor: &Actor,
         (net, ttl, reason): (IpNet, Option<Duration>, String),
@@ -228,9 +284,9 @@ impl Blocklist {
             expires: ttl.map(|ttl| now.wall.after(ttl)),
         };
         self.keep(Entry::Allowance(allowance.clone()));
-        let until = allowance
-            .expires
-            .map_or("for good".to_owned(), |expires| format!("until {expires}"));
+        let until = allowance.expires.map_or("for good".to_owned(), |expires| {
+            format!("until {}", clock(expires))
+        });
         self.allowances.enter(allowance, after(now, ttl));
         self.revise_guard(now);
         let inside = self.active.within(&net);
@@ -285,60 +341,6 @@ impl Blocklist {
             "{shown} is not on the allow list any more"
         )))
     }
-
-    fn approve(
-        &mut self,
-        actor: &Actor,
-        (review, ttl): (&str, Lifetime),
-        now: Moment,
-    ) -> Result<Done, Refusal> {
-        let review = self.review(review)?;
-        let order = Order {
-            target: IpNet::from(review.address),
-            ttl,
-            reason: format!("{}, approved by a person", review.class),
-            confirm: None,
-            force: false,
-            review: Some(review.clone()),
-        };
-        let done = self.order_block(actor, order, now)?;
-        self.answer_review(&review.id, (ReviewState::Approved, &actor.name), now);
-        Ok(done)
-    }
-
-    fn dismiss(
-        &mut self,
-        actor: &Actor,
-        (review, reason): (&str, &str),
-        now: Moment,
-    ) -> Result<Done, Refusal> {
-        let review = self.review(review)?;
-        let reason = reason_of(reason, "its review was dismissed");
-        let (net, ttl) = (IpNet::from(review.address), self.policy.dismiss_ttl.get());
-        let done = if self.allowances.cover(&net, after(now, Some(ttl))) {
-            Done::new(format!("{} is allowed already", shown(net)))
-        } else {
-            self.allow(actor, (net, Some(ttl), reason), now)?
-        };
-        self.answer_review(&review.id, (ReviewState::Dismissed, &actor.name), now);
-        Ok(done)
-    }
-
-    /// The one open review whose id begins so.
-    fn review(&self, beginning: &str) -> Result<Review, Refusal> {
-        let found = self.reviews.begun_with(beginning);
-        match found.as_slice() {
-            [id] if !beginning.is_empty() => self.reviews.get(id).cloned().ok_or(()),
-            _ => Err(()),
-        }
-        .map_err(|()| {
-            let shown = printable(beginning);
-            Refusal::NotFound(match found.len() {
-                0 => format!("no review {shown} waits for an answer"),
-                many => format!("{many} reviews begin with {shown}; write more of it"),
-            })
-        })
-    }
 }
 
 /// Whether a block of so long can undo itself after `span`: what stood before it would be undone with it.
@@ -362,16 +364,16 @@ fn confirmable(
 }
 
 /// A block as somebody orders it.
-struct Order {
-    target: IpNet,
-    ttl: Lifetime,
-    reason: String,
-    confirm: Option<Duration>,
-    force: bool,
-    review: Option<Review>,
+pub(super) struct Order {
+    pub(super) target: IpNet,
+    pub(super) ttl: Lifetime,
+    pub(super) reason: String,
+    pub(super) confirm: Option<Duration>,
+    pub(super) force: bool,
+    pub(super) review: Option<Review>,
 }
 
-fn reason_of(said: &str, otherwise: &str) -> String {
+pub(super) fn reason_of(said: &str, otherwise: &str) -> String {
     let said = printable(said.trim());
     match said.is_empty() {
         true => otherwise.to_owned(),

@@ -30,6 +30,10 @@ pub enum Message {
     Verdict(Box<Verdict>),
     /// Somebody wants something done.
     Act(Actor, Action, Reply<Result<Done, Refusal>>),
+    /// Somebody wants many things of one kind done.
+    ActOnAll(Actor, Vec<Action>, Reply<Vec<Result<Done, Refusal>>>),
+    /// The networks whose hosts are inside.
+    Home(Reply<Vec<IpNet>>),
     /// What is blocked, or would be.
     Blocks(Reply<Vec<Block>>),
     /// What is allowed.
@@ -139,6 +143,21 @@ impl BlocklistHandle {
         action: Action,
     ) -> Result<Result<Done, Refusal>, Unavailable> {
         self.ask(|reply| Message::Act(actor, action, reply)).await
+    }
+
+    /// Has many things done; they are audited as one.
+    pub async fn act_on_all(
+        &self,
+        actor: Actor,
+        actions: Vec<Action>,
+    ) -> Result<Vec<Result<Done, Refusal>>, Unavailable> {
+        self.ask(|reply| Message::ActOnAll(actor, actions, reply))
+            .await
+    }
+
+    /// The networks whose hosts are inside.
+    pub async fn home(&self) -> Result<Vec<IpNet>, Unavailable> {
+        self.ask(Message::Home).await
     }
 
     /// What is blocked, or would be, by target.

@@ -56,6 +56,11 @@ impl Reviews {
         self.due.first().map(|(due, _)| *due)
     }
 
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.open.len()
+    }
+
     /// Those about an address.
     pub(super) fn about(&self, address: IpAddr) -> Vec<Review> {
         let all = self.all().into_iter();

@@ -20,6 +20,9 @@ use settings::FirewallMode;
 /// How long nothing may happen before time passes all the same: what failed is tried again that often.
 const TICK: Duration = Duration::from_secs(1);
 
+/// How often the kernel is asked what it has dropped, microseconds.
+const COUNT_EVERY: u64 = 5_000_000;
+
 /// The blocklist and its channels.
 pub struct Service {
     /// The blocklist.
@@ -39,6 +42,7 @@ impl Service {
     /// Serves until it is told to stop.
     pub fn run(mut self) {
         let mut next_tick = 0;
+        let mut next_count = 0;
         loop {
             let now = Moment::now();
             let due = self.blocklist.next_deadline();
@@ -46,8 +50,12 @@ impl Service {
                 self.blocklist.tick(now);
             }
             if now.micros >= next_tick {
-                self.metrics.set_blocks(&self.blocklist.counts());
+                self.publish();
                 next_tick = now.micros + TICK.as_micros() as u64;
+            }
+            if now.micros >= next_count {
+                self.count_drops();
+                next_count = now.micros + COUNT_EVERY;
             }
             self.heartbeat.beat(now.micros);
             match self.messages.recv_timeout(self.patience(now)) {
@@ -57,6 +65,20 @@ impl Service {
             }
         }
         self.blocklist.finish();
+    }
+
+    fn publish(&self) {
+        let blocklist = &self.blocklist;
+        self.metrics.set_blocks(&blocklist.counts());
+        self.metrics.set_reviews(blocklist.reviews.waiting());
+        self.metrics.set_enforcing(blocklist.enforces());
+    }
+
+    /// A table that cannot be read is a condition of its own; what was counted before stays.
+    fn count_drops(&mut self) {
+        if let Ok(dropped) = self.blocklist.tools.firewall.counters() {
+            self.metrics.set_dropped(dropped);
+        }
     }
 
     fn patience(&self, now: Moment) -> Duration {
@@ -73,6 +95,10 @@ impl Service {
             Message::Act(actor, action, reply) => {
                 drop(reply.send(self.blocklist.act(&actor, action, now)))
             }
+            Message::ActOnAll(actor, actions, reply) => {
+                drop(reply.send(self.blocklist.act_on_all(&actor, actions, now)))
+            }
+            Message::Home(reply) => drop(reply.send(self.blocklist.guard.home().to_vec())),
             Message::Blocks(reply) => drop(reply.send(self.blocklist.blocks())),
             Message::Allowances(reply) => drop(reply.send(self.blocklist.allowances(now))),
             Message::Reviews(reply) => drop(reply.send(self.blocklist.reviews.all())),

@@ -1,5 +1,6 @@
 //! What the blocklist does with orders, reviews and time, over a store of its own. The kernel is left alone: it observes.
 
+mod forced;
 mod verdicts;
 
 use std::sync::mpsc::{Receiver, channel};
@@ -122,7 +123,7 @@ fn a_block_by_hand_begins_ends_and_is_held_meanwhile() {
     let done = fixture.act(block("203.0.113.7", 60), 1_000).unwrap();
     assert_eq!(
         done.message,
-        "203.0.113.7 would be blocked until 1970-01-01T00:17:40.000000Z, but firewall.mode is observe"
+        "203.0.113.7 would be blocked until 1970-01-01 00:17:40Z, but firewall.mode is observe"
     );
     assert!(
         fixture

@@ -1,9 +1,11 @@
 //! `garita blocks`: the list of who is kept out, or would be, and every way to change it by hand.
 //! Who may be blocked is settled by the daemon, never here.
 
+mod filter;
 mod formats;
 mod import;
-mod list;
+pub mod list;
+mod remove;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use ipnet::IpNet;
 use sensor::control::Overlaps;
 use settings::Config;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
 use super::{listing, moment};
 
 pub use list::state;
@@ -50,15 +52,8 @@ enum Command {
         #[arg(long)]
         force: bool,
     },
-    /// Lift a block: the address may send again at once
-    Remove {
-        /// Address or prefix, as `blocks list` shows it
-        #[arg(value_parser = listing::net)]
-        target: IpNet,
-        /// Why, for the history
-        #[arg(long, default_value = "", value_name = "TEXT")]
-        reason: String,
-    },
+    /// Lift a block, or all that the options choose: the addresses may send again at once
+    Remove(remove::Arguments),
     /// Let a block stand that was added with --confirm
     Confirm {
         /// Address or prefix, as `blocks list` shows it
@@ -108,7 +103,7 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             })?;
             listing::text(&message)
         }
-        Command::Remove { target, reason } => remove(&client, *target, reason),
+        Command::Remove(arguments) => remove::run(&client, arguments),
         Command::Confirm { target } => {
             listing::text(&client.act(&Action::Confirm { target: *target })?)
         }
@@ -119,33 +114,6 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
             formats::write(&blocks, *format, output.as_deref())
         }
     }
-}
-
-fn remove(client: &Client, target: IpNet, reason: &str) -> Result<()> {
-    let release = Action::Release {
-        target,
-        reason: reason.to_owned(),
-    };
-    match client.act(&release) {
-        Ok(message) => listing::text(&message),
-        Err(error) if error.is_missing() => Err(holders(client, target).unwrap_or(error).into()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Says by which prefix an address is kept out that is not blocked itself.
-fn holders(client: &Client, target: IpNet) -> Option<ClientError> {
-    let found: Overlaps = client.get(&format!("search?target={target}")).ok()?;
-    let mut holders = found.blocks.iter().map(|block| block.target);
-    let holder = holders.find(|holder| holder.contains(&target) && *holder != target)?;
-    let sentence = format!(
-        "{} is not blocked itself, but inside {holder}, which is; `garita blocks remove {holder}` lifts that",
-        listing::target(target)
-    );
-    Some(ClientError::Refused {
-        sentence,
-        missing: true,
-    })
 }
 
 fn search(client: &Client, target: IpNet, json: bool) -> Result<()> {

@@ -10,13 +10,20 @@ use anyhow::Result;
 use contract::printable::{printable, sentence};
 use detection::features::SCHEMA;
 use detection::model::Named;
+use indicatif::HumanBytes;
+use nix::net::if_::{Interfaces, if_nameindex, if_nametoindex};
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{AccessFlags, access};
 use sensor::capture::{CaptureError, kernel, live};
 use sensor::control;
 use sensor::firewall;
+use sensor::store;
 use settings::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 
 use super::table::Table;
+
+/// Room on the disk below which records are soon lost, bytes: what may wait in memory is this much.
+const LEAST_FREE: u64 = 64 << 20;
 
 /// Something is not as it should be; what, has been printed.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +44,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
         findings.push(("capture", capture(config)));
         findings.push(("meter", meter(&config.capture)));
         findings.push(("firewall", firewall(config)));
-        findings.push(("store", store(config)));
+        findings.push(("store", records(config)));
         findings.push(("control", control(config)));
         findings.push(("metrics", metrics(config)));
         findings.push(("report", report(config)));
@@ -84,6 +91,14 @@ fn capture(config: &Config) -> Finding {
         Ok(probed) => probed,
         Err(error) => return Finding::Broken(sentence(&error)),
     };
+    let absent = |name: &str| if_nametoindex(name).is_err();
+    if let Some((name, _)) = probed.iter().find(|(name, _)| absent(name)) {
+        let there = if_nameindex().map_or_else(|_| Vec::new(), |list| names(&list));
+        return Finding::Broken(format!(
+            "there is no interface {name}, which capture.interfaces names; there are {}",
+            there.join(", ")
+        ));
+    }
     let missing = probed.iter().filter_map(|(_, trouble)| trouble.as_ref());
     let missing: Vec<String> = missing.map(ToString::to_string).collect();
     let names: Vec<&str> = probed.iter().map(|(name, _)| name.as_str()).collect();
@@ -99,6 +114,12 @@ fn capture(config: &Config) -> Finding {
         )),
         some => Finding::Doubtful(format!("{}; it is waited for", some.join("; "))),
     }
+}
+
+fn names(interfaces: &Interfaces) -> Vec<String> {
+    let each = interfaces.iter();
+    each.map(|interface| interface.name().to_string_lossy().into_owned())
+        .collect()
 }
 
 fn meter(settings: &settings::Capture) -> Finding {
@@ -142,7 +163,7 @@ fn firewall(config: &Config) -> Finding {
 }
 
 /// A store that cannot be written stops nothing, but nothing would outlive a restart.
-fn store(config: &Config) -> Finding {
+fn records(config: &Config) -> Finding {
     let path = &*config.store.path;
     let folder = path.parent().unwrap_or(Path::new("/"));
     if path.is_dir() {
@@ -152,8 +173,25 @@ fn store(config: &Config) -> Finding {
         ));
     }
     let target = if path.exists() { path } else { folder };
+    let free = statvfs(folder).map_or(u64::MAX, |disk| {
+        disk.blocks_available().saturating_mul(disk.fragment_size())
+    });
+    if free < LEAST_FREE {
+        return Finding::Broken(format!(
+            "the disk of {} is full: {} are left, and records need {}; make room, or move store.path",
+            folder.display(),
+            HumanBytes(free),
+            HumanBytes(LEAST_FREE)
+        ));
+    }
     match access(target, AccessFlags::W_OK) {
-        Ok(()) => Finding::Sound(path.display().to_string()),
+        Ok(()) => match store::examine(path) {
+            Ok(()) => Finding::Sound(path.display().to_string()),
+            Err(error) => Finding::Broken(format!(
+                "{}; the sensor would move it aside and begin a new one: restore it from a copy, or delete it",
+                sentence(&error)
+            )),
+        },
         Err(error) => Finding::Doubtful(format!(
             "{} cannot be written: {}; nothing will outlive a restart",
             target.display(),

@@ -2,14 +2,16 @@
 //! It decides nothing: it words what the daemon says.
 
 use std::fmt::Write;
-use std::net::IpAddr;
 
 use anyhow::Result;
 use contract::address::is_host;
 use contract::record::{Block, BlockState};
+use ipnet::IpNet;
 use sensor::control::Explanation;
 use sensor::control::PastBlock;
 use settings::Config;
+
+mod network;
 
 use super::client::Client;
 use super::{blocks, incidents, listing, moment, status};
@@ -17,8 +19,9 @@ use super::{blocks, incidents, listing, moment, status};
 /// `garita explain`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Address to explain
-    address: IpAddr,
+    /// Address to explain, or a prefix such as 192.0.2.0/24
+    #[arg(value_parser = listing::net)]
+    address: IpNet,
     /// Print all that is known as JSON
     #[arg(long)]
     json: bool,
@@ -26,8 +29,12 @@ pub struct Arguments {
 
 /// Asks and prints.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
-    let address = arguments.address.to_canonical();
-    let known: Explanation = Client::new(config)?.get(&format!("explain/{address}"))?;
+    let client = Client::new(config)?;
+    if !is_host(&arguments.address) {
+        return network::run(&client, arguments.address, arguments.json);
+    }
+    let address = arguments.address.addr();
+    let known: Explanation = client.get(&format!("explain/{address}"))?;
     if arguments.json {
         listing::json([&known])
     } else {

@@ -5,13 +5,13 @@ mod export;
 mod stored;
 
 use std::fmt::Write;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use contract::class::Class;
 use contract::timestamp::Timestamp;
+use ipnet::IpNet;
 use sensor::control::{IncidentHistory, MAX_ROWS};
 use serde::Deserialize;
 use serde_json::Value;
@@ -63,8 +63,9 @@ enum Command {
 
 #[derive(clap::Args)]
 struct ListArguments {
-    /// Only incidents of this offender or victim
-    address: Option<IpAddr>,
+    /// Only incidents of this offender or victim, or of those in this network
+    #[arg(value_parser = listing::net)]
+    address: Option<IpNet>,
     /// Only those decided since then: how long ago, such as 2h, or a time such as 2026-01-31T12:00:00Z
     #[arg(long, value_parser = moment::past, value_name = "WHEN")]
     since: Option<Timestamp>,
@@ -100,7 +101,7 @@ fn list(client: &Client, arguments: &ListArguments) -> Result<()> {
     let mut filter = String::new();
     // Writing to a string cannot fail.
     if let Some(address) = arguments.address {
-        let _ = write!(filter, "&address={address}");
+        let _ = write!(filter, "&net={address}");
     }
     if let Some(since) = arguments.since {
         let _ = write!(filter, "&since={since}");

@@ -1,7 +1,7 @@
 //! Listings: a table that fits the terminal for a person, one JSON document a line for a program, CSV for a
 //! spreadsheet. What is listed is decided elsewhere.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
 use std::path::Path;
 
@@ -75,6 +75,17 @@ pub fn net(text: &str) -> Result<IpNet, String> {
     let read = read.or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
     read.map(canonical)
         .ok_or_else(|| "allowed is an address or a prefix such as 192.0.2.0/24".to_owned())
+}
+
+/// Whether the person at the terminal says yes. Where nobody is there to ask, the answer is no.
+pub fn confirmed(question: &str) -> Result<bool> {
+    let term = Term::stderr();
+    if !term.is_term() || !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    term.write_str(&format!("{question} [y/N] "))?;
+    let answer = term.read_line()?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// Text of a record, or a dash where there is none.

@@ -1,16 +1,11 @@
 //! `garita manual`: man pages and shell completions, made from the command line and the shipped configuration.
 //! It describes commands and settings and defines none.
 
-mod settings;
+use std::path::PathBuf;
 
-use std::fs::{File, OpenOptions, create_dir_all};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Command;
-use clap_complete::Shell;
-use clap_mangen::roff::{Roff, bold, roman};
+use manual::{Chapter, Manual};
 
 /// `garita manual`
 #[derive(clap::Args)]
@@ -20,8 +15,8 @@ pub struct Arguments {
     folder: PathBuf,
 }
 
-/// What garita(1) says beside the commands: a heading, and terms with their meaning.
-const CHAPTERS: &[(&str, &[(&str, &str)])] = &[
+/// What garita(1) says beside the commands.
+const CHAPTERS: &[Chapter] = &[
     (
         "EXIT STATUS",
         &[
@@ -73,70 +68,13 @@ const CHAPTERS: &[(&str, &[(&str, &str)])] = &[
 
 /// Writes everything into the folder, replacing what an earlier run left.
 pub fn run(arguments: &Arguments, command: Command) -> Result<()> {
-    let folder = |name| -> Result<PathBuf> {
-        let folder = arguments.folder.join(name);
-        create_dir_all(&folder).with_context(|| refused(&folder))?;
-        Ok(folder)
+    let manual = Manual {
+        program: "garita",
+        command,
+        chapters: CHAPTERS,
+        file: "garita.toml",
+        shipped: include_str!("../../../config/garita.toml"),
+        also: &[("garita.toml", "5"), ("nft", "8")],
     };
-    let (commands, formats, completions) =
-        (folder("man1")?, folder("man5")?, folder("completions")?);
-
-    clap_mangen::generate_to(command.clone(), &commands).with_context(|| refused(&commands))?;
-    let first = commands.join("garita.1");
-    OpenOptions::new()
-        .append(true)
-        .open(&first)
-        .and_then(|mut page| chapters().to_writer(&mut page))
-        .with_context(|| refused(&first))?;
-
-    let page = formats.join("garita.toml.5");
-    File::create(&page)
-        .and_then(|mut file| file.write_all(settings::page().as_bytes()))
-        .with_context(|| refused(&page))?;
-
-    // zsh and fish would offer what a person never calls.
-    let mut command = without_hidden(command);
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        clap_complete::generate_to(shell, &mut command, "garita", &completions)
-            .with_context(|| refused(&completions))?;
-    }
-    Ok(())
-}
-
-fn refused(path: &Path) -> String {
-    format!("{} cannot be written", path.display())
-}
-
-fn chapters() -> Roff {
-    let mut page = Roff::new();
-    for (heading, entries) in CHAPTERS {
-        page.control("SH", [*heading]);
-        for (term, meaning) in *entries {
-            page.control("TP", []);
-            page.text([bold(*term)]);
-            page.text([roman(*meaning)]);
-        }
-    }
-    page.control("SH", ["SEE ALSO"]);
-    page.text([
-        bold("garita.toml"),
-        roman("(5), "),
-        bold("nft"),
-        roman("(8)"),
-    ]);
-    page
-}
-
-/// The same command without its hidden subcommands, which clap cannot take out again.
-fn without_hidden(command: Command) -> Command {
-    let mut bare = Command::new("garita").version(env!("CARGO_PKG_VERSION"));
-    if let Some(about) = command.get_about() {
-        bare = bare.about(about.clone());
-    }
-    bare.args(command.get_arguments().cloned()).subcommands(
-        command
-            .get_subcommands()
-            .filter(|subcommand| !subcommand.is_hide_set())
-            .cloned(),
-    )
+    Ok(manual.write(&arguments.folder)?)
 }

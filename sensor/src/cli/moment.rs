@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::action::{LONGEST, Lifetime};
 use contract::timestamp::Timestamp;
+pub use contract::timestamp::clock;
 
 /// Now, by the wall clock.
 pub fn now() -> Timestamp {
@@ -45,11 +46,6 @@ pub fn past(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp::from_micros(
         now().micros().saturating_sub(micros),
     ))
-}
-
-/// A moment without its fraction: `2026-01-31 12:00:00Z`.
-pub fn clock(moment: Timestamp) -> String {
-    format!("{moment:.19}Z").replacen('T', " ", 1)
 }
 
 /// A duration in its two largest units: `3h 12m`.

@@ -4,12 +4,14 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Subcommand, ValueEnum};
 use contract::action::{Action, Lifetime};
+use contract::class::Class;
 use contract::record::{Review, ReviewState};
 use detection::features::NAMES;
-use sensor::control::Labelled;
+use ipnet::IpNet;
+use sensor::control::{Answer, Labelled, MAX_BATCH};
 use settings::Config;
 
 use super::client::Client;
@@ -40,18 +42,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Block the address: the sensor was right
+    /// Block the addresses: the sensor was right
     Approve {
-        /// Id of the review, or its beginning as `review list` shows it
-        id: String,
+        #[command(flatten)]
+        chosen: Chosen,
         /// For how long, such as 4h or 7days; policy.block_ttl where it is not said
         #[arg(long, value_parser = moment::lifetime, value_name = "DURATION|permanent")]
         ttl: Option<Lifetime>,
     },
     /// Leave the address alone: it is innocent, and allowed for a while (policy.dismiss_ttl)
     Dismiss {
-        /// Id of the review, or its beginning as `review list` shows it
-        id: String,
+        #[command(flatten)]
+        chosen: Chosen,
         /// Why, for whoever reads the history
         #[arg(long, default_value = "", value_name = "TEXT")]
         reason: String,
@@ -62,6 +64,23 @@ enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+}
+
+/// Which reviews are answered.
+#[derive(clap::Args)]
+struct Chosen {
+    /// Ids of reviews, or their beginnings as `review list` shows them
+    #[arg(required_unless_present_any = ["class", "within"])]
+    id: Vec<String>,
+    /// All that wait for this class of attack
+    #[arg(long)]
+    class: Option<Class>,
+    /// All that wait about addresses in this network
+    #[arg(long = "in", value_parser = listing::net, value_name = "NET")]
+    within: Option<IpNet>,
+    /// Answer all that the options choose, without asking
+    #[arg(long)]
+    yes: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,16 +116,70 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
                 list(&reviews, *state)
             }
         }
-        Command::Approve { id, ttl } => listing::text(&client.act(&Action::Approve {
-            review: whole(&client, id)?,
+        Command::Approve { chosen, ttl } => answer(&client, chosen, |review| Action::Approve {
+            review,
             ttl: ttl.unwrap_or_default(),
-        })?),
-        Command::Dismiss { id, reason } => listing::text(&client.act(&Action::Dismiss {
-            review: whole(&client, id)?,
+        }),
+        Command::Dismiss { chosen, reason } => answer(&client, chosen, |review| Action::Dismiss {
+            review,
             reason: reason.clone(),
-        })?),
+        }),
         Command::Export { output } => export(&client, output.as_deref()),
     }
+}
+
+/// Answers one review, or all that are chosen.
+fn answer(client: &Client, chosen: &Chosen, action: impl Fn(String) -> Action) -> Result<()> {
+    if let [id] = chosen.id.as_slice() {
+        return listing::text(&client.act(&action(whole(client, id)?))?);
+    }
+    let ids: Vec<String> = match chosen.id.as_slice() {
+        [] => choose(client, chosen)?,
+        ids => ids
+            .iter()
+            .map(|id| whole(client, id))
+            .collect::<Result<_>>()?,
+    };
+    let mut refused = 0;
+    for batch in ids.chunks(MAX_BATCH) {
+        let actions: Vec<Action> = batch.iter().cloned().map(&action).collect();
+        for answer in client.act_on_all(&actions)? {
+            match answer {
+                Answer::Message(message) => listing::text(&message)?,
+                Answer::Error(why) => {
+                    refused += 1;
+                    super::say(&why);
+                }
+            }
+        }
+    }
+    ensure!(
+        refused == 0,
+        "{refused} of {} could not be answered",
+        ids.len()
+    );
+    Ok(())
+}
+
+fn choose(client: &Client, chosen: &Chosen) -> Result<Vec<String>> {
+    let mut reviews: Vec<Review> = client.get("reviews")?;
+    reviews.retain(|review| {
+        chosen.class.is_none_or(|class| class == review.class)
+            && chosen
+                .within
+                .is_none_or(|net| net.contains(&review.address))
+    });
+    if reviews.is_empty() {
+        bail!("no review that waits is chosen by these options");
+    }
+    if !chosen.yes {
+        list(&reviews, State::Open)?;
+        ensure!(
+            listing::confirmed(&format!("Answer {} reviews so?", reviews.len()))?,
+            "nothing was answered; --yes answers them without asking"
+        );
+    }
+    Ok(reviews.into_iter().map(|review| review.id).collect())
 }
 
 fn list(reviews: &[Review], state: State) -> Result<()> {

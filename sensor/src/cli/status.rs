@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use indicatif::HumanBytes;
 use sensor::blocklist::{Enforcement, Switch};
-use sensor::control::{ReportStatus, Status, StoreStatus};
+use sensor::control::{DroppedStatus, ReportStatus, Status, StoreStatus};
 use settings::Config;
 
 use super::client::Client;
@@ -93,6 +93,7 @@ fn text(status: &Status) -> String {
         let _ = write!(said, ", {} await confirmation", blocks.unconfirmed);
     }
     line("blocks", said);
+    line("dropped", dropped(&health.dropped));
     line(
         "reviews",
         match status.reviews {
@@ -139,9 +140,32 @@ fn text(status: &Status) -> String {
     if !losses.is_empty() {
         line("losses", losses.join(", "));
     }
+    if !health.restart.is_empty() {
+        let sections = health.restart.join(", ");
+        let said = format!("changes of {sections} count after `systemctl restart garita`");
+        line("! restart", said);
+    }
     line("store", store(&health.store));
     line("report", report(&health.report));
     text
+}
+
+/// The total, and the rules that have dropped anything.
+fn dropped(rules: &[DroppedStatus]) -> String {
+    let total = |of: fn(&DroppedStatus) -> u64| rules.iter().map(of).sum::<u64>();
+    let packets = total(|rule| rule.packets);
+    if packets == 0 {
+        return "nothing yet".to_owned();
+    }
+    let busy = rules.iter().filter(|rule| rule.packets > 0);
+    let each: Vec<_> = busy
+        .map(|rule| format!("{} {}", rule.rule, rule.packets))
+        .collect();
+    format!(
+        "{packets} packets, {}: {}",
+        HumanBytes(total(|rule| rule.bytes)),
+        each.join(", ")
+    )
 }
 
 fn store(store: &StoreStatus) -> String {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde_json::Value;
 
 use super::answer::{AuditVerification, IncidentHistory, Labelled, PastBlock};
@@ -49,8 +50,8 @@ pub struct IncidentFilter {
     pub since: Option<Timestamp>,
     /// Decided before this time.
     pub before: Option<Timestamp>,
-    /// About this offender or victim.
-    pub address: Option<IpAddr>,
+    /// About an offender or victim in this network.
+    pub net: Option<IpNet>,
     /// Of this class.
     pub class: Option<Class>,
 }

@@ -49,14 +49,12 @@ async fn act_on_all(
         )));
     }
     verify_command(&shared, &caller, &actions)?;
-    let mut answers = Vec::with_capacity(actions.len());
-    for action in actions {
-        answers.push(match shared.blocklist.act(caller.actor(), action).await? {
-            Ok(done) => Answer::Message(done.message),
-            Err(refusal) => Answer::Error(refusal.to_string()),
-        });
-    }
-    Ok(Json(answers))
+    let outcomes = shared.blocklist.act_on_all(caller.actor(), actions).await?;
+    let answers = outcomes.into_iter().map(|outcome| match outcome {
+        Ok(done) => Answer::Message(done.message),
+        Err(refusal) => Answer::Error(refusal.to_string()),
+    });
+    Ok(Json(answers.collect()))
 }
 
 /// Lets those through who may change things; what the others wanted is audited.

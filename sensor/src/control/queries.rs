@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/blocks", get(blocks))
         .route("/search", get(search))
         .route("/allowances", get(allowances))
+        .route("/home", get(home))
         .route("/reviews", get(reviews))
         .route("/labelled", get(labelled))
         .route("/incidents", get(incidents))
@@ -78,7 +79,7 @@ async fn explain(
         limit: TOLD,
         since: None,
         before: None,
-        address: Some(address),
+        net: Some(address.into()),
         class: None,
     };
     // A store that fails takes the past away, not the answer.
@@ -161,6 +162,10 @@ async fn allowances(State(shared): State<Shared>) -> Answered<Vec<Allowance>> {
     Ok(Json(shared.blocklist.allowances().await?))
 }
 
+async fn home(State(shared): State<Shared>) -> Answered<Vec<IpNet>> {
+    Ok(Json(shared.blocklist.home().await?))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReviewQuery {
@@ -221,7 +226,7 @@ struct IncidentQuery {
     limit: Option<usize>,
     since: Option<Timestamp>,
     before: Option<Timestamp>,
-    address: Option<IpAddr>,
+    net: Option<IpNet>,
     class: Option<Class>,
 }
 
@@ -234,7 +239,7 @@ async fn incidents(
         limit: rows(query.limit),
         since: query.since,
         before: query.before,
-        address: query.address.map(|address| address.to_canonical()),
+        net: query.net.map(canonical),
         class: query.class,
     };
     let found = recall(&shared, move |archive| archive.incidents(&filter)).await?;

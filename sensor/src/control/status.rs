@@ -65,6 +65,12 @@ pub struct AgentHealth {
     pub losses: Vec<(String, u64)>,
     /// Kernel memory that the tables take, bytes; 0 where they are in user space.
     pub kernel_memory: u64,
+    /// What each rule of the firewall's table has dropped, as of the last seconds.
+    #[serde(default)]
+    pub dropped: Vec<DroppedStatus>,
+    /// Settings that were changed since the start and wait for a restart.
+    #[serde(default)]
+    pub restart: Vec<String>,
 }
 
 /// Where packets come from.
@@ -135,6 +141,17 @@ pub struct TableStatus {
     pub entries: u64,
     /// Entries evicted so far.
     pub evictions: u64,
+}
+
+/// What one rule has dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DroppedStatus {
+    /// The rule's counter.
+    pub rule: String,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes.
+    pub bytes: u64,
 }
 
 /// How many blocks there are in each state.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use contract::class::Class;
 use contract::incident::{Identity, Incident};
+use contract::printable::hex;
 use contract::timestamp::Timestamp;
 use detection::policy::Decision;
 use detection::timeline::Timeline;
@@ -240,7 +241,7 @@ fn id(observer: &Observer, verdict: &Verdict, (address, class): Key) -> String {
         .chain_update(start.to_be_bytes())
         .finalize();
     let (id, _) = named.split_at(16);
-    id.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(id)
 }
 
 fn rank(decision: &Decision) -> u8 {

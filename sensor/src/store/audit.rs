@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::column::moment;
 use super::rows::{AuditCheck, AuditHead};
+use contract::printable::hex;
 use contract::record::AuditEntry;
 use contract::timestamp::Timestamp;
 
@@ -161,10 +162,7 @@ fn digest(entry: &AuditEntry) -> String {
         hash.update((text.len() as u64).to_be_bytes());
         hash.update(text);
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hash.finalize())
 }
 
 fn beginning() -> AuditHead {

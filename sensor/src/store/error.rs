@@ -66,6 +66,14 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// The file is damaged.
+    #[error("{path} is damaged: {damage}")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        damage: String,
+    },
     /// The file that replaced a damaged one is damaged too.
     #[error("{path} is damaged again within a day, so its disk probably is: {damage}")]
     DamagedAgain {

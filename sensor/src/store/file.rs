@@ -2,10 +2,13 @@
 //! What is written into it is not its business.
 
 use std::fs::{self, Metadata, Permissions};
+use std::net::IpAddr;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
+use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::{Connection, OpenFlags, Result};
 
 use super::error::StoreError;
@@ -108,6 +111,8 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         db.execute_batch(
             "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; SELECT 1 FROM meta;",
         )?;
+        let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+        db.create_scalar_function("inside", 2, flags, inside)?;
         Ok(db)
     };
     let read = Connection::open_with_flags(path, flags).and_then(usable);
@@ -124,6 +129,36 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection, StoreError> {
         path: path.to_owned(),
         source,
     })
+}
+
+/// `inside(address, net)`: whether the network holds the address. What is neither is not inside.
+fn inside(arguments: &Context<'_>) -> Result<bool> {
+    let address = arguments.get_raw(0).as_str()?.parse::<IpAddr>();
+    let net = arguments.get_raw(1).as_str()?.parse::<IpNet>();
+    Ok(matches!((address, net), (Ok(address), Ok(net)) if net.contains(&address)))
+}
+
+/// Looks through the file for damage; a file that is not there yet has none.
+pub(super) fn examine(path: &Path) -> Result<(), StoreError> {
+    if fs::metadata(path).map_or(true, |file| file.len() == 0) {
+        return Ok(());
+    }
+    let db = open_to_read(path)?;
+    let examined = |source| StoreError::Read {
+        what: "the pages",
+        path: path.to_owned(),
+        source,
+    };
+    let found: String = db
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(examined)?;
+    match found.as_str() {
+        "ok" => Ok(()),
+        _ => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            damage: found,
+        }),
+    }
 }
 
 /// Moves a damaged file out of the way, with its log; returns where to.

@@ -16,6 +16,7 @@ mod rows;
 mod write;
 mod writer;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -53,6 +54,11 @@ struct Handle {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Whether anybody is reported to.
     reports: bool,
+}
+
+/// Whether the file at `path` could be used: looks for damage, and changes nothing.
+pub fn examine(path: &Path) -> Result<(), StoreError> {
+    file::examine(path)
 }
 
 impl Store {

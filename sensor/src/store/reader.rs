@@ -15,6 +15,7 @@ use super::rows::{
     Released, StoredIncident,
 };
 use super::{Message, audit, outbox};
+use contract::address::is_host;
 use contract::class::Class;
 use contract::record::{Allowance, AuditEntry, Review, ReviewState};
 use contract::timestamp::Timestamp;
@@ -49,19 +50,22 @@ impl Reader {
         let sql = format!(
             "SELECT {INCIDENT} FROM incident
              JOIN revision ON revision.incident = incident.id AND revision.revision = incident.revision
-             WHERE (?1 IS NULL OR updated >= ?1) AND (?2 IS NULL OR address = ?2) AND (?3 IS NULL OR class = ?3)
+             WHERE (?1 IS NULL OR updated >= ?1) AND (?2 IS NULL OR address = ?2) AND (?7 IS NULL OR inside(address, ?7)) AND (?3 IS NULL OR class = ?3)
              AND (?4 IS NULL OR updated < ?4)
              ORDER BY updated DESC, incident.id LIMIT ?5 OFFSET ?6"
         );
-        let address = query.address.map(|address| Text(address.to_canonical()));
+        // An address has an index, a wider network is looked for row by row.
+        let host = query.net.filter(is_host).map(|net| Text(net.addr()));
+        let wider = query.net.filter(|net| !is_host(net)).map(Text);
         let class = query.class.map(Class::as_str);
         let bound = params![
             query.since.map(Timestamp::micros),
-            address,
+            host,
             class,
             query.before.map(Timestamp::micros),
             page.limit,
-            page.skip
+            page.skip,
+            wider
         ];
         self.all("incidents", (&sql, bound), incident)
     }

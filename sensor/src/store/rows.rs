@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use contract::class::Class;
 use contract::record::{Allowance, Block, Review};
 use contract::timestamp::Timestamp;
@@ -91,8 +93,8 @@ pub struct IncidentQuery {
     pub since: Option<Timestamp>,
     /// Those that last changed before this time.
     pub before: Option<Timestamp>,
-    /// Those whose offender or victim it is.
-    pub address: Option<IpAddr>,
+    /// Those whose offender or victim is in it.
+    pub net: Option<IpNet>,
     /// Those of this class.
     pub class: Option<Class>,
 }

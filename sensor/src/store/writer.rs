@@ -16,7 +16,7 @@ use super::queue::{Queue, Waiting, Wake};
 use super::retention::{self, Bounds, Step};
 use super::rows::Recovered;
 use super::{audit, outbox, write};
-use contract::timestamp::Timestamp;
+use contract::timestamp::{Timestamp, clock};
 
 /// The first pause after a failure, and the longest: a disk is freed by hand, and whoever does it looks for the effect.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -331,7 +331,10 @@ impl Writer {
         told.commits += 1;
         told.file_bytes = file::bytes(&self.shared.path);
         if let State::Failing { since, .. } = &told.state {
-            tracing::info!("the store works again; it had failed since {since}");
+            tracing::info!(
+                "the store works again; it had failed since {}",
+                clock(*since)
+            );
             told.state = State::Ok;
         }
     }

@@ -12,11 +12,11 @@ use xshell::{Shell, cmd};
 const NAMES: &[&str] = &["LICEN", "COPYING", "COPYRIGHT", "NOTICE", "UNLICEN"];
 
 /// Every library, its version and licence, then each text once with those it belongs to.
-pub(super) fn read(shell: &Shell) -> Result<String> {
+pub(super) fn read(shell: &Shell, source: &str) -> Result<String> {
     let format = "{p}";
     let linked = cmd!(
         shell,
-        "cargo tree --package sensor --edges normal --prefix none --format {format}"
+        "cargo tree --package {source} --edges normal --prefix none --format {format}"
     )
     .quiet()
     .read()

@@ -1,6 +1,7 @@
 //! The package's life, a step a function: from the installation to the purge, each with what has to be seen then.
 //! A step sees what an administrator sees: systemctl, nft, files, and `garita` itself.
 
+mod coordinator;
 mod faults;
 mod install;
 mod removal;
@@ -18,7 +19,8 @@ use super::network::{ATTACKER, GATEWAY, Network};
 pub(super) struct Trial {
     pub(super) machine: Machine,
     pub(super) network: Network,
-    pub(super) packages: [PathBuf; 2],
+    /// The sensor's and its upgrade, the coordinator's and its upgrade.
+    pub(super) packages: Vec<PathBuf>,
 }
 
 type Step = fn(&mut Trial) -> Result<String>;
@@ -39,6 +41,11 @@ pub(super) const STEPS: &[(&str, Step)] = &[
     ("killed", faults::killed),
     ("hung", faults::hung),
     ("load", faults::load),
+    ("coordinator", coordinator::install),
+    ("first admin", coordinator::admin),
+    ("sensor joins", coordinator::join),
+    ("coordinator upgrade", coordinator::upgrade),
+    ("coordinator removed", coordinator::remove),
     ("stop", removal::stop),
     ("remove", removal::remove),
     ("purge", removal::purge),
@@ -59,7 +66,10 @@ const BLOCKED: &str = "garita blocks list | grep -F 203.0.113.7 && nft list set 
 impl Trial {
     /// Where the container sees a package.
     fn package(&self, which: usize) -> Result<String> {
-        let package = self.packages.get(which).context("two packages are tried")?;
+        let package = self
+            .packages
+            .get(which)
+            .context("four packages are tried")?;
         self.machine.show(package)
     }
 

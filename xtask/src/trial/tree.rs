@@ -10,10 +10,9 @@ use crate::target;
 /// The release it is; the one whose systemd is the oldest the unit is written for.
 const RELEASE: &str = "bookworm";
 
-/// What a gateway has: systemd, the tools that look at the kernel, and the libraries that the package depends on, since
-/// the container cannot fetch any. There is no compiler.
-const PACKAGES: &str =
-    "systemd,systemd-sysv,dbus,iproute2,nftables,libpcap0.8,libnftnl11,libmnl0,procps";
+/// What a gateway has: systemd, the tools that look at the kernel, the libraries that the packages depend on, since the
+/// container cannot fetch any, and a broker for the coordinator. There is no compiler.
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,iproute2,nftables,libpcap0.8,libnftnl11,libmnl0,procps,mosquitto,curl,openssl";
 
 /// Where the tree is; makes it where there is none.
 pub(super) fn ready(shell: &Shell) -> Result<PathBuf> {

@@ -1,7 +1,7 @@
 //! What the fleet is to keep out against what each sensor does: orders for what is missing, and a difference is told and
 //! repaired.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use contract::digest::Digest;
 use contract::record::{Block, BlockState, Origin};
@@ -45,12 +45,10 @@ impl Post {
                 self.spread(block, &BTreeSet::new());
             }
         }
-        let gone: Vec<String> = self
-            .policy
-            .blocks()
-            .filter(|known| !blocks.iter().any(|block| block.id == known.id))
-            .map(|known| known.id.clone())
-            .collect();
+        let open: HashSet<&str> = blocks.iter().map(|block| block.id.as_str()).collect();
+        let known = self.policy.blocks().map(|known| known.id.as_str());
+        let gone = known.filter(|id| !open.contains(id));
+        let gone: Vec<String> = gone.map(str::to_owned).collect();
         for id in gone {
             if let Some(block) = self.policy.forget(&id) {
                 self.withdraw(&block);

@@ -10,7 +10,7 @@ use contract::timestamp::Timestamp;
 use serde_json::json;
 
 use super::{Held, Post};
-use crate::correlate::{Finding, Gate, Sighting};
+use crate::correlate::{Gate, Proven, Sighting};
 use crate::intake::document::{Answer, Attack, Change, Figures, Presence, Trouble};
 use crate::intake::reading::{Letter, Said, What};
 use crate::intake::sequence::Heard;
@@ -19,9 +19,9 @@ use crate::store::{ConditionRow, HeldBlock, IncidentRow, Review};
 
 impl Post {
     /// Sets aside a message that makes no sense.
-    pub fn quarantine(&mut self, letter: &Letter, reason: String) {
+    pub fn quarantine(&mut self, letter: &Letter<'_>, reason: String) {
         self.counts.quarantined += 1;
-        self.ledger.quarantine(&letter.topic, reason, &letter.body);
+        self.ledger.quarantine(letter.topic, reason, letter.body);
     }
 
     /// Takes a message in.
@@ -77,6 +77,8 @@ impl Post {
         let text = |address: std::net::IpAddr| address.to_string();
         let row = IncidentRow {
             id: String::new(),
+            first: 0,
+            is_known: false,
             site: gate.0.clone(),
             sensor: gate.1.clone(),
             event_id: attack.id.clone(),
@@ -105,8 +107,8 @@ impl Post {
         self.ledger.tell(("incident", Some(&gate.0)), body);
         self.ask(gate, (&id, &attack), before.as_deref());
         let sighting = sighting((id, gate.clone()), &attack, now);
-        for finding in self.correlator.hear(&sighting) {
-            self.find(finding);
+        if let Some(proven) = self.correlator.hear(&sighting) {
+            self.conclude(&proven);
         }
     }
 
@@ -146,21 +148,16 @@ impl Post {
         self.ledger.review(review);
     }
 
-    /// What was concluded is kept, told, and where policy says so, ordered.
-    pub(super) fn find(&mut self, finding: Finding) {
-        match finding {
-            Finding::Campaign(campaign) => self.ledger.campaign(*campaign),
-            Finding::Proven(proven) => {
-                let now = self.ledger.at;
-                if let Some(block) = self.policy.conclude(&proven, now) {
-                    let blocking = proven
-                        .gates
-                        .iter()
-                        .filter(|(_, proof)| proof.until.is_none_or(|until| until > now));
-                    let blocking: BTreeSet<Gate> = blocking.map(|(gate, _)| gate.clone()).collect();
-                    self.enter(block, &blocking);
-                }
-            }
+    /// Where policy says so, whoever is proven is kept out.
+    fn conclude(&mut self, proven: &Proven) {
+        let now = self.ledger.at;
+        if let Some(block) = self.policy.conclude(proven, now) {
+            let blocking = proven
+                .gates
+                .iter()
+                .filter(|(_, proof)| proof.until.is_none_or(|until| until > now));
+            let blocking: BTreeSet<Gate> = blocking.map(|(gate, _)| gate.clone()).collect();
+            self.enter(block, &blocking);
         }
     }
 

@@ -18,14 +18,15 @@ fn post(mode: FleetMode) -> Post {
 }
 
 fn step(post: &mut Post, now: i64, messages: &[(&str, Value)]) -> Outcome {
-    post.begin(now, Vec::new());
+    post.begin(now, &[], Vec::new());
     for (topic, body) in messages {
+        let body = body.to_string();
         let letter = Letter {
-            topic: format!("garita/v1/{topic}"),
-            body: body.to_string().into_bytes(),
-            attributes: Vec::new(),
+            topic: &format!("garita/v1/{topic}"),
+            body: body.as_bytes(),
+            attributes: &[],
         };
-        post.take(read(letter).unwrap(), now);
+        post.take(read(&letter).unwrap(), now);
     }
     post.tick(now);
     post.finish()

@@ -34,9 +34,7 @@ impl Post {
                 self.enter(block, &BTreeSet::new());
             }
         }
-        for finding in self.correlator.sweep(now) {
-            self.find(finding);
-        }
+        self.correlator.sweep(now);
         let gates: Vec<Gate> = self
             .sensors
             .iter()
@@ -56,7 +54,7 @@ impl Post {
 
     /// Sends what is due. Called after messages too: an order is not to wait for the next tick.
     pub fn send_orders(&mut self, now: i64) {
-        if self.kid.is_none() || !self.is_connected {
+        if self.kid.is_none() || !self.is_connected || !self.book.is_due(now) {
             return;
         }
         let away = self.sensors.iter().filter(|(_, sensor)| sensor.is_away());

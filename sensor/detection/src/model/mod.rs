@@ -33,6 +33,7 @@ pub use score::{Contribution, Score};
 pub use scorer::Scorer;
 
 use contract::class::Class;
+use contract::printable::hex;
 
 /// The most features a model may ask for; rows in scaled models live on the stack.
 pub const MAX_FEATURES: usize = 128;
@@ -269,10 +270,6 @@ fn check_features(content: &Content, schema: &Schema<'_>) -> Result<(), Error> {
 
 fn name_or_nothing(name: Option<&str>) -> String {
     name.map_or("missing".to_owned(), |name| format!("{name:?}"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -169,6 +169,21 @@ impl Guard {
             .or_else(|| allowed().map(Exemption::Allowed))
     }
 
+    /// An address in `target` without which nobody could take a block back: not even a person may block it.
+    pub fn indispensable(&self, target: IpNet) -> Option<(IpAddr, Role)> {
+        let target = canonical(target);
+        let mut all = self.protected.iter();
+        let found = all.find(|(address, role)| {
+            matches!(role, Role::Own | Role::Session) && target.contains(*address)
+        });
+        found.map(|(address, role)| (*address, *role))
+    }
+
+    /// The networks whose hosts are inside.
+    pub fn home(&self) -> &[IpNet] {
+        &self.home
+    }
+
     /// Whether an address is inside.
     pub fn is_home(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

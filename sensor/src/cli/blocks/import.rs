@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use contract::action::{Action, Lifetime};
+use ipnet::IpNet;
 use sensor::control::{Answer, MAX_BATCH};
 
 use super::super::client::Client;
@@ -13,6 +14,8 @@ use super::super::progress::Parts;
 use super::super::{listing, moment, say};
 use super::formats::{self, BadLine, Entry, Until};
 
+/// Targets that are named where many are meant.
+const SHOWN: usize = 5;
 /// Bytes of a list: a million addresses with a reason each.
 const MAX_LIST: u64 = 64 << 20;
 
@@ -31,6 +34,9 @@ pub struct Arguments {
     /// Block what is exempt or too wide as well; this is audited
     #[arg(long)]
     force: bool,
+    /// Block addresses inside the home networks as well, without asking
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Reads the list, has it blocked, and says what came of it.
@@ -48,22 +54,78 @@ pub fn run(client: &Client, arguments: &Arguments) -> Result<()> {
             },
         }
     }
+    spare_home(client, arguments, &mut wanted, &mut bad)?;
     let done = ask(client, &wanted, &mut bad)?;
     bad.sort_by_key(|bad| bad.line);
-    let name = arguments.file.display();
+    let file = arguments.file.display();
     for BadLine { line, why } in &bad {
-        say(&format!("{name}, line {line}: {why}"));
+        say(&format!("{file}, line {line}: {why}"));
     }
     let over = match over {
         0 => String::new(),
         over => format!(", {over} left out because their time is over"),
     };
-    listing::text(&format!("{done} blocked{over}."))?;
+    let undo = match done > 0 && arguments.file != Path::new("-") {
+        true => format!(" To undo it: garita blocks remove --from {file}"),
+        false => String::new(),
+    };
+    listing::text(&format!("{done} blocked{over}.{undo}"))?;
     match bad.len() {
         0 => Ok(()),
-        1 => bail!("1 line of {name} was not blocked"),
-        bad => bail!("{bad} lines of {name} were not blocked"),
+        1 => bail!("1 line of {file} was not blocked"),
+        bad => bail!("{bad} lines of {file} were not blocked"),
     }
+}
+
+/// Names what is inside the home networks, and leaves it out unless a person wants it.
+fn spare_home(
+    client: &Client,
+    arguments: &Arguments,
+    wanted: &mut Vec<(u64, Action)>,
+    bad: &mut Vec<BadLine>,
+) -> Result<()> {
+    let home: Vec<IpNet> = client.get("home")?;
+    let inside = |action: &Action| match action {
+        Action::Block { target, .. } => {
+            let meets = |net: &IpNet| net.contains(target) || target.contains(net);
+            home.iter().any(meets).then_some(*target)
+        }
+        _ => None,
+    };
+    let hit: Vec<IpNet> = wanted
+        .iter()
+        .filter_map(|(_, action)| inside(action))
+        .collect();
+    if hit.is_empty() || arguments.yes {
+        return Ok(());
+    }
+    let some: Vec<String> = hit
+        .iter()
+        .take(SHOWN)
+        .map(|net| listing::target(*net))
+        .collect();
+    say(&format!(
+        "{} of {} targets are inside your home networks: {}{}",
+        hit.len(),
+        wanted.len(),
+        some.join(", "),
+        if hit.len() > SHOWN { ", …" } else { "" }
+    ));
+    if listing::confirmed("Block them as well?")? {
+        return Ok(());
+    }
+    wanted.retain(|(line, action)| {
+        let home = inside(action);
+        if let Some(target) = home {
+            let why = format!(
+                "{} is inside the home networks; --yes blocks it all the same",
+                listing::target(target)
+            );
+            bad.push(BadLine { line: *line, why });
+        }
+        home.is_none()
+    });
+    Ok(())
 }
 
 /// Has them blocked; adds what is refused to `bad`, and returns how many are blocked.
@@ -123,7 +185,8 @@ fn action(entry: Entry, arguments: &Arguments) -> Option<(u64, Action)> {
     Some((entry.line, block))
 }
 
-fn read(file: &Path) -> Result<String> {
+/// Reads a list whole, within bounds.
+pub fn read(file: &Path) -> Result<String> {
     let name = file.display();
     let source: Box<dyn Read> = if file == Path::new("-") {
         Box::new(io::stdin().lock())

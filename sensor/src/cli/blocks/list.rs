@@ -2,26 +2,18 @@
 //! The long form of a line is `garita explain`.
 
 use anyhow::Result;
-use clap::ValueEnum;
-use contract::class::Class;
 use contract::record::{Block, BlockState, Origin as By};
 
 use super::super::client::Client;
 use super::super::table::Table;
 use super::super::{listing, moment};
+use super::filter::Filter;
 
 /// `garita blocks list`
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Only blocks in this state
-    #[arg(long, value_enum)]
-    state: Option<State>,
-    /// Only blocks ordered by this authority
-    #[arg(long, value_enum)]
-    origin: Option<Origin>,
-    /// Only blocks for this class of attack
-    #[arg(long)]
-    class: Option<Class>,
+    #[command(flatten)]
+    filter: Filter,
     /// At most so many, the newest
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -30,50 +22,11 @@ pub struct Arguments {
     json: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum State {
-    Enforced,
-    Observed,
-    Failed,
-    /// Added with --confirm, and not confirmed yet
-    Unconfirmed,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Origin {
-    Detection,
-    Operator,
-    Command,
-    Recovered,
-}
-
-impl Arguments {
-    fn wants(&self, block: &Block) -> bool {
-        let state = match self.state {
-            None => true,
-            Some(State::Enforced) => block.state == BlockState::Enforced,
-            Some(State::Observed) => block.state == BlockState::Observed,
-            Some(State::Failed) => block.state == BlockState::Failed,
-            Some(State::Unconfirmed) => block.confirm_by.is_some(),
-        };
-        let origin = self.origin.is_none_or(|origin| {
-            let wanted = match origin {
-                Origin::Detection => By::Detection,
-                Origin::Operator => By::Operator,
-                Origin::Command => By::Command,
-                Origin::Recovered => By::Recovered,
-            };
-            block.origin == wanted
-        });
-        state && origin && (self.class.is_none() || self.class == block.class)
-    }
-}
-
 /// Prints the list.
 pub fn run(client: &Client, arguments: &Arguments) -> Result<()> {
     let mut blocks: Vec<Block> = client.pages("blocks")?;
     let all = blocks.len();
-    blocks.retain(|block| arguments.wants(block));
+    blocks.retain(|block| arguments.filter.wants(block));
     blocks.sort_by(|one, other| (other.begun, one.target).cmp(&(one.begun, other.target)));
     blocks.truncate(arguments.limit.unwrap_or(usize::MAX));
     if arguments.json {

@@ -1,6 +1,7 @@
 //! `garita incidents export`: the evidence of one incident as a folder that can be handed on and checked.
 //! It must not mix with anything that was there before.
 
+use contract::printable::hex;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -39,11 +40,8 @@ pub fn run(client: &Client, case: &IncidentHistory, folder: &Path) -> Result<()>
     }
     let mut manifest = String::new();
     for (name, bytes) in &files {
-        for byte in Sha256::digest(bytes) {
-            // Writing to a string cannot fail.
-            let _ = write!(manifest, "{byte:02x}");
-        }
-        let _ = writeln!(manifest, "  {name}");
+        // Writing to a string cannot fail.
+        let _ = writeln!(manifest, "{}  {name}", hex(&Sha256::digest(bytes)));
     }
     files.push((MANIFEST, manifest.into_bytes()));
     let place = folder.display();

@@ -1,27 +1,24 @@
-//! garita.toml(5), made from the shipped configuration file: its comments are the reasons, its values the defaults.
-//! It must not know a setting that the file does not name.
+//! The page of a configuration file, made from the file as it is shipped: its comments are the reasons, its values the
+//! defaults. It must not know a setting that the file does not name.
 
 use clap_mangen::roff::{Roff, bold, italic, roman};
 
-/// The configuration file that is installed.
-const SHIPPED: &str = include_str!("../../../../config/garita.toml");
-
 /// The man page's source.
-pub fn page() -> String {
+pub(crate) fn page(program: &str, (file, shipped): (&str, &str)) -> String {
     let mut page = Roff::new();
-    let version = concat!("garita ", env!("CARGO_PKG_VERSION"));
-    page.control("TH", ["garita.toml", "5", "", version]);
+    let version = format!("{program} {}", env!("CARGO_PKG_VERSION"));
+    page.control("TH", [file, "5", "", version.as_str()]);
     page.control("SH", ["NAME"]);
     page.text([
-        roman("garita.toml - configuration of "),
-        bold("garita"),
+        roman(format!("{file} - configuration of ")),
+        bold(program),
         roman("(1)"),
     ]);
     page.control("SH", ["DESCRIPTION"]);
     page.text([roman(
         "Each setting is named by its section, a dot and its key; after the sign stands its default.",
     )]);
-    for entry in entries(SHIPPED) {
+    for entry in entries(shipped) {
         match entry {
             Entry::Opening(text) => {
                 page.control("PP", []);
@@ -42,32 +39,37 @@ pub fn page() -> String {
         }
     }
     page.control("SH", ["FILES"]);
-    page.text([roman("/etc/garita/garita.toml")]);
+    page.text([roman(format!("/etc/{program}/{file}"))]);
     page.control("SH", ["SEE ALSO"]);
     page.text([
-        bold("garita"),
+        bold(program),
         roman("(1), "),
-        bold("garita-check"),
+        bold(format!("{program}-check")),
         roman("(1)"),
     ]);
     page.render()
 }
 
 /// A piece of the configuration file.
-#[derive(Debug, PartialEq)]
-enum Entry {
+#[derive(Debug, PartialEq, Eq)]
+pub enum Entry {
     /// A line of what it says before the first section.
     Opening(String),
+    /// A section's name.
     Section(String),
+    /// A setting.
     Setting {
+        /// Its section, a dot and its key.
         name: String,
+        /// Its default, as TOML.
         default: String,
+        /// The comment above it, in one line.
         reason: String,
     },
 }
 
 /// Takes the file apart. A comment belongs to the setting below it; a value that goes on over lines is put in one.
-fn entries(file: &str) -> Vec<Entry> {
+pub fn entries(file: &str) -> Vec<Entry> {
     let (mut entries, mut section, mut comment) = (Vec::new(), String::new(), String::new());
     for line in file.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix('#') {
@@ -116,31 +118,38 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
+    const SHIPPED: [&str; 2] = [
+        include_str!("../../../config/garita.toml"),
+        include_str!("../../../config/coordinator.toml"),
+    ];
+
     #[test]
-    fn every_setting_of_the_shipped_file_has_its_default_and_its_reason() {
-        let file: toml::Table = SHIPPED.parse().expect("the shipped file is TOML");
-        let found = entries(SHIPPED);
-        let mut settings = 0;
-        for (section, table) in &file {
-            for (key, value) in table.as_table().expect("a section") {
-                settings += 1;
-                let name = format!("{section}.{key}");
-                let read = found.iter().find_map(|entry| match entry {
-                    Entry::Setting {
-                        name: found,
-                        default,
-                        reason,
-                    } if *found == name => Some((default, reason)),
-                    _ => None,
-                });
-                let (default, reason) = read.unwrap_or_else(|| panic!("{name} is missing"));
-                assert!(reason.len() > 20, "{name}: {reason:?}");
-                let read: toml::Table = format!("{key} = {default}").parse().expect(&name);
-                assert_eq!(read[key], *value, "{name}");
+    fn every_setting_of_the_shipped_files_has_its_default_and_its_reason() {
+        for shipped in SHIPPED {
+            let file: toml::Table = shipped.parse().expect("the shipped file is TOML");
+            let found = entries(shipped);
+            let mut settings = 0;
+            for (section, table) in &file {
+                for (key, value) in table.as_table().expect("a section") {
+                    settings += 1;
+                    let name = format!("{section}.{key}");
+                    let read = found.iter().find_map(|entry| match entry {
+                        Entry::Setting {
+                            name: found,
+                            default,
+                            reason,
+                        } if *found == name => Some((default, reason)),
+                        _ => None,
+                    });
+                    let (default, reason) = read.unwrap_or_else(|| panic!("{name} is missing"));
+                    assert!(reason.len() > 20, "{name}: {reason:?}");
+                    let read: toml::Table = format!("{key} = {default}").parse().expect(&name);
+                    assert_eq!(read[key], *value, "{name}");
+                }
             }
+            let listed = |entry: &&Entry| matches!(entry, Entry::Setting { .. });
+            assert_eq!(found.iter().filter(listed).count(), settings);
         }
-        let listed = |entry: &&Entry| matches!(entry, Entry::Setting { .. });
-        assert_eq!(found.iter().filter(listed).count(), settings);
     }
 
     #[test]
