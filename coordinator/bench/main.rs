@@ -56,9 +56,9 @@ fn main() {
     match Arguments::parse().command {
         Command::Demo { keep, .. } => demo::run(keep),
         Command::Load(load) => load::run(&load),
-        Command::Chaos(chaos) => chaos::run(&chaos),
-        Command::Rows(rows) => rows::run(&rows),
         Command::Pages(pages) => pages::run(&pages),
         Command::Seed(seed) => pages::seed(&seed),
+        Command::Chaos(chaos) => chaos::run(&chaos),
+        Command::Rows(rows) => rows::run(&rows),
     }
 }
