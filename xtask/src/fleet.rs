@@ -39,6 +39,9 @@ pub(crate) struct Load {
     /// Where randomness begins
     #[arg(long, requires = "chaos")]
     seed: Option<u64>,
+    /// Only with this database: sqlite or postgresql
+    #[arg(long, requires = "chaos")]
+    database: Option<String>,
 }
 
 impl Load {
@@ -60,6 +63,7 @@ impl Load {
             whole("incidents", self.incidents),
             whole("kills", self.kills),
             self.seed.map(|seed| format!("--seed={seed}")),
+            self.database.as_ref().map(|name| format!("--database={name}")),
         ];
         let given = given.into_iter().flatten();
         std::iter::once(subject.to_owned()).chain(given).collect()

@@ -103,7 +103,9 @@ impl Database {
         if let Self::Postgres(cluster) = self {
             cluster.kill();
             // What it had started may still hold its memory for a moment.
-            super::wait("the server is back", || cluster.try_start().then_some(()));
+            super::wait("the server is back", || {
+                (cluster.is_ready() || cluster.try_start()).then_some(())
+            });
         }
     }
 }
@@ -116,6 +118,12 @@ impl Cluster {
 
     fn start(&self) {
         assert!(self.try_start(), "PostgreSQL does not start");
+    }
+
+    fn is_ready(&self) -> bool {
+        let port = self.port.to_string();
+        let mut ask = Command::new(self.programs.join("pg_isready"));
+        run(ask.args(["-q", "-h", "127.0.0.1", "-p", &port]))
     }
 
     fn try_start(&self) -> bool {
