@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::lab::{Broker, Coordinator, Database, Sensor, has, wait};
 
-pub(crate) fn run() {
+pub(crate) fn run(keep: bool) {
     assert!(has("mosquitto"), "the demonstration needs mosquitto");
     let (broker, database) = (Broker::start(), Database::sqlite());
     let coordinator = Coordinator::start((&broker, &database), "fleet.mode = \"enforce\"\n");
@@ -79,6 +79,23 @@ pub(crate) fn run() {
             ["/site", "/sensor", "/target", "/state", "/expires"].map(|place| cell(held, place));
         println!("  {}", cells.join("  "));
     }
+    match link(&coordinator) {
+        Some(link) if keep => {
+            println!(
+                "\nThe console: {link}\nThe link makes the first admin, once. Enter ends everything."
+            );
+            let _ = std::io::stdin().read_line(&mut String::new());
+        }
+        _ => println!("\nTo look at it in the console: cargo xtask demo coordinator --keep"),
+    }
+}
+
+/// The link of the first start, as the coordinator has told it.
+fn link(coordinator: &Coordinator) -> Option<String> {
+    let log = coordinator.log();
+    let from = log.find("http://127.0.0.1")?;
+    let link = log.get(from..)?.split_whitespace().next()?;
+    link.contains("/welcome?code=").then(|| link.to_owned())
 }
 
 fn cell(item: &Value, place: &str) -> String {

@@ -15,6 +15,7 @@ mod demo;
 #[path = "../tests/lab/mod.rs"]
 mod lab;
 mod load;
+mod pages;
 mod rows;
 #[path = "../tests/skip.rs"]
 mod skip;
@@ -34,9 +35,16 @@ struct Arguments {
 enum Command {
     /// Three sensors, an offender that two of them prove, and what became of it, as a table
     Demo {
+        /// Keep it running, with a link to the console
+        #[arg(long)]
+        keep: bool,
         #[arg(long, hide = true)]
         bench: bool,
     },
+    /// What each page of the console costs, with SQLite and PostgreSQL
+    Pages(pages::Pages),
+    /// Write a fleet's history into a database, to look at the console with
+    Seed(pages::Seed),
     /// Throughput and latency, with SQLite, PostgreSQL, and a subscriber that only writes to a file
     Load(load::Load),
     /// Kills of everything but the sensors, and what is left of what they reported
@@ -49,10 +57,12 @@ enum Command {
 
 fn main() {
     match Arguments::parse().command {
-        Command::Demo { .. } => demo::run(),
+        Command::Demo { keep, .. } => demo::run(keep),
         Command::Load(load) => load::run(&load),
         Command::Api(api) => api::run(&api),
         Command::Chaos(chaos) => chaos::run(&chaos),
         Command::Rows(rows) => rows::run(&rows),
+        Command::Pages(pages) => pages::run(&pages),
+        Command::Seed(seed) => pages::seed(&seed),
     }
 }

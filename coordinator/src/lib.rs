@@ -19,5 +19,6 @@ pub mod moment;
 pub mod orders;
 pub mod serve;
 pub mod store;
+pub mod web;
 
 pub use contract::printable::hex;

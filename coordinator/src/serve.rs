@@ -13,6 +13,7 @@ use crate::intake::{self, Health};
 use crate::moment;
 use crate::orders::Key;
 use crate::store::Store;
+use crate::web;
 
 /// How often old rows are let go of.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -45,9 +46,9 @@ pub async fn serve(config: Config) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let (health, seen) = watch::channel(Health::default());
     let app = App::new(config.clone(), store.clone(), (seen, stopped.clone()))?;
-    let server = Server::bind(&app).await?;
+    let server = Server::bind(&app, web::router(&app)).await?;
     invite(&config, &store).await?;
-    tracing::info!("the API listens at {}", config.http.listen);
+    tracing::info!("console and API listen at {}", config.http.listen);
     let setup = intake::Setup {
         config: config.clone(),
         store: store.clone(),

@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod chaos;
+mod console;
 mod evidence;
 mod fleet;
 mod intake;
@@ -15,3 +16,4 @@ mod retention;
 mod skip;
 mod stream;
 mod surface;
+mod undo;

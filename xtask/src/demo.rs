@@ -19,10 +19,10 @@ pub(crate) enum Subject {
 }
 
 /// Shows it.
-pub(crate) fn run(shell: &Shell, subject: Subject) -> Result<()> {
+pub(crate) fn run(shell: &Shell, subject: Subject, keep: bool) -> Result<()> {
     match subject {
         Subject::Sensor => sensor(shell),
-        Subject::Coordinator => fleet::demo(shell),
+        Subject::Coordinator => fleet::demo(shell, keep),
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use xshell::{Shell, cmd};
 
-use crate::{provision, target, tool};
+use crate::{provision, target, tool, web};
 
 /// What is simulated, and how much of it. What is not said is as the benchmark's own help tells.
 #[derive(Args)]
@@ -91,13 +91,26 @@ fn api(shell: &Shell) -> Result<()> {
     Ok(())
 }
 
-/// Three sensors, an offender that two of them prove, and what became of it.
-pub(crate) fn demo(shell: &Shell) -> Result<()> {
+/// How much the pages are measured with.
+#[derive(Args)]
+pub(crate) struct Pages {
+    /// Sensors
+    #[arg(long, default_value_t = 300)]
+    sensors: usize,
+    /// Incidents
+    #[arg(long, default_value_t = 100_000)]
+    incidents: usize,
+}
+
+/// Three sensors, an offender that two of them prove, and what became of it; kept running where it is to be looked at.
+pub(crate) fn demo(shell: &Shell, keep: bool) -> Result<()> {
+    let keep = keep.then_some("--keep");
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
+    web::packages(shell)?;
     let bench = cmd!(
         shell,
-        "cargo bench --profile dev --package coordinator --bench fleet -- demo"
+        "cargo bench --profile dev --package coordinator --bench fleet -- demo {keep...}"
     );
     tool::by_hand(bench).run()?;
     Ok(())
@@ -107,13 +120,31 @@ pub(crate) fn demo(shell: &Shell) -> Result<()> {
 pub(crate) fn load(shell: &Shell, load: &Load) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
+<<<<<<< HEAD
     if load.api {
         return api(shell);
     }
+=======
+    web::packages(shell)?;
+>>>>>>> main
     let arguments = load.arguments();
     let bench = cmd!(
         shell,
         "cargo bench --package coordinator --bench fleet -- {arguments...}"
+    );
+    tool::by_hand(bench).run()?;
+    Ok(())
+}
+
+/// What each page of the console costs, with each database.
+pub(crate) fn pages(shell: &Shell, pages: &Pages) -> Result<()> {
+    provision::packages(shell, provision::BUILD)?;
+    provision::packages(shell, provision::FLEET)?;
+    web::packages(shell)?;
+    let (sensors, incidents) = (pages.sensors.to_string(), pages.incidents.to_string());
+    let bench = cmd!(
+        shell,
+        "cargo bench --package coordinator --bench fleet -- pages --sensors {sensors} --incidents {incidents}"
     );
     tool::by_hand(bench).run()?;
     Ok(())

@@ -20,6 +20,7 @@ mod tidy;
 mod tool;
 mod train;
 mod trial;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -49,6 +50,9 @@ enum Task {
         /// What to show
         #[arg(default_value = "sensor")]
         subject: demo::Subject,
+        /// Keep the coordinator running, with a link to its console
+        #[arg(long)]
+        keep: bool,
     },
     /// Check the dependencies' licences, sources and advisories
     Deny,
@@ -61,6 +65,8 @@ enum Task {
     },
     /// Measure what a coordinator takes in, with simulated sensors
     Fleet(fleet::Load),
+    /// Measure what each page of the console costs
+    Pages(fleet::Pages),
     /// Install everything the other tasks need, and do nothing else
     Provision,
     /// Run every test of the workspace, the kernel program's included
@@ -103,11 +109,12 @@ fn run(task: Task) -> Result<()> {
     shell.change_dir(root());
     match task {
         Task::Bench { subject, only } => bench::run(&shell, subject, only.as_deref()),
-        Task::Demo { subject } => demo::run(&shell, subject),
+        Task::Demo { subject, keep } => demo::run(&shell, subject, keep),
         Task::Deny => deny::run(&shell),
         Task::Ebpf => ebpf::build(&shell).map(drop),
         Task::Findings { only } => findings::run(&shell, only.as_deref()),
         Task::Fleet(load) => fleet::load(&shell, &load),
+        Task::Pages(pages) => fleet::pages(&shell, &pages),
         Task::Provision => provision::everything(&shell).map(drop),
         Task::Test { arguments } => test::run(&shell, &arguments),
         Task::Tidy => tidy::run(&shell),

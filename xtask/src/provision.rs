@@ -6,7 +6,7 @@ mod openid;
 use anyhow::{Context, Result, bail, ensure};
 use xshell::{Shell, cmd};
 
-use crate::target;
+use crate::{target, web};
 
 /// A Debian package and the reason to have it.
 #[derive(Clone, Copy)]
@@ -52,6 +52,8 @@ const TESTS: &[Package] = &[
         "postgresql",
         "the coordinator's other database (Debian starts a cluster: port 5432)",
     ),
+    package("chromium", "looks at the console"),
+    package("chromium-driver", "drives it"),
     package("tcpdump", "records the lab's traffic"),
     package("curl", "ordinary web traffic beside the attack"),
     package("python3", "the lab's web server"),
@@ -131,6 +133,7 @@ pub(crate) fn everything(shell: &Shell) -> Result<KernelTools> {
     packages(shell, BUILD)?;
     packages(shell, TESTS)?;
     openid::provider(shell)?;
+    web::packages(shell)?;
     components(shell)?;
     kernel_tools(shell)
 }

@@ -23,25 +23,25 @@ use crate::store::{Account, NewAccount, Said, Scope, Session, Token};
 type Answer = Result<Response, Problem>;
 
 /// The name of the code that makes the first admin.
-pub(super) const FIRST: &str = "first-admin";
+pub(crate) const FIRST: &str = "first-admin";
 
 /// A user's name and password.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Login {
+pub(crate) struct Login {
     /// Name.
-    name: String,
+    pub(crate) name: String,
     /// Password.
-    password: String,
+    pub(crate) password: String,
     /// The code of the first start; only to make the first admin.
     #[serde(default)]
-    code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 /// A user to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewUser {
+pub(crate) struct NewUser {
     /// Name.
     name: String,
     /// Password, 12 to 256 characters.
@@ -56,7 +56,7 @@ pub(super) struct NewUser {
 /// What to change of a user; what is left out stays.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UserChange {
+pub(crate) struct UserChange {
     /// A new password.
     #[serde(default)]
     password: Option<String>,
@@ -74,7 +74,7 @@ pub(super) struct UserChange {
 /// A token to be made.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewToken {
+pub(crate) struct NewToken {
     /// What it is for.
     name: String,
     /// Role.
@@ -85,8 +85,13 @@ pub(super) struct NewToken {
 }
 
 /// Makes the first admin with the code that the first start has told.
-pub(super) async fn first_admin(State(app): State<App>, bytes: Bytes) -> Answer {
-    let login: Login = body(&bytes)?;
+pub(crate) async fn first_admin(State(app): State<App>, bytes: Bytes) -> Answer {
+    let named = make_first(&app, body(&bytes)?).await?;
+    Ok((StatusCode::CREATED, axum::Json(json!({"name": named}))).into_response())
+}
+
+/// Makes the first admin; says under which name.
+pub(crate) async fn make_first(app: &App, login: Login) -> Result<String, Problem> {
     let wrong = || {
         Problem::new(
             StatusCode::FORBIDDEN,
@@ -95,7 +100,7 @@ pub(super) async fn first_admin(State(app): State<App>, bytes: Bytes) -> Answer 
     };
     let code = login.code.as_deref().ok_or_else(wrong)?;
     let named = user_name(&login.name)?;
-    let hash = hashed(&app, login.password).await?;
+    let hash = hashed(app, login.password).await?;
     let now = moment::now();
     if !app.store.use_once(FIRST, (&digest(code), now)).await? {
         return Err(wrong());
@@ -114,7 +119,7 @@ pub(super) async fn first_admin(State(app): State<App>, bytes: Bytes) -> Answer 
         outcome: "admin of all sites".to_owned(),
     };
     match app.store.add_account(&account, &said).await? {
-        true => Ok((StatusCode::CREATED, axum::Json(json!({"name": named}))).into_response()),
+        true => Ok(named),
         false => Err(Problem::new(
             StatusCode::CONFLICT,
             "there is a user of that name",
@@ -123,8 +128,19 @@ pub(super) async fn first_admin(State(app): State<App>, bytes: Bytes) -> Answer 
 }
 
 /// Logs in: a cookie for browsers, and the CSRF token their changes bring along.
-pub(super) async fn log_in(State(app): State<App>, bytes: Bytes) -> Answer {
-    let login: Login = body(&bytes)?;
+pub(crate) async fn log_in(State(app): State<App>, bytes: Bytes) -> Answer {
+    let (account, csrf, cookie) = begin(&app, body(&bytes)?).await?;
+    let answer =
+        json!({"name": account.name, "role": account.role, "sites": account.sites.0, "csrf": csrf});
+    let cookie = [(header::SET_COOKIE, cookie)];
+    Ok((StatusCode::CREATED, cookie, axum::Json(answer)).into_response())
+}
+
+/// Begins a login: whose, its CSRF token, and the cookie.
+pub(crate) async fn begin(
+    app: &App,
+    login: Login,
+) -> Result<(Account, String, HeaderValue), Problem> {
     let now = moment::now();
     let account = app.store.account(&login.name).await?;
     let is_locked = account
@@ -170,21 +186,17 @@ pub(super) async fn log_in(State(app): State<App>, bytes: Bytes) -> Answer {
     let age = app.config.access.session.get().as_secs();
     let cookie =
         format!("{COOKIE}={secret}; Path=/; HttpOnly; SameSite=Strict; Max-Age={age}{secure}");
-    let answer =
-        json!({"name": account.name, "role": account.role, "sites": account.sites.0, "csrf": csrf});
-    let mut response = (StatusCode::CREATED, axum::Json(answer)).into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    Ok(response)
+    let cookie = HeaderValue::from_str(&cookie)
+        .map_err(|_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "try again"))?;
+    Ok((account, csrf, cookie))
 }
 
-pub(super) async fn who(Extension(who): Extension<Principal>) -> Answer {
+pub(crate) async fn who(Extension(who): Extension<Principal>) -> Answer {
     let answer = json!({"name": who.name, "role": who.role, "sites": who.scope.0});
     Ok(axum::Json(answer).into_response())
 }
 
-pub(super) async fn log_out(
+pub(crate) async fn log_out(
     State(app): State<App>,
     Extension(credential): Extension<Credential>,
 ) -> Answer {
@@ -194,13 +206,13 @@ pub(super) async fn log_out(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub(super) async fn users(State(app): State<App>, Extension(who): Extension<Principal>) -> Answer {
+pub(crate) async fn users(State(app): State<App>, Extension(who): Extension<Principal>) -> Answer {
     whole(&who)?;
     let accounts = app.store.accounts().await?;
     Ok(listing((accounts.iter().map(shown).collect(), None)))
 }
 
-pub(super) async fn add_user(
+pub(crate) async fn add_user(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     bytes: Bytes,
@@ -227,7 +239,7 @@ pub(super) async fn add_user(
     Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
 }
 
-pub(super) async fn change_user(
+pub(crate) async fn change_user(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(user), headers): (Path<String>, HeaderMap),
@@ -263,7 +275,7 @@ pub(super) async fn change_user(
     Ok(versioned(shown(&account)))
 }
 
-pub(super) async fn tokens(
+pub(crate) async fn tokens(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -272,7 +284,7 @@ pub(super) async fn tokens(
     Ok(listing(app.store.list_tokens(&asked.page()?).await?))
 }
 
-pub(super) async fn add_token(
+pub(crate) async fn add_token(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     bytes: Bytes,
@@ -298,7 +310,7 @@ pub(super) async fn add_token(
     Ok((StatusCode::CREATED, axum::Json(answer)).into_response())
 }
 
-pub(super) async fn revoke_token(
+pub(crate) async fn revoke_token(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
@@ -355,4 +367,29 @@ fn random(prefix: &str) -> Result<String, Problem> {
             "the system gives no random numbers",
         )
     })
+}
+
+/// Changes a person's own password, where the present one is right; their logins end.
+pub(crate) async fn change_password(
+    app: &App,
+    (name, who): (&str, &Principal),
+    (old, new): (String, String),
+) -> Result<bool, Problem> {
+    let found = app.store.account(name).await?;
+    let mut account = found.ok_or_else(Problem::nothing)?;
+    let known = Some(account.hash.clone());
+    let is_right = {
+        let _turn = app.limits.hashing.acquire().await;
+        let checked = tokio::task::spawn_blocking(move || verify(&old, known.as_deref()));
+        checked.await.unwrap_or(false)
+    };
+    if !is_right {
+        return Ok(false);
+    }
+    account.hash = hashed(app, new).await?;
+    let said = said(who, ("user change", name.to_owned()), "a new password");
+    match app.store.change_account(&account, &said).await? {
+        true => Ok(true),
+        false => Err(Problem::overtaken()),
+    }
 }

@@ -17,32 +17,32 @@ use crate::moment;
 use crate::store::{self, Store};
 
 /// The cookie of a session. Browsers send it only over TLS or to loopback.
-pub(super) const COOKIE: &str = "garita-session";
+pub(crate) const COOKIE: &str = "garita-session";
 /// The header that a changing request of a browser brings along.
-pub(super) const CSRF: &str = "x-csrf-token";
+pub(crate) const CSRF: &str = "x-csrf-token";
 
 /// What every handler works with; clones share it.
 #[derive(Clone)]
 pub struct App {
-    pub(super) config: Arc<Config>,
-    pub(super) store: Store,
-    pub(super) health: watch::Receiver<Health>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) store: Store,
+    pub(crate) health: watch::Receiver<Health>,
     /// Told when the program ends: streams end then.
-    pub(super) stop: watch::Receiver<bool>,
-    pub(super) limits: Arc<Limits>,
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) limits: Arc<Limits>,
     /// The OpenID provider whose word counts.
-    pub(super) oidc: Option<Arc<Provider>>,
+    pub(crate) oidc: Option<Arc<Provider>>,
 }
 
 /// What is bounded and counted.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     requests: DefaultKeyedRateLimiter<IpAddr>,
     logins: DefaultKeyedRateLimiter<IpAddr>,
     /// Passwords hashed at once: each takes a core and 19 MiB.
-    pub(super) hashing: Semaphore,
-    pub(super) streams: Arc<Semaphore>,
-    pub(super) answered: AtomicU64,
-    pub(super) refused: AtomicU64,
+    pub(crate) hashing: Semaphore,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) answered: AtomicU64,
+    pub(crate) refused: AtomicU64,
 }
 
 /// Why the API cannot be offered.
@@ -58,7 +58,7 @@ pub enum AppError {
 
 /// What somebody shows to be let in.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) enum Credential {
+pub(crate) enum Credential {
     /// A token's hash.
     Token(String),
     /// A session's hash.
@@ -111,7 +111,7 @@ impl App {
     }
 
     /// What somebody shows; nothing where a browser changes something without its CSRF token, or nothing is shown.
-    pub(super) fn credential(headers: &HeaderMap) -> Option<Credential> {
+    pub(crate) fn credential(headers: &HeaderMap) -> Option<Credential> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(token) = text(header::AUTHORIZATION.as_str()) {
             let (scheme, token) = token.split_once(' ')?;
@@ -126,7 +126,12 @@ impl App {
         if let Some(key) = text("x-api-key") {
             return Some(Credential::Token(digest(key.trim())));
         }
-        let cookies = text(header::COOKIE.as_str())?;
+        Self::cookie(headers)
+    }
+
+    /// The session of a browser.
+    pub(crate) fn cookie(headers: &HeaderMap) -> Option<Credential> {
+        let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
         let session = cookies.split(';').find_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;
             (name == COOKIE).then_some(value)
@@ -135,7 +140,7 @@ impl App {
     }
 
     /// Who shows this; nothing where it opens nothing any more.
-    pub(super) async fn principal(
+    pub(crate) async fn principal(
         &self,
         credential: &Credential,
     ) -> Result<Option<(Principal, Option<String>)>, store::Error> {
@@ -173,7 +178,7 @@ impl App {
     }
 
     /// Whether a client may ask once more.
-    pub(super) fn may_ask(&self, client: IpAddr, is_login: bool) -> bool {
+    pub(crate) fn may_ask(&self, client: IpAddr, is_login: bool) -> bool {
         let limits = &self.limits;
         let may = limits.requests.check_key(&client).is_ok()
             && (!is_login || limits.logins.check_key(&client).is_ok());
@@ -188,6 +193,6 @@ impl App {
 }
 
 /// Whether a request changes something.
-pub(super) fn changes(method: &Method) -> bool {
+pub(crate) fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }

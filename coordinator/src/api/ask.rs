@@ -20,7 +20,7 @@ const LONGEST: usize = 256;
 
 /// The parameters of a request.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked(HashMap<String, String>);
+pub(crate) struct Asked(HashMap<String, String>);
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Problem;
@@ -39,12 +39,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
 
 impl Asked {
     /// A parameter that says something.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
     /// A parameter that is an address, in the one form that is stored.
-    pub(super) fn address(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(crate) fn address(&self, name: &str) -> Result<Option<String>, Problem> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
@@ -55,7 +55,7 @@ impl Asked {
     }
 
     /// A parameter that is one of these words.
-    pub(super) fn word(&self, name: &str, words: &[&str]) -> Result<Option<String>, Problem> {
+    pub(crate) fn word(&self, name: &str, words: &[&str]) -> Result<Option<String>, Problem> {
         match self.text(name) {
             Some(word) if !words.contains(&word.as_str()) => {
                 let allowed = words.join(", ");
@@ -66,7 +66,7 @@ impl Asked {
     }
 
     /// A parameter that is a moment.
-    pub(super) fn moment(&self, name: &str) -> Result<Option<i64>, Problem> {
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<i64>, Problem> {
         let Some(text) = self.text(name) else {
             return Ok(None);
         };
@@ -77,7 +77,7 @@ impl Asked {
     }
 
     /// Which page.
-    pub(super) fn page(&self) -> Result<Page, Problem> {
+    pub(crate) fn page(&self) -> Result<Page, Problem> {
         let after = match self.text("cursor") {
             Some(text) => Some(
                 Cursor::read(&text)
@@ -100,7 +100,7 @@ impl Asked {
 }
 
 /// Reads a body.
-pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
+pub(crate) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

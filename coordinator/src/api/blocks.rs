@@ -32,7 +32,7 @@ const REASON: usize = 500;
 /// Whom to keep out.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewBlock {
+pub(crate) struct NewBlock {
     /// An address or a prefix.
     target: String,
     /// For how long: seconds, or `permanent`; an hour where nothing is said.
@@ -48,7 +48,7 @@ pub(super) struct NewBlock {
     sensor: Option<String>,
 }
 
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -68,7 +68,7 @@ pub(super) async fn list(
     ))
 }
 
-pub(super) async fn one(
+pub(crate) async fn one(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
@@ -89,7 +89,7 @@ pub(super) async fn one(
     Ok(versioned(document))
 }
 
-pub(super) async fn preview(
+pub(crate) async fn preview(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -123,7 +123,7 @@ pub(super) async fn preview(
     Ok(axum::Json(document).into_response())
 }
 
-pub(super) async fn add(
+pub(crate) async fn add(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     headers: HeaderMap,
@@ -193,7 +193,7 @@ pub(super) async fn add(
 }
 
 /// The word of a second person. What policy has only observed is sent by the word of one.
-pub(super) async fn approve(
+pub(crate) async fn approve(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(id), headers): (Path<String>, HeaderMap),
@@ -225,7 +225,7 @@ pub(super) async fn approve(
 }
 
 /// Takes a block back, at every sensor that carried it out.
-pub(super) async fn withdraw(
+pub(crate) async fn withdraw(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(id), headers): (Path<String>, HeaderMap),
@@ -291,7 +291,7 @@ async fn find((app, who): (&App, &Principal), id: &str) -> Result<FleetBlock, Pr
 }
 
 /// Whoever is limited to sites changes only what is limited to them.
-fn may_change(who: &Principal, block: &FleetBlock) -> Result<(), Problem> {
+pub(crate) fn may_change(who: &Principal, block: &FleetBlock) -> Result<(), Problem> {
     let within = who.scope.is_all()
         || (!block.sites.is_all() && block.sites.0.iter().all(|site| who.scope.covers(site)));
     match within {
@@ -304,7 +304,7 @@ fn may_change(who: &Principal, block: &FleetBlock) -> Result<(), Problem> {
 }
 
 /// The sites of a request; of who is limited, at most theirs.
-pub(super) fn sites(who: &Principal, wanted: Vec<String>) -> Result<Scope, Problem> {
+pub(crate) fn sites(who: &Principal, wanted: Vec<String>) -> Result<Scope, Problem> {
     if let Some(odd) = wanted.iter().find(|site| !contract::topics::is_name(site)) {
         let odd = contract::printable::printable(odd);
         return Err(Problem::field("sites", format!("{odd:?} is no site")));
@@ -322,12 +322,12 @@ pub(super) fn sites(who: &Principal, wanted: Vec<String>) -> Result<Scope, Probl
 }
 
 /// Whether it takes two people: a prefix, or more than one site.
-fn needs_two(app: &App, (target, sites): (&IpNet, &Scope)) -> bool {
+pub(crate) fn needs_two(app: &App, (target, sites): (&IpNet, &Scope)) -> bool {
     app.config.desk.two_person && (guard::is_wide(target) || sites.0.len() != 1)
 }
 
 /// A network from text.
-pub(super) fn network(field: &str, text: &str) -> Result<IpNet, Problem> {
+pub(crate) fn network(field: &str, text: &str) -> Result<IpNet, Problem> {
     let address = text.parse::<std::net::IpAddr>().map(IpNet::from);
     let net = address.or_else(|_| text.parse::<IpNet>());
     net.map(contract::address::canonical)
@@ -335,7 +335,7 @@ pub(super) fn network(field: &str, text: &str) -> Result<IpNet, Problem> {
 }
 
 /// A reason that says something, and cannot hide anything.
-pub(super) fn reason(text: &str) -> Result<String, Problem> {
+pub(crate) fn reason(text: &str) -> Result<String, Problem> {
     let text = contract::printable::printable(text.trim()).into_owned();
     match (1..=REASON).contains(&text.chars().count()) {
         true => Ok(text),

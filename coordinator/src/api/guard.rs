@@ -20,10 +20,7 @@ pub(super) async fn guard(
     let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let client = client.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip());
     if !app.may_ask(client.to_canonical(), needs == Needs::Login) {
-        return Err(Problem::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "too many requests from this address; wait for a minute",
-        ));
+        return Err(Problem::busy());
     }
     let Needs::Role(role) = needs else {
         return Ok(next.run(request).await);

@@ -192,17 +192,22 @@ pub(super) async fn settings(
     Extension(who): Extension<Principal>,
 ) -> Answer {
     whole(&who)?;
+    Ok(versioned(configuration(&app)))
+}
+
+/// The configuration in force, without what should stay secret.
+pub(crate) fn configuration(app: &App) -> Value {
     let mut document = serde_json::to_value(&*app.config).unwrap_or_default();
     // The URL may hold a password.
     document["database"]["url"] = json!(match app.config.database.url.starts_with("sqlite:") {
         true => app.config.database.url.as_str(),
         false => "postgres://…",
     });
-    Ok(versioned(document))
+    document
 }
 
 /// What concerns everybody is for those who may see all sites.
-pub(super) fn whole(who: &Principal) -> Result<(), Problem> {
+pub(crate) fn whole(who: &Principal) -> Result<(), Problem> {
     match who.scope.is_all() {
         true => Ok(()),
         false => Err(Problem::new(

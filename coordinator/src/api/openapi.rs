@@ -40,7 +40,7 @@ const FILTERS: &[(&str, &[&str])] = &[
     ("/api/v1/quarantine", &["cursor", "limit"]),
     ("/api/v1/audit", &["cursor", "limit"]),
     ("/api/v1/tokens", &["cursor", "limit"]),
-    ("/api/v1/events", &["after"]),
+    ("/api/v1/events", &["after", "alive"]),
     ("/api/v1/ws", &["after"]),
     ("/v1/decisions", &["ip"]),
     ("/v1/decisions/stream", &["startup"]),

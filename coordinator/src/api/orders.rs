@@ -30,7 +30,7 @@ const WORTH: i64 = 7 * 86_400 * SECOND;
 /// Whom to keep from being blocked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewAllowance {
+pub(crate) struct NewAllowance {
     /// An address or a prefix.
     net: String,
     /// For how long: seconds, or `permanent`.
@@ -43,7 +43,7 @@ pub(super) struct NewAllowance {
     sites: Vec<String>,
 }
 
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -69,7 +69,7 @@ pub(super) async fn list(
     ))
 }
 
-pub(super) async fn one(
+pub(crate) async fn one(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
@@ -80,7 +80,7 @@ pub(super) async fn one(
 }
 
 /// Has one sensor do something, in the words sensors understand.
-pub(super) async fn order(
+pub(crate) async fn order(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path((site, sensor)), headers): (Path<(String, String)>, HeaderMap),
@@ -129,7 +129,7 @@ pub(super) async fn order(
 }
 
 /// Allowances that were ordered, the newest first.
-pub(super) async fn allowances(
+pub(crate) async fn allowances(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -147,7 +147,7 @@ pub(super) async fn allowances(
 }
 
 /// Keeps a network from being blocked, at every sensor of some sites.
-pub(super) async fn allow(
+pub(crate) async fn allow(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     headers: HeaderMap,

@@ -57,6 +57,24 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "there is nothing of that name")
     }
 
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is wrong, in a sentence.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// A client asks too often.
+    pub fn busy() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many requests from this address; wait for a minute",
+        )
+    }
+
     /// Somebody else was faster.
     pub fn overtaken() -> Self {
         Self::new(

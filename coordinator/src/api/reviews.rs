@@ -12,23 +12,29 @@ use serde_json::json;
 use super::app::App;
 use super::ask::{Asked, body};
 use super::blocks::reason;
-use super::changes::{Asking, order};
+use super::changes::{Asking, order, said};
 use super::problem::Problem;
 use super::reply::{if_match, listing, versioned};
 use crate::access::{Principal, Role};
 use crate::moment;
-use crate::store::{Change, Happened};
+use crate::store::{Change, Happened, OrderState};
+
+/// The longest an order waits to be taken back, seconds.
+const MOST: u8 = 60;
 
 type Responded = Result<Response, Problem>;
 
 /// What a person says to a review.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Spoken {
+pub(crate) struct Spoken {
     /// What.
     answer: Word,
     /// Why.
     reason: String,
+    /// Seconds until the order leaves, 60 at most: until then the answer can be taken back.
+    #[serde(default)]
+    undo_within: u8,
 }
 
 /// What a person can say to a review.
@@ -43,7 +49,7 @@ enum Word {
     Allow,
 }
 
-pub(super) async fn list(
+pub(crate) async fn list(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     asked: Asked,
@@ -65,7 +71,7 @@ pub(super) async fn list(
     ))
 }
 
-pub(super) async fn one(
+pub(crate) async fn one(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     Path(id): Path<String>,
@@ -78,7 +84,7 @@ pub(super) async fn one(
     Ok(versioned(document))
 }
 
-pub(super) async fn answer(
+pub(crate) async fn answer(
     State(app): State<App>,
     Extension(who): Extension<Principal>,
     (Path(id), headers): (Path<String>, HeaderMap),
@@ -129,7 +135,12 @@ pub(super) async fn answer(
         (review.site.as_str(), review.sensor.as_str()),
     );
     let holds = review.lapses.max(now + 3_600 * moment::SECOND);
-    let order = order(about.0, about.1, (action, &command), (&reason, holds))?;
+    let within = i64::from(spoken.undo_within.min(MOST)) * moment::SECOND;
+    let mut order = order(about.0, about.1, (action, &command), (&reason, holds))?;
+    if within > 0 {
+        // Who takes it back in the last moment must not be overtaken by who sends it.
+        order.created = now + within + moment::SECOND;
+    }
     let mut document = review.shown();
     document["state"] = json!(state);
     document["version"] = json!(version + 1);
@@ -153,4 +164,64 @@ pub(super) async fn answer(
     asking
         .done((&words, review.address), (change, document))
         .await
+}
+
+/// Takes an answer back whose order has not left.
+pub(crate) async fn undo(
+    State(app): State<App>,
+    Extension(who): Extension<Principal>,
+    (Path(id), headers): (Path<String>, HeaderMap),
+) -> Responded {
+    let version = if_match(&headers)?;
+    let found = app.store.review(&who.scope, &id).await?;
+    let review = found.ok_or_else(Problem::nothing)?;
+    let now = moment::now();
+    let late = || {
+        Problem::new(
+            StatusCode::CONFLICT,
+            "it cannot be taken back any more: its order has left, or it is not yours",
+        )
+    };
+    let page = Asked::default().page()?;
+    let about = [
+        ("cause", Some(id.clone())),
+        ("state", Some(OrderState::Queued.as_str().to_owned())),
+        ("site", None),
+        ("sensor", None),
+    ];
+    let (orders, _) = app.store.list_orders(&who.scope, about, &page).await?;
+    let mut taken = Vec::new();
+    for order in &orders {
+        let name = order["id"].as_str().unwrap_or_default();
+        let found = app.store.order(&who.scope, name).await?;
+        taken.extend(found.filter(|order| order.created > now + moment::SECOND));
+    }
+    if taken.is_empty() {
+        return Err(late());
+    }
+    for order in &mut taken {
+        order.state = OrderState::Withdrawn;
+    }
+    let mut document = review.shown();
+    document["state"] = json!("open");
+    document["version"] = json!(version + 1);
+    document["answered_by"] = json!(null);
+    let site = Some(review.site.as_str());
+    let mut events = vec![Happened::new(now, ("review", site), document.clone())];
+    events.extend(
+        taken
+            .iter()
+            .map(|order| Happened::new(now, ("order", site), order.shown())),
+    );
+    let change = Change {
+        undo: Some((id, version, now - i64::from(MOST) * moment::SECOND)),
+        orders: taken,
+        events,
+        said: Some(said(&who, ("review undo", review.address), "done")),
+        ..Change::default()
+    };
+    match app.store.change(&change).await? {
+        true => Ok(versioned(document)),
+        false => Err(late()),
+    }
 }

@@ -216,6 +216,13 @@ pub fn routes() -> Vec<Route> {
             ANALYST,
             ("Approve, dismiss or allow", || post(reviews::answer)),
         ),
+        remove(
+            "/api/v1/reviews/{id}/answer",
+            ANALYST,
+            ("Take an answer back whose order has not left", || {
+                delete(reviews::undo)
+            }),
+        ),
         read(
             "/api/v1/orders",
             VIEWER,
@@ -302,9 +309,9 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The router of all routes.
-pub(super) fn router(app: &App) -> Router {
-    let mut router = Router::new();
+/// The router of all routes, and of the pages beside them.
+pub(super) fn router(app: &App, pages: Router<App>) -> Router {
+    let mut router = pages;
     for route in routes() {
         let guarded = (route.make)().layer(from_fn_with_state((app.clone(), route.needs), guard));
         router = router.route(route.path, guarded);

@@ -54,11 +54,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens.
+    /// Listens, and serves `pages` beside the API.
     ///
     /// # Errors
     /// The address or a file cannot be used.
-    pub async fn bind(app: &App) -> Result<Self, ServerError> {
+    pub async fn bind(app: &App, pages: Router<App>) -> Result<Self, ServerError> {
         let tls = acceptor(&app.config.http.tls)?;
         let address = app.config.http.listen;
         let listener = TcpListener::bind(address).await;
@@ -71,7 +71,7 @@ impl Server {
         Ok(Self {
             listener,
             tls,
-            router: router(app),
+            router: router(app, pages),
         })
     }
 

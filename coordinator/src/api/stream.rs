@@ -36,6 +36,8 @@ struct Follower {
     waiting: std::vec::IntoIter<Happened>,
     /// Whether what was asked for is not kept any more; told once.
     gap: bool,
+    /// Whether a silent stream says that it is alive in an event, which scripts hear, instead of a comment.
+    tells_alive: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -79,6 +81,7 @@ impl Follower {
         Ok(Self {
             stop: app.stop.clone(),
             gap: first > after + 1,
+            tells_alive: asked.text("alive").is_some(),
             app,
             credential,
             changed,
@@ -142,6 +145,7 @@ pub(super) async fn events(
             Next::Gap(after) => Event::default()
                 .event("gap")
                 .data(json!({"after": after}).to_string()),
+            Next::Alive if follower.tells_alive => Event::default().event("alive").data("{}"),
             Next::Alive => Event::default().comment("alive"),
         };
         Some((Ok::<_, Infallible>(event), follower))

@@ -1,7 +1,7 @@
 //! Orders that are not over: which command is to be sent now, and what an answer makes of its order. It does no IO and
 //! reads no clock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use contract::action::{Action, Lifetime};
@@ -101,6 +101,14 @@ impl Book {
         self.next <= now
     }
 
+    /// Lets go of orders whose time has not come and that are not among `open` any more: their answer was taken back.
+    pub fn keep(&mut self, open: &BTreeSet<String>, now: i64) {
+        self.open
+            .retain(|id, order| order.created <= now || order.attempts > 0 || open.contains(id));
+        let left = &self.open;
+        self.places.retain(|_, id| left.contains_key(id));
+    }
+
     /// Lets an order hold longer.
     pub fn extend(&mut self, id: &str, holds_until: i64) {
         if let Some(order) = self.open.get_mut(id) {
@@ -145,6 +153,11 @@ impl Book {
                 continue;
             }
             soonest = soonest.min(order.holds_until);
+            // It can still be taken back.
+            if order.created > now {
+                soonest = soonest.min(order.created);
+                continue;
+            }
             if is_away(&order.site, &order.sensor) {
                 // What it may still carry out it gets from the broker; what it may not any more is given anew.
                 let is_lost = order.sent_at.is_none_or(|sent| sent + validity <= now);
@@ -385,5 +398,22 @@ mod tests {
         let mut book = book();
         assert_eq!(book.withdraw("fleet-1")[0].state, OrderState::Withdrawn);
         assert!(book.due(0, |_, _| false).0.is_empty());
+    }
+
+    #[test]
+    fn what_can_be_taken_back_waits_and_is_let_go_of_when_it_was() {
+        let mut book = Book::new(Orders::default(), Vec::new());
+        for id in ["o1", "o2"] {
+            book.add(Order {
+                created: 10 * SECOND,
+                ..order(id)
+            });
+        }
+        assert!(book.due(9 * SECOND, |_, _| false).0.is_empty());
+        book.keep(&BTreeSet::from(["o2".to_owned()]), 9 * SECOND);
+        let (sent, _) = book.due(10 * SECOND, |_, _| false);
+        assert_eq!((sent.len(), sent[0].order.id.as_str()), (1, "o2"));
+        book.keep(&BTreeSet::new(), 10 * SECOND);
+        assert_eq!(book.len(), 1, "it was sent, and waits for its answer");
     }
 }

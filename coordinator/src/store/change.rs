@@ -33,6 +33,8 @@ pub struct Change {
     pub said: Option<Said>,
     /// An answer to a review, which must still be open in that version.
     pub answer: Option<(String, Answer)>,
+    /// An answer to take back: the review, the version it has now, and since when it may have been given.
+    pub undo: Option<(String, i64, i64)>,
     /// Fleet blocks that are new or changed, and the version they must have had; 0 for new ones.
     pub fleet: Vec<(FleetBlock, i64)>,
     /// Orders that are new or have changed.
@@ -52,6 +54,11 @@ impl Store {
         let mut on = self.begin().await?;
         if let Some((id, answer)) = &change.answer
             && !reviews::answer(&mut on, (id, answer)).await?
+        {
+            return Ok(false);
+        }
+        if let (Some((id, version, since)), Some(said)) = (&change.undo, &change.said)
+            && !reviews::reopen(&mut on, (id, *version), (&said.by, *since)).await?
         {
             return Ok(false);
         }

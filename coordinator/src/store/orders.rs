@@ -36,7 +36,7 @@ pub struct Order {
     pub ordered_by: String,
     /// Why, and from what it was concluded.
     pub why: String,
-    /// When it was given.
+    /// When it was given; one that can still be taken back is dated ahead, and leaves then.
     pub created: i64,
     /// Until when it is worth carrying out.
     pub holds_until: i64,
@@ -197,6 +197,19 @@ impl Store {
         query
             .page((&self.pool, page), limit, |row| Ok(order(row)?.shown()))
             .await
+    }
+
+    /// Orders of some causes, the newest first.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn orders_of(&self, scope: &Scope, causes: &[String]) -> Result<Vec<Order>, Error> {
+        let mut sql = Sql::new("SELECT * FROM orders WHERE cause");
+        sql.among(causes.iter().map(String::as_str));
+        scope.limit(&mut sql);
+        sql.push(" ORDER BY created DESC, id DESC LIMIT 10000");
+        let rows = sql.all("read orders", &self.pool).await?;
+        rows.iter().map(order).collect()
     }
 
     /// An order.

@@ -134,6 +134,27 @@ pub(super) async fn answer(
     Ok(touched == 1)
 }
 
+/// Takes an answer back that was given within the span; whether it still was that version, and theirs.
+pub(super) async fn reopen(
+    on: &mut Transaction<'static, Any>,
+    (id, version): (&str, i64),
+    (by, since): (&str, i64),
+) -> Result<bool, Error> {
+    let mut sql = Sql::new(
+        "UPDATE review SET state = 'open', version = version + 1, answered_by = NULL, answered_at = NULL, reason = NULL \
+         WHERE state IN ('approved', 'dismissed', 'allowed') AND version = ",
+    );
+    sql.bind(version)
+        .push(" AND answered_by = ")
+        .bind(by.to_owned())
+        .push(" AND answered_at >= ")
+        .bind(since)
+        .push(" AND id = ")
+        .bind(id.to_owned());
+    let touched = sql.run("take an answer back", &mut **on).await?;
+    Ok(touched == 1)
+}
+
 impl Store {
     /// Reviews by page; those of one address stand together under the same `address`.
     ///
@@ -162,6 +183,19 @@ impl Store {
         query
             .page((&self.pool, page), filter, |row| Ok(review(row)?.shown()))
             .await
+    }
+
+    /// The latest reviews that a person has answered.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn answered_reviews(&self, scope: &Scope, limit: i64) -> Result<Vec<Review>, Error> {
+        let mut sql = Sql::new("SELECT * FROM review WHERE answered_by IS NOT NULL");
+        scope.limit(&mut sql);
+        sql.push(" ORDER BY answered_at DESC, id LIMIT ")
+            .bind(limit);
+        let rows = sql.all("read reviews", &self.pool).await?;
+        rows.iter().map(review).collect()
     }
 
     /// A review.

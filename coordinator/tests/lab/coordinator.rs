@@ -28,6 +28,8 @@ pub(crate) struct Coordinator {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
+    /// The cookie that was set, without what goes with it.
+    pub(crate) cookie: Option<String>,
     pub(crate) kind: String,
     pub(crate) body: Value,
 }
@@ -215,6 +217,7 @@ impl Coordinator {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(20)))
+            .max_redirects(0)
             .build()
             .new_agent();
         let mut request = ureq::http::Request::builder()
@@ -231,12 +234,15 @@ impl Coordinator {
             let value = response.headers().get(name)?;
             Some(value.to_str().ok()?.to_owned())
         };
+        let cookie = header("set-cookie")
+            .map(|cookie| cookie.split(';').next().unwrap_or_default().to_owned());
         let (etag, kind) = (header("etag"), header("content-type").unwrap_or_default());
         let status = response.status().as_u16();
         let text = response.body_mut().read_to_string().ok()?;
         Some(Answer {
             status,
             etag,
+            cookie,
             kind,
             body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
         })

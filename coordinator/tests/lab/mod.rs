@@ -1,9 +1,11 @@
 //! What the tests work with: a broker, a database of either kind, coordinators, sensors, and a client.
 
 pub(crate) mod broker;
+pub(crate) mod browser;
 pub(crate) mod coordinator;
 pub(crate) mod database;
 pub(crate) mod document;
+pub(crate) mod history;
 pub(crate) mod sensor;
 pub(crate) mod storm;
 

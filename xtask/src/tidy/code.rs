@@ -13,7 +13,15 @@ const CRATES: &[(&str, &[&str])] = &[
     ("mnl", &["sensor/src/firewall"]),
     ("rusqlite", &["sensor/src/store"]),
     ("rumqttc", &["sensor/src/report", "coordinator/src/intake"]),
-    ("axum", &["sensor/src/control", "coordinator/src/api"]),
+    (
+        "axum",
+        &[
+            "sensor/src/control",
+            "coordinator/src/api",
+            "coordinator/src/web",
+        ],
+    ),
+    ("askama", &["coordinator/src/web"]),
     ("systemd_journal_logger", &["sensor/src/telemetry"]),
     ("config", &["sensor/settings", "coordinator/src/config"]),
     ("sqlx", &["coordinator/src/store"]),

@@ -35,6 +35,8 @@ impl Post {
 
     /// Takes in what people have changed of the list, and their orders.
     pub fn refresh(&mut self, blocks: &[FleetBlock], orders: Vec<Order>) {
+        let open = orders.iter().map(|order| order.id.clone()).collect();
+        self.book.keep(&open, self.ledger.at);
         for order in orders {
             self.book.add(order);
         }
