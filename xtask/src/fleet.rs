@@ -120,13 +120,10 @@ pub(crate) fn demo(shell: &Shell, keep: bool) -> Result<()> {
 pub(crate) fn load(shell: &Shell, load: &Load) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
-<<<<<<< HEAD
+    web::packages(shell)?;
     if load.api {
         return api(shell);
     }
-=======
-    web::packages(shell)?;
->>>>>>> main
     let arguments = load.arguments();
     let bench = cmd!(
         shell,
