@@ -22,6 +22,8 @@ use settings::{CaptureMode, Config, DEFAULT_FILE, FirewallMode, Setting};
 
 use super::table::Table;
 
+/// Where systemd-logind keeps who is logged in, and from where.
+const SESSIONS: &str = "/run/systemd/sessions";
 /// Room on the disk below which records are soon lost, bytes: what may wait in memory is this much.
 const LEAST_FREE: u64 = 64 << 20;
 
@@ -44,6 +46,7 @@ pub fn run(file: Option<&Path>) -> Result<()> {
         findings.push(("capture", capture(config)));
         findings.push(("meter", meter(&config.capture)));
         findings.push(("firewall", firewall(config)));
+        findings.push(("logins", logins()));
         findings.push(("store", records(config)));
         findings.push(("control", control(config)));
         findings.push(("metrics", metrics(config)));
@@ -160,6 +163,20 @@ fn firewall(config: &Config) -> Finding {
             sentence(&error)
         )),
     }
+}
+
+/// Who is logged in from elsewhere cannot be blocked, as far as anybody tells us.
+fn logins() -> Finding {
+    if Path::new(SESSIONS).is_dir() {
+        return Finding::Sound(
+            "addresses that people are logged in from are never blocked".to_owned(),
+        );
+    }
+    Finding::Doubtful(
+        "who is logged in is not known here, because systemd-logind does not run: list the addresses of \
+         administrators in policy.exempt"
+            .to_owned(),
+    )
 }
 
 /// A store that cannot be written stops nothing, but nothing would outlive a restart.

@@ -2,8 +2,10 @@
 //! It must not be parsed: programs are given JSON or CSV.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use contract::printable::printable;
+use ipnet::IpNet;
 
 /// Between two columns.
 const GAP: &str = "  ";
@@ -31,15 +33,24 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 
     /// Shortens cells until a line is at most `width` wide, the widest columns first. The first column says what the
-    /// row is about, and stays whole.
+    /// row is about, and stays whole; so does an address, of which a part is worth nothing.
     pub fn fit(&mut self, width: usize) {
         let mut widths = self.widths();
+        let mut least = [NARROWEST; COLUMNS];
+        for row in &self.rows {
+            for (cell, least) in row.iter().zip(&mut least) {
+                if is_address(cell) {
+                    *least = (*least).max(cell.len());
+                }
+            }
+        }
         let total = |widths: &[usize; COLUMNS]| {
             widths.iter().sum::<usize>() + GAP.len() * COLUMNS.saturating_sub(1)
         };
         while total(&widths) > width {
-            let rest = widths.iter_mut().skip(1);
-            let Some(widest) = rest.max().filter(|widest| **widest > NARROWEST) else {
+            let rest = widths.iter_mut().zip(least).skip(1);
+            let wide = rest.filter(|(width, least)| **width > *least);
+            let Some((widest, _)) = wide.max_by_key(|(width, _)| **width) else {
                 break;
             };
             *widest -= 1;
@@ -70,6 +81,10 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
     }
 }
 
+fn is_address(cell: &str) -> bool {
+    cell.parse::<IpAddr>().is_ok() || cell.parse::<IpNet>().is_ok()
+}
+
 impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let widths = self.widths();
@@ -87,6 +102,15 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_never_cut() {
+        let mut table = Table::new(["TIME", "OFFENDER", "WHY"]);
+        let offender = "2001:db8:1111:2222:3333:4444:5555:6666";
+        table.push(["19:14:55Z", offender, "a sentence that is long"].map(str::to_owned));
+        table.fit(50);
+        assert!(table.to_string().contains(offender), "{table}");
+    }
 
     #[test]
     fn a_narrow_terminal_shortens_the_widest_cells_and_never_the_first() {
