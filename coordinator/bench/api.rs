@@ -37,13 +37,23 @@ pub(crate) fn run(api: &Api) {
     });
     let status = Command::new(&api.schemathesis)
         .arg("run")
-        .arg(format!("http://127.0.0.1:{}/api/v1/openapi.json", coordinator.port))
+        .arg(format!(
+            "http://127.0.0.1:{}/api/v1/openapi.json",
+            coordinator.port
+        ))
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .args(["--max-examples", &api.requests.to_string()])
         .args(["--exclude-path-regex", LEFT_OUT, "--exclude-checks", UNSAID])
         .args(["--phases", "examples,fuzzing"])
         .status();
     let status = status.expect("schemathesis runs");
-    assert!(status.success(), "the API does not answer as it is described");
-    assert!(!coordinator.log().contains("panicked"), "{}", coordinator.log());
+    assert!(
+        status.success(),
+        "the API does not answer as it is described"
+    );
+    assert!(
+        !coordinator.log().contains("panicked"),
+        "{}",
+        coordinator.log()
+    );
 }

@@ -63,7 +63,9 @@ impl Load {
             whole("incidents", self.incidents),
             whole("kills", self.kills),
             self.seed.map(|seed| format!("--seed={seed}")),
-            self.database.as_ref().map(|name| format!("--database={name}")),
+            self.database
+                .as_ref()
+                .map(|name| format!("--database={name}")),
         ];
         let given = given.into_iter().flatten();
         std::iter::once(subject.to_owned()).chain(given).collect()
@@ -78,7 +80,10 @@ fn api(shell: &Shell) -> Result<()> {
     let folder = target().join("tools/schemathesis");
     let program = folder.join("bin/schemathesis");
     if !program.exists() {
-        provision::packages(shell, &[provision::package("python3-venv", "holds schemathesis")])?;
+        provision::packages(
+            shell,
+            &[provision::package("python3-venv", "holds schemathesis")],
+        )?;
         cmd!(shell, "python3 -m venv {folder}").run()?;
         let pip = folder.join("bin/pip");
         cmd!(shell, "{pip} install --quiet {SCHEMATHESIS}").run()?;
