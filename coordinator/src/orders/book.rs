@@ -103,10 +103,18 @@ impl Book {
 
     /// Lets go of orders whose time has not come and that are not among `open` any more: their answer was taken back.
     pub fn keep(&mut self, open: &BTreeSet<String>, now: i64) {
-        self.open
-            .retain(|id, order| order.created <= now || order.attempts > 0 || open.contains(id));
-        let left = &self.open;
-        self.places.retain(|_, id| left.contains_key(id));
+        let is_gone = |order: &&Order| {
+            order.created > now && order.attempts == 0 && !open.contains(&order.id)
+        };
+        let gone: Vec<String> = self
+            .open
+            .values()
+            .filter(is_gone)
+            .map(|order| order.id.clone())
+            .collect();
+        for id in gone {
+            self.remove(&id);
+        }
     }
 
     /// Lets an order hold longer.

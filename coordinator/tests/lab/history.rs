@@ -244,7 +244,7 @@ fn incident(
         let said = at + i64::try_from(revision - 1).unwrap_or(0) * 20 * SECOND;
         let mut row = IncidentRow {
             id: id.clone(),
-            first: at.min(now),
+            first: at,
             is_known: false,
             site: site.clone(),
             sensor: sensor.clone(),
