@@ -24,6 +24,9 @@ pub(crate) struct Chaos {
     /// Where randomness begins
     #[arg(long, default_value_t = 13)]
     seed: u64,
+    /// Only with this database: sqlite or postgresql
+    #[arg(long)]
+    database: Option<String>,
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -56,7 +59,9 @@ pub(crate) fn run(chaos: &Chaos) {
         ("SQLite", Some(Database::sqlite())),
         ("PostgreSQL", Database::postgres()),
     ];
-    for (name, database) in databases {
+    let wanted = chaos.database.as_deref();
+    let is_wanted = |name: &str| wanted.is_none_or(|wanted| name.eq_ignore_ascii_case(wanted));
+    for (name, database) in databases.into_iter().filter(|(name, _)| is_wanted(name)) {
         let Some(database) = database else {
             println!("{name:<12} is not installed");
             continue;

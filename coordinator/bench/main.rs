@@ -8,6 +8,7 @@
     reason = "it talks to the person who started it, and stops where something is not as it should be"
 )]
 
+mod api;
 mod chaos;
 mod demo;
 #[expect(dead_code, reason = "the tests use the rest")]
@@ -48,6 +49,8 @@ enum Command {
     Load(load::Load),
     /// Kills of everything but the sensors, and what is left of what they reported
     Chaos(chaos::Chaos),
+    /// Every operation of the API, by schemathesis
+    Api(api::Api),
     /// Listings of millions of incidents, with PostgreSQL
     Rows(rows::Rows),
 }
@@ -56,6 +59,7 @@ fn main() {
     match Arguments::parse().command {
         Command::Demo { keep, .. } => demo::run(keep),
         Command::Load(load) => load::run(&load),
+        Command::Api(api) => api::run(&api),
         Command::Chaos(chaos) => chaos::run(&chaos),
         Command::Rows(rows) => rows::run(&rows),
         Command::Pages(pages) => pages::run(&pages),

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use xshell::{Shell, cmd};
 
-use crate::{provision, tool, web};
+use crate::{provision, target, tool, web};
 
 /// What is simulated, and how much of it. What is not said is as the benchmark's own help tells.
 #[derive(Args)]
@@ -15,6 +15,9 @@ pub(crate) struct Load {
     /// Measure listings over so many incidents in PostgreSQL, in place of what comes in
     #[arg(long, conflicts_with = "chaos")]
     rows: Option<usize>,
+    /// Try every operation of the API with schemathesis, in place of any load
+    #[arg(long, conflicts_with_all = ["chaos", "rows"])]
+    api: bool,
     /// Sensors
     #[arg(long)]
     sensors: Option<usize>,
@@ -36,6 +39,9 @@ pub(crate) struct Load {
     /// Where randomness begins
     #[arg(long, requires = "chaos")]
     seed: Option<u64>,
+    /// Only with this database: sqlite or postgresql
+    #[arg(long, requires = "chaos")]
+    database: Option<String>,
 }
 
 impl Load {
@@ -57,10 +63,37 @@ impl Load {
             whole("incidents", self.incidents),
             whole("kills", self.kills),
             self.seed.map(|seed| format!("--seed={seed}")),
+            self.database
+                .as_ref()
+                .map(|name| format!("--database={name}")),
         ];
         let given = given.into_iter().flatten();
         std::iter::once(subject.to_owned()).chain(given).collect()
     }
+}
+
+/// schemathesis, below `target/`, from PyPI.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// Every operation of the API, as somebody else's program understands its description.
+fn api(shell: &Shell) -> Result<()> {
+    let folder = target().join("tools/schemathesis");
+    let program = folder.join("bin/schemathesis");
+    if !program.exists() {
+        provision::packages(
+            shell,
+            &[provision::package("python3-venv", "holds schemathesis")],
+        )?;
+        cmd!(shell, "python3 -m venv {folder}").run()?;
+        let pip = folder.join("bin/pip");
+        cmd!(shell, "{pip} install --quiet {SCHEMATHESIS}").run()?;
+    }
+    let bench = cmd!(
+        shell,
+        "cargo bench --profile dev --package coordinator --bench fleet -- api --schemathesis {program}"
+    );
+    tool::by_hand(bench).run()?;
+    Ok(())
 }
 
 /// How much the pages are measured with.
@@ -93,6 +126,9 @@ pub(crate) fn load(shell: &Shell, load: &Load) -> Result<()> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, provision::FLEET)?;
     web::packages(shell)?;
+    if load.api {
+        return api(shell);
+    }
     let arguments = load.arguments();
     let bench = cmd!(
         shell,

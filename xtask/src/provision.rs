@@ -132,8 +132,8 @@ pub(crate) struct KernelTools {
 pub(crate) fn everything(shell: &Shell) -> Result<KernelTools> {
     packages(shell, BUILD)?;
     packages(shell, TESTS)?;
-    openid::provider(shell)?;
     web::packages(shell)?;
+    openid::provider(shell)?;
     components(shell)?;
     kernel_tools(shell)
 }

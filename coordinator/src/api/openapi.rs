@@ -144,17 +144,17 @@ fn operation(route: &Route, (body, problem, incident): (Option<Value>, &Value, &
         }),
         false => json!({}),
     };
-    let status = if is_post && body.is_some() {
-        "201"
-    } else {
-        "200"
-    };
+    let (status, media) = answer(route);
+    let mut done = json!({"description": "Done"});
+    if let Some(media) = media {
+        done["content"] = json!({media: {"schema": schema}});
+    }
     let mut operation = json!({
         "summary": route.what,
         "description": format!("Takes: {}.", needs(route)),
         "parameters": parameters,
         "responses": {
-            status: {"description": "Done", "content": {"application/json": {"schema": schema}}},
+            status: done,
             "default": {"description": "A problem", "content": {"application/problem+json": {"schema": problem}}},
         },
         "security": match route.needs {
@@ -167,6 +167,19 @@ fn operation(route: &Route, (body, problem, incident): (Option<Value>, &Value, &
             json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
     operation
+}
+
+/// How a route answers when all is well: the status, and what the body is.
+fn answer(route: &Route) -> (&'static str, Option<&'static str>) {
+    match (route.method.as_str(), route.path) {
+        ("GET", "/api/docs") => ("200", Some("text/html")),
+        ("GET", "/metrics") => ("200", Some("application/openmetrics-text")),
+        ("GET", "/api/v1/events") => ("200", Some("text/event-stream")),
+        ("DELETE", "/api/v1/session" | "/api/v1/tokens/{id}") => ("204", None),
+        // What changes something says what it is now.
+        ("POST" | "DELETE", _) => ("201", Some("application/json")),
+        _ => ("200", Some("application/json")),
+    }
 }
 
 fn body(generator: &mut SchemaGenerator, route: &Route) -> Option<Value> {

@@ -306,10 +306,7 @@ impl Store {
             months.entry(row.get_text("site")?).or_default().incidents =
                 row.get_number("number")?;
         }
-        let mut sql = Sql::new(
-            "SELECT site, doc, COALESCE((SELECT MIN(r.at) FROM revision r WHERE r.incident = incident.id), at) AS decided \
-             FROM incident WHERE at >= ",
-        );
+        let mut sql = Sql::new("SELECT site, doc, first AS decided FROM incident WHERE at >= ");
         sql.bind(from).push(" AND at < ").bind(to);
         scope.limit(&mut sql);
         sql.push(" ORDER BY at DESC, id DESC LIMIT ").bind(SAMPLE);

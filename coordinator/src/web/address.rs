@@ -99,7 +99,7 @@ pub(super) async fn show(
     };
     let page = Page {
         after: None,
-        limit: 50,
+        limit: 25,
     };
     let found = app.store.list_incidents((scope, &filter), &page).await?.0;
     let lanes = lanes((&app, &visitor), (&address, &[]), &gates).await?;

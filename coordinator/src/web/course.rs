@@ -12,7 +12,7 @@ use crate::moment;
 use crate::store::{IncidentFilter, Page};
 
 /// Incidents of the same address that are drawn.
-const DRAWN: u32 = 200;
+const DRAWN: u32 = 60;
 /// How far from an incident its picture goes, microseconds.
 const NEAR: i64 = 86_400 * moment::SECOND;
 

@@ -45,10 +45,11 @@ impl Database {
         }
         let data = path.join("data");
         let data = data.to_str().expect("temporary folders are UTF-8");
-        cluster.act(
+        let made = cluster.act(
             "initdb",
             &["-D", data, "-U", "garita", "-A", "trust", "--no-sync"],
         );
+        assert!(made, "initdb");
         cluster.start();
         Some(Self::Postgres(cluster))
     }
@@ -101,7 +102,10 @@ impl Database {
     pub(crate) fn kill(&self) {
         if let Self::Postgres(cluster) = self {
             cluster.kill();
-            cluster.start();
+            // What it had started may still hold its memory for a moment.
+            super::wait("the server is back", || {
+                (cluster.is_ready() || cluster.try_start()).then_some(())
+            });
         }
     }
 }
@@ -113,6 +117,16 @@ impl Cluster {
     }
 
     fn start(&self) {
+        assert!(self.try_start(), "PostgreSQL does not start");
+    }
+
+    fn is_ready(&self) -> bool {
+        let port = self.port.to_string();
+        let mut ask = Command::new(self.programs.join("pg_isready"));
+        run(ask.args(["-q", "-h", "127.0.0.1", "-p", &port]))
+    }
+
+    fn try_start(&self) -> bool {
         let log = self.folder.path().join("log");
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} -c max_connections=60",
@@ -124,7 +138,7 @@ impl Cluster {
         self.act(
             "pg_ctl",
             &["-D", &data, "-l", log, "-o", &options, "-w", "-s", "start"],
-        );
+        )
     }
 
     /// Kills the server and everything it has started.
@@ -159,7 +173,7 @@ impl Cluster {
             .to_owned()
     }
 
-    fn act(&self, program: &str, arguments: &[&str]) {
+    fn act(&self, program: &str, arguments: &[&str]) -> bool {
         let program = self.programs.join(program);
         let mut command = match self.is_root() {
             true => {
@@ -172,7 +186,7 @@ impl Cluster {
         command.args(arguments).current_dir(Path::new("/"));
         command.stdout(Stdio::null());
         let done = command.status().expect("PostgreSQL's programs run");
-        assert!(done.success(), "{} {arguments:?}", program.display());
+        done.success()
     }
 }
 

@@ -8,7 +8,7 @@ use coordinator::access::{Role, hash};
 use coordinator::moment::{self, SECOND};
 use coordinator::store::{
     Batch, ConditionRow, HeldBlock, IncidentRow, NewAccount, Review, Said, Scope, SensorRow,
-    SequenceRow, Store,
+    SequenceRow, Store, TelemetryRow,
 };
 use serde_json::{Value, json};
 
@@ -172,14 +172,14 @@ fn sensor(batch: &mut Batch, (at, (site, name)): (usize, &(String, String)), now
         })
     };
     if at < 3 {
-        batch.telemetry.extend((0..1_400).step_by(5).map(|minute| {
-            (
-                site.clone(),
-                name.clone(),
-                heard - minute * 60 * SECOND,
-                telemetry(minute).to_string(),
-            )
-        }));
+        batch
+            .telemetry
+            .extend((0..1_400).step_by(5).map(|minute| TelemetryRow {
+                site: site.clone(),
+                sensor: name.clone(),
+                at: heard - minute * 60 * SECOND,
+                doc: telemetry(minute).to_string(),
+            }));
     }
     if is_full {
         let condition = json!({
@@ -244,6 +244,8 @@ fn incident(
         let said = at + i64::try_from(revision - 1).unwrap_or(0) * 20 * SECOND;
         let mut row = IncidentRow {
             id: id.clone(),
+            first: at,
+            is_known: false,
             site: site.clone(),
             sensor: sensor.clone(),
             event_id: id.clone(),

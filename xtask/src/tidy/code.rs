@@ -27,6 +27,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sqlx", &["coordinator/src/store"]),
     ("argon2", &["coordinator/src/access"]),
     ("governor", &["coordinator/src/api"]),
+    ("jsonwebtoken", &["coordinator/src/access"]),
+    ("ureq", &["coordinator/src/access"]),
 ];
 
 /// What has no IO: the decision core, the contract, and of the coordinator what decides. Loading a model is the one of them
