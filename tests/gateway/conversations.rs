@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,9 @@ use crate::netns::Namespace;
 const PACE: Duration = Duration::from_millis(50);
 /// An answer that takes longer never comes.
 const LOST: Duration = Duration::from_secs(1);
+
+/// A conversation that asks nothing for so long has ended.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What came of one conversation.
 #[derive(Debug, Default, Clone)]
@@ -29,6 +33,7 @@ pub(crate) struct Figures {
 pub(crate) struct Conversation {
     name: &'static str,
     over: Arc<AtomicBool>,
+    rounds: Receiver<()>,
     thread: JoinHandle<Figures>,
 }
 
@@ -36,6 +41,7 @@ impl Conversation {
     fn begin(name: &'static str, mut ask: impl FnMut() -> io::Result<()> + Send + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&over);
+        let (asked, rounds) = channel();
         let thread = thread::spawn(move || {
             let mut figures = Figures {
                 name,
@@ -46,11 +52,27 @@ impl Conversation {
                 figures.asked += 1;
                 figures.lost += u32::from(ask().is_err());
                 figures.longest = figures.longest.max(begun.elapsed());
+                // Nobody may be counting.
+                let _ = asked.send(());
                 thread::park_timeout(PACE);
             }
             figures
         });
-        Self { name, over, thread }
+        Self {
+            name,
+            over,
+            rounds,
+            thread,
+        }
+    }
+
+    /// Waits until it has asked so many times more.
+    pub(crate) fn go_on(&self, rounds: u32) {
+        while self.rounds.try_recv().is_ok() {}
+        for _ in 0..rounds {
+            let asked = self.rounds.recv_timeout(PATIENCE);
+            asked.unwrap_or_else(|_| panic!("{} goes on", self.name));
+        }
     }
 
     /// Ends it, and tells.

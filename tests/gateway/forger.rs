@@ -31,8 +31,10 @@ const VISITOR: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 25);
 
 /// What arrives from beyond the outside has passed one router.
 const TTL: u8 = 63;
-/// How long the forger writes.
-const SPAN: Duration = Duration::from_secs(14);
+/// Questions of a conversation for which the forger goes on after the attackers beside it were stopped: seven seconds.
+const ROUNDS: u32 = 140;
+/// Questions after which it is known that somebody converses: two seconds.
+const KNOWN: u32 = 40;
 /// The longest an answer may take: TCP repeats what is lost after 200 ms, and the machine may be busy for as long.
 const PROMPT: Duration = Duration::from_millis(900);
 
@@ -185,7 +187,7 @@ fn no_conversation_is_interrupted_and_who_attacks_beside_is_stopped_as_fast(
             sensor.until_blocked(name.into());
         }
         let beside = stopped(&post, &mut sensor, 2);
-        thread::sleep(SPAN.saturating_sub(begun.elapsed()));
+        all[0].go_on(ROUNDS);
         over.store(true, Ordering::Relaxed);
         let sent = forgers.map(|forger| forger.join().expect("it forges to the end"));
         println!("{test}: {sent:?} packets forged in {:.1?}", begun.elapsed());
@@ -285,7 +287,7 @@ fn good_users_of_a_shared_address_go_on_beside_a_scan_and_a_search(test: &str, m
     let talk = Conversation::talk("a connection", outside, SocketAddr::new(SERVER[0], ECHO));
     let names = Conversation::questions("a name", outside, SocketAddr::new(SERVER[0], 53));
     // Until it is known that others converse from there.
-    thread::sleep(Duration::from_secs(2));
+    talk.go_on(KNOWN);
     let kept_from = |post: &Post| {
         let blocks = post.json("blocks list").into_iter();
         let of = blocks.filter(|block| block["target"] == format!("{shared}/32"));
