@@ -104,6 +104,12 @@ impl Store {
             ("session", "hash", "expires < ", now),
             ("sequence", "epoch", "at < ", incidents),
         ] {
+            // Where there are months, rows go with theirs; only what came before there were any goes by itself.
+            let other = format!("{table}_other");
+            let table = match self.is_postgres() && MONTHLY.contains(&table) {
+                true => other.as_str(),
+                false => table,
+            };
             let mut sql = Sql::new("DELETE FROM ");
             sql.push(table).push(" WHERE ").push(rule).bind(cutoff);
             sql.push(" AND ").push(key).push(" IN (SELECT ").push(key);
