@@ -4,13 +4,16 @@
 mod elements;
 mod machine;
 mod ruleset;
+mod services;
 mod speed;
 mod tampering;
 mod traffic;
+mod unproven;
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use contract::record::Scope;
 use sensor::firewall::{DesiredState, Element, Firewall, Host, Nftables};
 use serde_json::Value;
 
@@ -89,6 +92,15 @@ fn host(text: &str, seconds: u64) -> Host {
     Host {
         address: address(text),
         left: Some(Duration::from_secs(seconds)),
+        scope: Scope::All,
+    }
+}
+
+/// The same, of whom nothing is proven.
+fn unproven(text: &str, seconds: u64) -> Host {
+    Host {
+        scope: Scope::Opening,
+        ..host(text, seconds)
     }
 }
 
@@ -96,6 +108,7 @@ fn prefix(text: &str, seconds: u64) -> Element {
     Element {
         target: text.parse().unwrap(),
         left: Some(Duration::from_secs(seconds)),
+        scope: Scope::All,
     }
 }
 

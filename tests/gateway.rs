@@ -2,8 +2,10 @@
 //! Every test runs with each meter; none looks inside the program.
 
 mod clients;
+mod conversations;
 mod daemon;
 mod forged;
+mod forger;
 mod sensor;
 mod testbed;
 mod tools;

@@ -65,8 +65,12 @@ impl Namespace {
 
     /// Moves the calling thread into this namespace for good.
     pub(crate) fn enter(&self) {
-        let path = format!("/run/netns/{}", self.name);
-        let file = File::open(path).expect("a namespace has a file");
+        Self::enter_named(&self.name);
+    }
+
+    /// The same, by name, for a thread that outlives what it was told by.
+    pub(crate) fn enter_named(name: &str) {
+        let file = File::open(format!("/run/netns/{name}")).expect("a namespace has a file");
         setns(file, CloneFlags::CLONE_NEWNET).expect("root may enter a namespace");
     }
 

@@ -54,6 +54,7 @@ fn what_stands_is_known_again_and_what_has_ended_is_history() {
     store.record(Entry::Block(block("203.0.113.9/32", -9, Some(600))));
     store.record(Entry::Released {
         target: net("203.0.113.9/32"),
+        service: None,
         at: seconds(-1),
         by: "ops'; DROP TABLE block; --".to_owned(),
         reason: "a colleague \u{202e}\0".to_owned(),

@@ -28,3 +28,16 @@ pub fn shown(net: IpNet) -> String {
         false => net.to_string(),
     }
 }
+
+/// `net` but for what lies in `holes`: itself, nothing, or its parts.
+pub fn without(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
+    if holes.iter().any(|hole| hole.contains(&net)) {
+        return Vec::new();
+    }
+    if !holes.iter().any(|hole| net.contains(hole)) {
+        return vec![net];
+    }
+    let halves = net.subnets(net.prefix_len().saturating_add(1));
+    let halves = halves.into_iter().flatten();
+    halves.flat_map(|half| without(half, holes)).collect()
+}

@@ -11,7 +11,7 @@ use crate::record::Block;
 /// The block list in two numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Digest {
-    /// Blocks on the list, whether enforced or not.
+    /// Blocks on the list, whether enforced or not; those of one service, and of a crowd, are left out.
     pub count: u64,
     /// SHA-256, in hexadecimal, of their targets: as `block` messages write them, sorted by their bytes, each followed
     /// by a line feed.
@@ -23,6 +23,7 @@ impl Digest {
     pub fn of(blocks: &[Block]) -> Self {
         let mut targets: Vec<String> = blocks
             .iter()
+            .filter(|block| block.service.is_none() && !block.quiet)
             .map(|block| block.target.to_string())
             .collect();
         targets.sort_unstable();
@@ -58,6 +59,9 @@ mod tests {
             expires: None,
             confirm_by: None,
             forced: false,
+            scope: crate::record::Scope::All,
+            service: None,
+            quiet: false,
         }
     }
 

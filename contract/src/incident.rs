@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::class::Class;
 use crate::printable::printable;
+use crate::record::Service;
 use crate::timestamp::Timestamp;
 
 /// The version of the Elastic Common Schema whose names are used.
@@ -275,6 +276,10 @@ pub struct BlockSummary {
     pub ttl: u64,
     /// Which of the address's offences it answers; 0 where it does not count as one.
     pub offence: u32,
+    /// The one use of others that the target is kept from; missing where it is all: whoever acts on `target` alone hits
+    /// others that share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
 }
 
 /// A number written with at most four digits after the point, so that a last bit does not make a new document.

@@ -1,13 +1,15 @@
 //! What is kept about blocks, allowances, reviews and actions: as the store keeps it, control answers it, and
 //! subscribers read it. Plain facts in wall time; nothing here decides or acts.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::class::Class;
+use crate::flow::transport;
 use crate::timestamp::Timestamp;
 
 /// An address or prefix that is kept out, or would be.
@@ -39,6 +41,91 @@ pub struct Block {
     /// Whether it was put on somebody who is exempt, knowingly.
     #[serde(default)]
     pub forced: bool,
+    /// How much of its traffic is stopped.
+    #[serde(default)]
+    pub scope: Scope,
+    /// The one use of others that it is kept from; missing where it is all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Whether it is one of a crowd that may be forged: only the crowd is recorded and told, and it lasts a minute.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
+}
+
+/// How much of its target's traffic a block stops.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// Everything from it and to it, connections under way included.
+    #[default]
+    All,
+    /// What it opens: conversations under way and everything it is asked go on. Nothing proves that the address is the
+    /// sender's own, so its owner must not be cut off.
+    Opening,
+}
+
+/// A use of others that a block keeps its target from, where it is not everything.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+pub struct Service {
+    /// Transport protocol, IANA's number.
+    pub protocol: u8,
+    /// Whom the target asks; nothing for anybody.
+    pub address: Option<IpAddr>,
+    /// The port it asks at; nothing for any.
+    pub port: Option<u16>,
+    /// What is in use from the target's address all the same, and goes on.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub spared: Vec<SocketAddr>,
+}
+
+impl Service {
+    /// Whether an address asked at a port, over a protocol, is kept from it.
+    pub fn covers(&self, protocol: u8, asked: SocketAddr) -> bool {
+        self.protocol == protocol
+            && self.address.is_none_or(|address| address == asked.ip())
+            && self.port.is_none_or(|port| port == asked.port())
+            && !self.spared.contains(&asked)
+    }
+
+    /// Whether both mean the same use, whatever is spared of it.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.protocol, self.address, self.port) == (other.protocol, other.address, other.port)
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = transport(self.protocol);
+        match self.port {
+            Some(port) => write!(f, "{protocol} port {port}")?,
+            None => f.write_str(&protocol)?,
+        }
+        match self.address {
+            Some(address) => write!(f, " of {address}")?,
+            None => f.write_str(" of anybody")?,
+        }
+        let spared: Vec<String> = self.spared.iter().map(SocketAddr::to_string).collect();
+        match spared.is_empty() {
+            true => Ok(()),
+            false => write!(f, ", but for {}", spared.join(", ")),
+        }
+    }
 }
 
 /// What is told about a block when it changes.

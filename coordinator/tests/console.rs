@@ -117,6 +117,8 @@ fn every_page_is_for_everybody() {
             }
         }
         assert!(breaches.is_empty(), "{breaches:#?}");
+        // One that is asked before it was painted says nothing.
+        painted.retain(|at| *at > 0.0);
         painted.sort_unstable_by(f64::total_cmp);
         let (median, most) = (painted[painted.len() / 2], painted[painted.len() - 1]);
         println!(

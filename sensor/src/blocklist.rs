@@ -6,12 +6,14 @@ mod active;
 mod allowances;
 mod answers;
 mod enforcement;
+mod evidence;
 mod exemptions;
 mod handle;
 mod notify;
 mod recovery;
 mod reviews;
 mod service;
+mod services;
 mod switch;
 
 use std::net::IpAddr;
@@ -28,10 +30,9 @@ use crate::store::{Entry, Recovered, Store};
 use contract::address::is_host;
 use contract::condition::Name;
 use contract::printable::sentence;
-use contract::record::{Block, BlockState, ReviewState};
+use contract::record::{ReviewState, Scope, Service as BlockedService};
 use detection::engine::Suspicion;
-use detection::policy;
-use detection::policy::{Decision, Guard, LocalNetwork, Offence, Outcome};
+use detection::policy::{Cause, Decision, Guard, LocalNetwork, Offence, Outcome};
 use detection::verdict::Verdict;
 
 use active::{ActiveBlocks, NEVER};
@@ -40,6 +41,7 @@ use enforcement::Backlog;
 pub use handle::{BlocklistHandle, Enforcement, Message, Reply, Switch, TargetState, Unavailable};
 use reviews::Reviews;
 pub use service::{Counts, Service};
+use services::ServiceBlocks;
 
 /// Who ends what ends by itself, in the records.
 const SENSOR: &str = "sensor";
@@ -55,6 +57,8 @@ pub enum Notice {
     Recall(IpAddr, Offence),
     /// A block that policy did not decide, and until when.
     Hold(IpNet, u64),
+    /// The same of a service that an address is kept from.
+    HoldService(IpAddr, BlockedService, u64),
     /// A block was lifted before its time.
     Release(IpNet),
     /// Other settings and another guard count from now on.
@@ -91,6 +95,7 @@ pub struct Blocklist {
     local_network: LocalNetwork,
     guard: Guard,
     active: ActiveBlocks,
+    services: ServiceBlocks,
     allowances: Allowances,
     reviews: Reviews,
     log: IncidentLog,
@@ -115,6 +120,7 @@ impl Blocklist {
             local_network,
             guard,
             active: ActiveBlocks::default(),
+            services: ServiceBlocks::default(),
             allowances: Allowances::default(),
             reviews: Reviews::default(),
             log,
@@ -136,12 +142,18 @@ impl Blocklist {
     /// What the engine has concluded: enforces it, and tells it.
     pub fn conclude(&mut self, mut verdict: Verdict, now: Moment) -> Option<Outcome> {
         let id = self.log.id(&verdict);
+        if self.is_beyond_the_kernel(&verdict) {
+            verdict.decision = Decision::Review(Cause::Untracked);
+        }
         if let Decision::Block(block) = verdict.decision.clone() {
             let outcome = self.enforce(&block, (&verdict, &id), now);
             if matches!(outcome, Outcome::Exempt(_)) {
                 self.notify(Notice::Release(block.target));
             }
             verdict.outcome = Some(outcome);
+        }
+        if verdict.decision == Decision::Review(Cause::Budget) {
+            self.note_budget(now);
         }
         for revision in self.log.record(&verdict) {
             // Others had to end before it, or for want of room.
@@ -179,6 +191,7 @@ impl Blocklist {
         if prefixes {
             self.rewrite_prefixes(now);
         }
+        self.end_services(now);
         let over = self.allowances.expired(now.micros);
         if !over.is_empty() {
             self.revise_guard(now);
@@ -213,6 +226,7 @@ impl Blocklist {
         let switch = (self.switch_on != NEVER).then_some(self.switch_on);
         let deadlines = [
             self.active.next_deadline(),
+            self.services.next_deadline(),
             self.allowances.next_deadline(),
             self.reviews.next_deadline(),
             switch,
@@ -291,7 +305,8 @@ impl Blocklist {
 
     /// An address converses although it is blocked.
     pub fn doubt(&mut self, address: IpAddr, now: Moment) {
-        if !self.enforces() || self.active.around(address.into()).is_empty() {
+        let blocks = self.active.around(address.into());
+        if !self.enforces() || !blocks.iter().any(|block| block.scope == Scope::All) {
             return;
         }
         let cause = match self.tools.firewall.bypass() {
@@ -303,52 +318,6 @@ impl Blocklist {
         self.tools
             .conditions
             .happen(Name::BlockIneffective, (&subject, &words), now.wall);
-    }
-
-    /// Puts a block decided on evidence, and says what came of it.
-    fn enforce(
-        &mut self,
-        block: &policy::Block,
-        (verdict, id): (&Verdict, &str),
-        now: Moment,
-    ) -> Outcome {
-        if let Some(exemption) = self.guard.exemption(block.target) {
-            return Outcome::Exempt(exemption);
-        }
-        let mut target = block.target;
-        if !is_host(&target) && self.active.prefix_count() >= self.policy.max_prefixes.size() {
-            // The engine holds all of the prefix, of which only this host is kept out.
-            self.notify(Notice::Release(target));
-            target = verdict.subject.address().into();
-            self.notify(Notice::Hold(target, block.expires));
-        }
-        let known = self.active.get(&target);
-        if let Some(known) = known
-            && known.expires >= block.expires
-        {
-            return state_outcome(&known.block.state);
-        }
-        if known.is_none() && self.active.len() >= self.policy.max_blocks.size() {
-            self.notify(Notice::Release(target));
-            return Outcome::Failed("there are policy.max_blocks blocks already".to_owned());
-        }
-        let begun = known.map_or(now.wall, |known| known.block.begun);
-        let left = Duration::from_micros(block.expires.saturating_sub(now.micros));
-        let record = Block {
-            target,
-            state: BlockState::Observed,
-            origin: block.origin,
-            by: DETECTION.to_owned(),
-            reason: block.reason.clone(),
-            class: Some(verdict.class),
-            incident: Some(id.to_owned()),
-            offence: block.offence,
-            begun,
-            expires: Some(now.wall.after(left)),
-            confirm_by: None,
-            forced: false,
-        };
-        self.put(record, (block.expires, NEVER), now)
     }
 
     /// Whether the kernel is to drop.
@@ -381,17 +350,6 @@ fn after(now: Moment, left: Option<Duration>) -> u64 {
         now.micros
             .saturating_add(u64::try_from(left.as_micros()).unwrap_or(NEVER))
     })
-}
-
-/// What a block is, as incidents say it.
-fn state_outcome(state: &BlockState) -> Outcome {
-    match state {
-        BlockState::Enforced => Outcome::Enforced,
-        BlockState::Observed => Outcome::Observed,
-        BlockState::Failed => {
-            Outcome::Failed("the kernel refused it; it is tried again".to_owned())
-        }
-    }
 }
 
 #[cfg(test)]

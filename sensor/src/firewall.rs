@@ -2,6 +2,7 @@
 //! It never decides; who may be blocked has been settled when it is called.
 
 mod attribute;
+mod desired;
 mod element;
 mod link;
 mod listing;
@@ -10,7 +11,9 @@ mod netlink;
 mod nftables;
 mod observe;
 mod probe;
+mod rule;
 mod ruleset;
+mod service;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -23,6 +26,7 @@ pub use nftables::Nftables;
 pub use observe::Observe;
 pub use probe::{Machine, probe};
 
+use contract::record::{Scope, Service};
 use detection::policy::Outcome;
 
 /// Something that keeps addresses out.
@@ -42,14 +46,23 @@ pub trait Firewall: fmt::Debug + Send {
     /// out, so this must be called again when a prefix expires that covered another with a longer life.
     fn block_prefixes(&mut self, prefixes: &[Element]) -> Result<(), FirewallError>;
 
+    /// Keeps hosts from exactly these services, and from no other, in one step.
+    fn block_services(&mut self, services: &[ServiceElement]) -> Result<(), FirewallError>;
+
     /// Makes exactly these networks safe from any block, in one step. They may overlap.
     fn allow(&mut self, networks: &[IpNet]) -> Result<(), FirewallError>;
 
     /// Everything that is kept out now.
     fn elements(&mut self) -> Result<Vec<Element>, FirewallError>;
 
-    /// What each rule has dropped, by name: `from_blocked4`, `to_blocked6_net`, `sent_to_blocked4`.
+    /// What each rule has dropped, by name: `from_blocked4`, `to_blocked6_net`, `sent_to_blocked4`, `syn_from_blocked4`.
     fn counters(&mut self) -> Result<Vec<Counter>, FirewallError>;
+
+    /// Whether connections are known, so that datagrams and queries that an unproven address opens can be told from
+    /// those of a conversation. TCP tells by itself.
+    fn tracks(&self) -> bool {
+        true
+    }
 
     /// What is not as it should stand, in words; elements are not looked at. Cheap however many there are.
     fn verify(&mut self) -> Result<Option<String>, FirewallError>;
@@ -78,6 +91,8 @@ pub struct Host {
     pub address: IpAddr,
     /// For how long from now; nothing where it is permanent.
     pub left: Option<Duration>,
+    /// How much of its traffic is stopped.
+    pub scope: Scope,
 }
 
 /// A prefix, or a host, that is kept out.
@@ -87,6 +102,8 @@ pub struct Element {
     pub target: IpNet,
     /// For how long from now; nothing where it is permanent.
     pub left: Option<Duration>,
+    /// How much of its traffic is stopped.
+    pub scope: Scope,
 }
 
 /// Everything that should be in force.
@@ -96,8 +113,23 @@ pub struct DesiredState {
     pub hosts: Vec<Host>,
     /// Prefixes to keep out.
     pub prefixes: Vec<Element>,
+    /// Services to keep hosts from.
+    pub services: Vec<ServiceElement>,
     /// Networks that no block touches.
     pub allowed: Vec<IpNet>,
+}
+
+/// A service that a host is kept from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceElement {
+    /// The host.
+    pub source: IpAddr,
+    /// What it is kept from.
+    pub service: Service,
+    /// Whether connections under way are stopped, too.
+    pub scope: Scope,
+    /// For how long from now.
+    pub left: Duration,
 }
 
 /// What one rule has dropped.

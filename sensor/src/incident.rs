@@ -100,6 +100,7 @@ fn document(observer: &Observer, verdict: &Verdict, record: &log::Record) -> Inc
                 expires: observer.label(block.expires),
                 ttl: block.ttl.as_secs(),
                 offence: block.offence,
+                service: block.service.clone(),
             }),
             victim,
             sources,

@@ -5,6 +5,7 @@ mod broker;
 mod files;
 pub mod network;
 mod recent;
+mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
@@ -254,6 +255,14 @@ fn describe(network: &Network, root: &Path, found: Found) -> LocalNetwork {
     protect(&mut own.into_iter(), Role::Own);
     protect(&mut network.gateways.iter().copied(), Role::Gateway);
     protect(&mut files::resolvers(root).into_iter(), Role::Resolver);
+    protect(
+        &mut upstreams::name_servers(root).into_iter(),
+        Role::Resolver,
+    );
+    protect(
+        &mut upstreams::time_servers(root).into_iter(),
+        Role::TimeServer,
+    );
     protect(&mut found.broker.into_iter(), Role::Broker);
     protect(&mut found.sessions.into_iter(), Role::Session);
     protect(&mut broadcasts.into_iter(), Role::Broadcast);

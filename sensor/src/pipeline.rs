@@ -95,6 +95,9 @@ impl Pipeline {
         match notice {
             Notice::Recall(address, offence) => self.engine.recall(address, &offence),
             Notice::Hold(target, until) => self.engine.hold(target, now, until),
+            Notice::HoldService(address, service, until) => {
+                self.engine.hold_service(address, &service, until);
+            }
             Notice::Release(target) => self.engine.release(target, now),
             Notice::Revise(policy, guard) => self.engine.revise(&policy, *guard),
             Notice::Adopt(model) => self.engine.adopt(model),

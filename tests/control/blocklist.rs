@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::action::{Action, Lifetime};
 use contract::class::Class;
-use contract::record::{Allowance, Block, BlockState, Review, ReviewState};
+use contract::record::{Allowance, Block, BlockState, Review, ReviewState, Scope};
 use contract::timestamp::Timestamp;
 use detection::engine::Suspicion;
 use detection::policy::Exemption;
@@ -108,6 +108,9 @@ impl Lists {
                 self.blocks.retain(|block| block.target != target);
                 self.blocks.push(Block {
                     forced: force,
+                    scope: Scope::All,
+                    service: None,
+                    quiet: false,
                     target,
                     state: BlockState::Enforced,
                     origin: actor.origin,

@@ -4,6 +4,7 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use contract::record::Scope;
 use sensor::firewall::{Element, Firewall, Host};
 
 use super::{address, host, nft, prefix, seen, standing, verifier};
@@ -17,6 +18,7 @@ fn hosts_stand_for_their_time_and_are_renewed_and_released() {
     let permanent = Host {
         address: address("192.0.2.3"),
         left: None,
+        scope: Scope::All,
     };
     firewall
         .block(&[
@@ -53,6 +55,7 @@ fn hosts_stand_for_their_time_and_are_renewed_and_released() {
             Host {
                 address: address("2001:db8::1"),
                 left: None,
+                scope: Scope::All,
             },
         ])
         .unwrap();
@@ -167,10 +170,12 @@ fn what_has_expired_is_gone_and_can_be_released_or_blocked_again() {
     let short = |text: &str| Host {
         address: address(text),
         left: Some(Duration::from_millis(300)),
+        scope: Scope::All,
     };
     let over = Host {
         address: address("192.0.2.9"),
         left: Some(Duration::ZERO),
+        scope: Scope::All,
     };
     firewall
         .block(&[
@@ -183,6 +188,7 @@ fn what_has_expired_is_gone_and_can_be_released_or_blocked_again() {
     let net = Element {
         target: "198.51.100.0/24".parse().unwrap(),
         left: Some(Duration::from_millis(300)),
+        scope: Scope::All,
     };
     firewall.block_prefixes(&[net]).unwrap();
     assert!(standing(&mut firewall).len() >= 4);

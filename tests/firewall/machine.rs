@@ -82,6 +82,7 @@ fn capable() {
         .map(|number| sensor::firewall::Host {
             address: std::net::Ipv4Addr::from(0xc612_0000 + number).into(),
             left: None,
+            scope: contract::record::Scope::All,
         })
         .collect();
     firewall.block(&hosts).unwrap();

@@ -1,6 +1,7 @@
 //! The table as `nft` prints it, made, adopted and taken away.
 //! What its rules do to traffic is not looked at here.
 
+use contract::record::Scope;
 use sensor::firewall::{DesiredState, Element, Firewall, Nftables};
 
 use super::{guard, host, nft, prefix, seen, standing, verifier};
@@ -53,6 +54,7 @@ fn a_new_process_adopts_what_the_last_one_left() {
     let permanent = Element {
         target: "203.0.113.0/24".parse().unwrap(),
         left: None,
+        scope: Scope::All,
     };
     firewall
         .block_prefixes(&[prefix("198.51.100.0/24", 300), permanent])
@@ -67,6 +69,7 @@ fn a_new_process_adopts_what_the_last_one_left() {
     let wanted = DesiredState {
         hosts: vec![host("192.0.2.1", 100), host("192.0.2.2", 50)],
         prefixes: vec![prefix("198.51.100.0/24", 300)],
+        services: Vec::new(),
         allowed: vec!["192.0.2.201/32".parse().unwrap()],
     };
     let mut found = next.install(&wanted).unwrap();
@@ -131,6 +134,7 @@ fn a_table_that_deviates_is_made_anew_with_everything_in_it() {
         let wanted = DesiredState {
             hosts: vec![host("192.0.2.1", 100), host("2001:db8::1", 100)],
             prefixes: vec![prefix("198.51.100.0/24", 100)],
+            services: Vec::new(),
             allowed: vec!["192.0.2.200/32".parse().unwrap()],
         };
         firewall.install(&wanted).unwrap();

@@ -43,6 +43,7 @@ fn crowd() -> Vec<Host> {
                 Ipv4Addr::from(0xc612_0000 + number).into()
             },
             left: (number % 10 != 0).then(|| Duration::from_secs(3_600 + u64::from(number))),
+            scope: contract::record::Scope::All,
         })
         .collect()
 }
@@ -60,6 +61,7 @@ fn one_block_takes_less_than_a_millisecond() {
                 let one = Host {
                     address: Ipv4Addr::from(0xc000_0200 + number % 256).into(),
                     left: Some(Duration::from_secs(600)),
+                    scope: contract::record::Scope::All,
                 };
                 let started = Instant::now();
                 firewall.block(&[one]).unwrap();

@@ -6,9 +6,10 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use contract::record::Scope;
 use sensor::firewall::{DesiredState, Firewall, Host, Nftables, Stopper, Tampering};
 
-use super::{address, host, nft, prefix, standing, verifier};
+use super::{address, host, nft, prefix, standing, unproven, verifier};
 
 /// A monitor on a thread of its own, as the sensor runs it.
 struct Watch {
@@ -60,12 +61,14 @@ fn desired() -> DesiredState {
         hosts: vec![
             host("192.0.2.1", 600),
             host("192.0.2.2", 600),
+            unproven("192.0.2.3", 600),
             host("2001:db8::1", 600),
         ],
         prefixes: vec![
             prefix("198.51.100.0/24", 600),
             prefix("198.51.101.0/24", 600),
         ],
+        services: Vec::new(),
         allowed: vec!["203.0.113.1/32".parse().unwrap()],
     }
 }
@@ -91,7 +94,7 @@ fn every_tampering_is_noticed_and_repaired_with_all_elements() {
             "the chain output was deleted",
         ),
         (
-            "flush chain inet garita output ; flush chain inet garita prerouting ; delete set inet garita blocked4",
+            "flush chain inet garita output ; flush chain inet garita prerouting ; flush chain inet garita opening ; delete set inet garita blocked4",
             "the set blocked4 was deleted",
         ),
         (
@@ -105,6 +108,18 @@ fn every_tampering_is_noticed_and_repaired_with_all_elements() {
         (
             "add table inet garita { flags dormant ; }",
             "the table was changed",
+        ),
+        (
+            "flush chain inet garita opening",
+            "a rule was deleted from the chain opening",
+        ),
+        (
+            "delete element inet garita unproven4 { 192.0.2.3 }",
+            "the set unproven4 was deleted from",
+        ),
+        (
+            "add element inet garita unproven4 { 192.0.2.1 }",
+            "the set unproven4 was added to",
         ),
         (
             "add element inet garita allowed4_net { 192.0.2.0/24 }",
@@ -166,7 +181,8 @@ fn a_single_element_taken_out_by_hand_is_a_release() {
         );
     }
     watch.is_silent();
-    assert_eq!(standing(&mut firewall), ["192.0.2.2/32", "198.51.101.0/24"]);
+    let left = ["192.0.2.2/32", "192.0.2.3/32", "198.51.101.0/24"];
+    assert_eq!(standing(&mut firewall), left);
     assert_eq!(firewall.verify().unwrap(), None);
 
     // Added by hand is adopted.
@@ -176,9 +192,11 @@ fn a_single_element_taken_out_by_hand_is_a_release() {
     );
     assert!(watch.tampered().contains("the set blocked4 was added to"));
     let mut wanted = desired();
-    wanted
-        .hosts
-        .retain(|host| host.address == address("192.0.2.2"));
+    wanted.hosts.retain(|host| {
+        ["192.0.2.2", "192.0.2.3"]
+            .map(address)
+            .contains(&host.address)
+    });
     wanted.prefixes.remove(0);
     let found = firewall.install(&wanted).unwrap();
     assert_eq!(found.len(), 1);
@@ -198,6 +216,7 @@ fn our_own_changes_other_tables_and_what_expires_are_not_told() {
     let short = Host {
         address: address("192.0.2.9"),
         left: Some(Duration::from_millis(50)),
+        scope: Scope::All,
     };
     firewall.block(&[short, host("192.0.2.10", 60)]).unwrap();
     firewall.release(&[address("192.0.2.10")]).unwrap();
@@ -277,6 +296,7 @@ fn crowd(count: u32) -> Vec<Host> {
     let host = |number| Host {
         address: Ipv4Addr::from(0xc612_0000 + number).into(),
         left: Some(Duration::from_secs(600)),
+        scope: Scope::All,
     };
     (0..count).map(host).collect()
 }

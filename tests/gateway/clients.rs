@@ -31,6 +31,16 @@ pub(crate) fn dial(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// The same, for as long as a packet takes through the stage and not for longer.
+pub(crate) fn dial_shortly(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = bound(from, SockFlag::empty())?;
+    // connect(2) waits no longer than one may send.
+    let stream = TcpStream::from(socket);
+    stream.set_write_timeout(Some(STOPPED))?;
+    connect(stream.as_raw_fd(), &SockaddrStorage::from(to))?;
+    Ok(stream)
+}
+
 /// Knocks at every port, as fast as a port scanner without manners: the kernel finishes what is answered. The
 /// connections live until they are dropped.
 pub(crate) fn scan(from: IpAddr, to: IpAddr, ports: Range<u16>) -> Vec<OwnedFd> {

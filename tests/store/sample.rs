@@ -13,7 +13,7 @@ use contract::incident::{
     Related,
 };
 use contract::record::Origin;
-use contract::record::{Block, BlockState};
+use contract::record::{Block, BlockState, Scope};
 use contract::timestamp::Timestamp;
 use contract::topics::Topic;
 use sensor::incident::{Revision, Stage};
@@ -51,6 +51,9 @@ pub(crate) fn net(text: &str) -> IpNet {
 pub(crate) fn block(target: &str, begun: i64, expires: Option<i64>) -> Block {
     Block {
         forced: false,
+        scope: Scope::Opening,
+        service: None,
+        quiet: false,
         target: net(target),
         state: BlockState::Enforced,
         origin: Origin::Detection,

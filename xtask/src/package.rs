@@ -13,6 +13,7 @@ use crate::ebpf::{self, OBJECT};
 use crate::provision::{self, Package, package};
 use crate::target;
 use crate::tool::{self, Tool};
+use crate::web;
 
 /// Makes the Debian packages and checks them.
 #[derive(clap::Args, Debug)]
@@ -105,6 +106,7 @@ pub(crate) fn build(
 ) -> Result<PathBuf> {
     provision::packages(shell, provision::BUILD)?;
     provision::packages(shell, NEEDED)?;
+    web::packages(shell)?;
     let deb = DEB.get(shell)?;
     let object = ebpf::build(shell)?;
     let host = compile(shell, program, &object)?;

@@ -98,6 +98,8 @@ pub struct Blocked {
     pub origin: Option<Origin>,
     /// Until when.
     pub expires: Option<Timestamp>,
+    /// The one use of others that it is kept from; nothing where it is all.
+    pub service: Option<IgnoredAny>,
 }
 
 /// What came of a command.
@@ -260,6 +262,8 @@ struct Evidence {
 #[derive(Debug, Deserialize)]
 struct Held {
     expires: Option<Timestamp>,
+    /// The one use of others that the offender is kept from, because it shares its address with others.
+    service: Option<IgnoredAny>,
 }
 
 /// What an incident says, or what of it makes no sense.
@@ -285,6 +289,10 @@ pub(super) fn attack(document: Document, (sensor, ended): (&str, bool)) -> Resul
         return Err("garita.decision is none of block, review, alert".to_owned());
     }
     let destination = document.destination.as_ref();
+    let shared = garita
+        .block
+        .as_ref()
+        .is_some_and(|held| held.service.is_some());
     let sources = garita.sources.unwrap_or_default().into_iter();
     Ok(Attack {
         id: event.id,
@@ -300,7 +308,8 @@ pub(super) fn attack(document: Document, (sensor, ended): (&str, bool)) -> Resul
         class: garita.class,
         decision,
         severity: event.severity,
-        proven: garita.evidence.is_some_and(|evidence| evidence.proven),
+        // Who shares an address is not to be kept out by it.
+        proven: garita.evidence.is_some_and(|evidence| evidence.proven) && !shared,
         blocked_until: garita.block.and_then(|held| held.expires),
         ended,
         message: document.message.chars().take(SENTENCE).collect(),

@@ -1,10 +1,13 @@
 //! The engine: snapshots in, requests out. It scores, weighs, and asks policy.
 //! It does no IO and never reads a clock; time comes with the snapshots.
 
+mod conclusion;
+mod crowds;
 mod findings;
 mod paused;
 mod proof;
 mod recollection;
+mod services;
 mod victims;
 
 use std::collections::VecDeque;
@@ -21,15 +24,18 @@ use crate::evidence::{Evidence, Grounds, Observation};
 use crate::features::{Features, features};
 use crate::meter::table::Table;
 use crate::model::{Model, Score};
-use crate::policy::{Decision, Guard, Offence, Policy, Proof, Suspect};
+use crate::policy::{Guard, Offence, Policy, Proof};
 use crate::statistics::{Alarm, alarms};
 use crate::verdict::{Contribution, Subject, Verdict};
 use contract::address::is_host;
 use contract::class::Class;
+use contract::record::Service;
 
+use crowds::{Asked, Crowds};
 use paused::Paused;
-use proof::{converses, earlier_proof, is_tunnelled};
+use proof::{converses, earlier_proof};
 use recollection::Recollection;
+use services::Services;
 use victims::Victims;
 
 /// How long an address is left alone after a review or an alert, microseconds: the incident is revised once a minute.
@@ -77,6 +83,9 @@ pub struct Engine {
     auth_ports: Vec<u16>,
     evidence: Table<HostKey, Evidence, 1>,
     paused: Paused,
+    services: Services,
+    crowds: Crowds,
+    asked: Asked,
     victims: Victims,
     recollection: Recollection,
     requests: VecDeque<Request>,
@@ -97,6 +106,9 @@ impl Engine {
             paused,
             auth_ports: evidence.auth_ports.to_vec(),
             evidence: Table::new([max_addresses]),
+            services: Services::default(),
+            crowds: Crowds::default(),
+            asked: Asked::default(),
             victims: Victims::default(),
             recollection: Recollection::new(evidence),
             requests: VecDeque::new(),
@@ -113,8 +125,15 @@ impl Engine {
             return;
         }
         self.victims.note(snapshot);
+        // What gets no answer because it is stopped is no evidence.
+        let stopped = self.services.cover(snapshot);
         for alarm in alarms(snapshot) {
-            self.raise(snapshot, &alarm);
+            if !(stopped && alarm.class.is_claimed()) {
+                self.raise(snapshot, &alarm);
+            }
+        }
+        if stopped {
+            return;
         }
         let [(initiator, _), _] = snapshot.charged();
         // A review or an alert shelters nobody: only a block makes more evidence idle.
@@ -142,6 +161,7 @@ impl Engine {
                 self.forget(target);
             }
         }
+        self.services.tick(now);
         self.recollection.tick(now);
         while let Some(oldest) = self.evidence.oldest(0) {
             if now.saturating_sub(self.evidence.value(oldest).last_seen) < FORGET {
@@ -171,9 +191,15 @@ impl Engine {
         self.paused.block(target, now, until);
     }
 
+    /// The same of a service that an address is kept from.
+    pub fn hold_service(&mut self, address: IpAddr, service: &Service, until: u64) {
+        self.services.hold(address, service, until);
+    }
+
     /// A block was lifted before its time: its target is judged anew.
     pub fn release(&mut self, target: IpNet, now: u64) {
         self.policy.release(target, now);
+        self.services.release(target);
         self.paused.release(target);
         self.forget(target);
     }
@@ -307,53 +333,17 @@ impl Engine {
             }
             _ => (Subject::Offender(initiator), initiator),
         };
-        if self.paused.holds(address, snapshot.time)
-            || self.paused.is_paused(address, alarm.class, snapshot.time)
-        {
+        if self.paused.holds(address, snapshot.time) {
             return;
         }
         let decision = self.decide(address, alarm.class, (earlier_proof(snapshot), snapshot));
+        if self.is_pending(&decision, (address, alarm.class), snapshot.time) {
+            return;
+        }
         let mut verdict = findings::verdict(snapshot, alarm.class, (subject, decision));
         verdict.contributions = vec![Contribution::from(alarm)];
         verdict.features = features(snapshot).to_vec();
         self.conclude(address, verdict);
-    }
-
-    fn decide(
-        &mut self,
-        address: IpAddr,
-        class: Class,
-        (proof, snapshot): (Proof, &Snapshot),
-    ) -> Decision {
-        let suspect = Suspect {
-            address,
-            class,
-            convincing: true,
-            proof,
-            subnet: false,
-            shared: false,
-            tunnelled: is_tunnelled(snapshot),
-        };
-        self.policy.decide(&suspect, snapshot.time)
-    }
-
-    fn conclude(&mut self, address: IpAddr, verdict: Verdict) {
-        match &verdict.decision {
-            Decision::Watch => return,
-            Decision::Block(block) => {
-                self.paused.block(block.target, verdict.time, block.expires);
-            }
-            Decision::Review(_) | Decision::Alert => {
-                if self.paused.is_paused(address, verdict.class, verdict.time) {
-                    return;
-                }
-                let matter = (address, verdict.class);
-                self.paused
-                    .pause(matter, verdict.time, verdict.time + PAUSE);
-            }
-        }
-        self.requests
-            .push_back(Request::Conclude(Box::new(verdict)));
     }
 
     /// Drops the evidence unheard of for longest if there is no room for more.

@@ -8,6 +8,7 @@ mod contacts;
 mod logins;
 mod question;
 mod targets;
+mod usage;
 
 use ebpf::flow::state;
 use ebpf::packet::{Address, protocol};
@@ -16,10 +17,12 @@ use ebpf::snapshot::{Snapshot, reason};
 
 pub(crate) use beacons::JITTER as CALL_JITTER;
 pub use beacons::{Beacons, Regular};
+pub(crate) use contacts::PORTS_PER_HOST;
 pub use contacts::{Contacts, ScanFound, Source};
 pub use logins::{Guessing, Logins};
 pub(crate) use question::is_own;
 pub use targets::{DISTRIBUTED_SOURCES, DistributedGuessing, Targets};
+pub use usage::Usage;
 
 /// The flow's initiator and the service it asks for, on whatever interface: a packet seen twice makes one conversation.
 fn service_of(snapshot: &Snapshot) -> PairKey {

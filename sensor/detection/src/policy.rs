@@ -3,6 +3,7 @@
 
 mod guard;
 mod history;
+mod shares;
 mod types;
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,18 +13,22 @@ use ipnet::{IpNet, Ipv6Net};
 use sha2::{Digest, Sha256};
 
 use contract::class::Class;
-use contract::record::Origin;
+use contract::record::{Origin, Scope, Service};
 
 pub use guard::{Exemption, Guard, LocalNetwork, Role};
 use history::{Budget, History};
+use shares::Shares;
 pub use types::{Block, Cause, Decision, Outcome};
 
 /// Blocks differ from their nominal duration by up to this many thousandths, so that a group blocked together does
 /// not come back together.
 const JITTER: u64 = 100;
 
+/// Addresses remembered that prove nothing, in minutes of as many blocks as can begin.
+const REMEMBERED: usize = 4;
+
 /// An address that evidence speaks against.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Suspect {
     /// The address to act on; for a `ddos` the victim's.
     pub address: IpAddr,
@@ -39,6 +44,12 @@ pub struct Suspect {
     pub shared: bool,
     /// Whether it was seen inside a tunnel, where anybody at the tunnel's end can write any address.
     pub tunnelled: bool,
+    /// Whom the deciding flow asked.
+    pub victim: IpAddr,
+    /// How the deciding flow arrived, see [`ebpf::packet::Packet::arrival`].
+    pub arrival: u32,
+    /// What it is to be kept from, where it cannot be kept from everything.
+    pub service: Service,
 }
 
 /// Whether an address has acknowledged a sequence number that only its true owner could have seen.
@@ -46,8 +57,11 @@ pub struct Suspect {
 pub enum Proof {
     /// The traffic in evidence did.
     Proven,
-    /// This traffic did not, but the address had such traffic in the last half hour: somebody may be writing the name
-    /// of an innocent visitor on the packets.
+    /// This traffic did not, but the address had such traffic in the last half hour, and this arrives as that did. Who
+    /// knows how can write it: an innocent visitor's conversations must go on.
+    Own,
+    /// This traffic did not, but the address had such traffic in the last half hour, which arrived otherwise: somebody may
+    /// be writing the name of an innocent visitor on the packets.
     ProvenBefore,
     /// It never did.
     Unproven,
@@ -68,8 +82,10 @@ pub struct Policy {
     settings: settings::Policy,
     guard: Guard,
     history: History,
+    /// The same of blocks that count as no offence: whoever names many addresses pushes out no offender.
+    short: History,
     proven: Budget,
-    unproven: Budget,
+    unproven: Shares,
 }
 
 impl Policy {
@@ -82,8 +98,12 @@ impl Policy {
                 settings.max_offenders.size(),
                 settings.offence_memory.micros(),
             ),
+            short: History::new(
+                REMEMBERED * settings.max_unproven_blocks_per_minute.size(),
+                0,
+            ),
             proven: Budget::new(settings.max_blocks_per_minute.size()),
-            unproven: Budget::new(settings.max_unproven_blocks_per_minute.size()),
+            unproven: Shares::new(settings.max_unproven_blocks_per_minute.size()),
         }
     }
 
@@ -100,9 +120,10 @@ impl Policy {
             settings.max_offenders.size(),
             settings.offence_memory.micros(),
         );
+        let unproven = settings.max_unproven_blocks_per_minute.size();
+        self.short.resize(REMEMBERED * unproven, 0);
         self.proven.resize(settings.max_blocks_per_minute.size());
-        self.unproven
-            .resize(settings.max_unproven_blocks_per_minute.size());
+        self.unproven.resize(unproven);
     }
 
     /// Remembers an offence from before the program began. Blocks that are still in force are restored by the blocklist.
@@ -113,6 +134,7 @@ impl Policy {
     /// Somebody has ended the block of `target`: who comes back is judged anew, its offences not forgotten.
     pub fn release(&mut self, target: IpNet, now: u64) {
         self.history.release(target, now);
+        self.short.release(target, now);
     }
 
     /// Offences of `address` that still count.
@@ -127,7 +149,7 @@ impl Policy {
 
     /// The offenders remembered in a prefix.
     pub fn offenders(&self, net: IpNet) -> impl Iterator<Item = IpAddr> {
-        self.history.offenders(net)
+        self.history.offenders(net).chain(self.short.offenders(net))
     }
 
     /// What to do about a suspect at `now`, monotonic microseconds. A block that is still in force is repeated
@@ -155,14 +177,62 @@ impl Policy {
         if suspect.tunnelled {
             return Decision::Review(Cause::Tunnelled);
         }
-        if suspect.shared {
-            return Decision::Review(Cause::Shared);
+        match (suspect.proof, suspect.shared) {
+            (Proof::Proven, false) => {
+                self.block_proven((address, suspect.subnet), suspect.class, now)
+            }
+            (Proof::ProvenBefore, false) => Decision::Review(Cause::PerhapsSpoofed),
+            (Proof::Unproven, false) => self.block_unproven(address, suspect, now),
+            // Others converse from the same address, or its owner does: what they use goes on.
+            (Proof::Own, false) | (_, true) => self.block_service(address, suspect, now),
         }
-        match suspect.proof {
-            Proof::Proven => self.block_proven((address, suspect.subnet), suspect.class, now),
-            Proof::ProvenBefore => Decision::Review(Cause::PerhapsSpoofed),
-            Proof::Unproven => self.block_unproven((address, suspect.subnet), suspect.class, now),
+    }
+
+    /// Keeps an address from one use of others. What is proven counts for as long as a first offence.
+    fn block_service(&mut self, address: IpAddr, suspect: &Suspect, now: u64) -> Decision {
+        let proven = suspect.proof == Proof::Proven;
+        // Its owner uses the very service.
+        let one = suspect.service.address.is_some() && suspect.service.port.is_some();
+        if !proven && one && !suspect.service.spared.is_empty() {
+            return Decision::Review(Cause::PerhapsSpoofed);
         }
+        let taken = match proven {
+            true => self.proven.take(now),
+            false => self.take_unproven(address, suspect, now),
+        };
+        if !taken {
+            return Decision::Review(Cause::Budget);
+        }
+        let (ttl, offence) = match proven {
+            true => (self.ttl(address, 1), 1),
+            false => (self.shortest(), 0),
+        };
+        Decision::Block(Block {
+            target: IpNet::from(address),
+            reason: suspect.class.to_string(),
+            expires: now.saturating_add(micros(ttl)),
+            ttl,
+            offence,
+            origin: Origin::Detection,
+            scope: match proven {
+                true => Scope::All,
+                false => Scope::Opening,
+            },
+            service: Some(suspect.service.clone()),
+        })
+    }
+
+    fn take_unproven(&mut self, address: IpAddr, suspect: &Suspect, now: u64) -> bool {
+        let again = self.short.is_known(address);
+        self.unproven
+            .take(now, (suspect.victim, suspect.arrival), again)
+    }
+
+    /// How long an address is kept out that proves nothing.
+    fn shortest(&self) -> Duration {
+        let shortest = self.settings.unproven_ttl.get();
+        let longest = self.settings.max_block_ttl.get();
+        shortest.min(self.settings.block_ttl.get()).min(longest)
     }
 
     fn block_proven(
@@ -171,9 +241,7 @@ impl Policy {
         class: Class,
         now: u64,
     ) -> Decision {
-        if let Some(block) = self.history.in_force(address, now)
-            && block.offence > 0
-        {
+        if let Some(block) = self.history.in_force(address, now) {
             return Decision::Block(block.clone());
         }
         if !self.proven.take(now) {
@@ -184,22 +252,16 @@ impl Policy {
         self.block((address, subnet), class, (now, ttl, offence))
     }
 
-    fn block_unproven(
-        &mut self,
-        (address, subnet): (IpAddr, bool),
-        class: Class,
-        now: u64,
-    ) -> Decision {
-        match self.history.in_force(address, now) {
-            Some(block) if block.offence > 0 => return Decision::Block(block.clone()),
-            Some(_) => {}
-            None if self.unproven.take(now) => {}
-            None => return Decision::Review(Cause::Budget),
+    fn block_unproven(&mut self, address: IpAddr, suspect: &Suspect, now: u64) -> Decision {
+        if let Some(block) = self.history.in_force(address, now) {
+            return Decision::Block(block.clone());
         }
-        let shortest = self.settings.unproven_ttl.get();
-        let longest = self.settings.max_block_ttl.get();
-        let ttl = shortest.min(self.settings.block_ttl.get()).min(longest);
-        self.block((address, subnet), class, (now, ttl, 0))
+        let renewed = self.short.in_force(address, now).is_some();
+        if !renewed && !self.take_unproven(address, suspect, now) {
+            return Decision::Review(Cause::Budget);
+        }
+        let ttl = self.shortest();
+        self.block((address, suspect.subnet), suspect.class, (now, ttl, 0))
     }
 
     fn block(
@@ -220,8 +282,17 @@ impl Policy {
             ttl,
             offence,
             origin: Origin::Detection,
+            // What proves nothing may be written in somebody's name, whose conversations must go on.
+            scope: match offence {
+                0 => Scope::Opening,
+                _ => Scope::All,
+            },
+            service: None,
         };
-        self.history.record(address, now, &block);
+        match offence {
+            0 => self.short.record(address, now, &block),
+            _ => self.history.record(address, now, &block),
+        }
         Decision::Block(block)
     }
 

@@ -44,6 +44,8 @@ pub enum Measure {
     AlikeAttempts,
     /// Sources that try one login service.
     GuessingSources,
+    /// Sources that turn against one victim and prove nothing.
+    UnprovenSources,
 }
 
 /// Packets a second from one source that nobody sends for long without an answer.

@@ -42,6 +42,8 @@ pub struct Verdict {
     pub features: Vec<f32>,
     /// What was counted, for the words.
     pub facts: Facts,
+    /// Whether it is told as part of a crowd: its block counts, and nobody is told of it alone.
+    pub quiet: bool,
 }
 
 impl Verdict {

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use load::{DEFAULT_FILE, Error};
 pub use name::{
-    CaptureMode, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label, Tags, XdpMode,
+    CaptureMode, Conntrack, FilePath, Filter, FirewallMode, GroupName, Home, Interface, Label,
+    Tags, XdpMode,
 };
 pub use report::{BrokerUrl, PublicKey, Report, Scheme, UserName};
 pub use setting::{Count, List, Maybe, Setting, Span};
@@ -200,6 +201,8 @@ pub struct Policy {
 pub struct Firewall {
     /// Whether blocks are enforced or only shown.
     pub mode: FirewallMode,
+    /// Whether the kernel is to track connections for it.
+    pub conntrack: Conntrack,
     /// Whether drops may happen in the driver.
     pub xdp: XdpMode,
 }
@@ -328,7 +331,7 @@ impl Default for Policy {
             max_block_ttl: Span::clamped(7 * DAY),
             unproven_ttl: Span::clamped(60),
             max_blocks_per_minute: Count::clamped(120),
-            max_unproven_blocks_per_minute: Count::clamped(30),
+            max_unproven_blocks_per_minute: Count::clamped(3_000),
             offence_memory: Span::clamped(30 * DAY),
             max_offenders: Count::clamped(65_536),
             subnet_offenders: Count::clamped(4),

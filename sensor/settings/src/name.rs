@@ -67,6 +67,15 @@ words! {
         Separate = "separate",
     }
 
+    /// Whether the kernel is to track connections for the firewall.
+    Conntrack {
+        /// Where it can.
+        #[default]
+        Auto = "auto",
+        /// No: only TCP then tells by itself what somebody opens.
+        Off = "off",
+    }
+
     /// Whether drops may happen in the driver, before the firewall.
     XdpMode {
         /// Never.

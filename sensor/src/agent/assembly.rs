@@ -20,7 +20,7 @@ use detection::frame::Timestamp;
 use detection::model::Named;
 use detection::policy::{Guard, LocalNetwork, Policy};
 use detection::timeline::Timeline;
-use settings::{CaptureMode, Config, FirewallMode};
+use settings::{CaptureMode, Config, Conntrack, FirewallMode};
 
 /// The tap of the configured mode, and why it is this one.
 pub(super) fn open_live(config: &Config) -> Result<(Box<dyn LiveSource>, String), CaptureError> {
@@ -75,10 +75,11 @@ pub(super) fn open_live(config: &Config) -> Result<(Box<dyn LiveSource>, String)
     }
 }
 
-pub(super) fn firewall(mode: FirewallMode) -> Result<Box<dyn Firewall>> {
-    Ok(match mode {
-        FirewallMode::Observe => Box::new(Observe),
-        FirewallMode::Enforce => Box::new(Nftables::open()?),
+pub(super) fn firewall(settings: &settings::Firewall) -> Result<Box<dyn Firewall>> {
+    Ok(match (settings.mode, settings.conntrack) {
+        (FirewallMode::Observe, _) => Box::new(Observe),
+        (FirewallMode::Enforce, Conntrack::Auto) => Box::new(Nftables::open()?),
+        (FirewallMode::Enforce, Conntrack::Off) => Box::new(Nftables::open()?.untracked()),
     })
 }
 

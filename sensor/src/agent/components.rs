@@ -101,7 +101,7 @@ impl Components {
         };
         let pipeline = Pipeline::new(tap, engine(&config, &model, &around), channels);
 
-        let firewall = firewall(config.firewall.mode)?;
+        let firewall = firewall(&config.firewall)?;
         let monitor = firewall.monitor()?;
         let tools = Tools {
             firewall,
@@ -225,10 +225,10 @@ impl Components {
 
     /// The firewall for another mode, and its monitor in place of the one before; nothing where the mode is the same.
     pub(super) fn change_firewall(&self, config: &Config) -> Result<Option<Box<dyn Firewall>>> {
-        if config.firewall.mode == self.health.config().firewall.mode {
+        if config.firewall == self.health.config().firewall {
             return Ok(None);
         }
-        let firewall = firewall(config.firewall.mode)?;
+        let firewall = firewall(&config.firewall)?;
         self.watch_firewall(firewall.monitor()?)?;
         Ok(Some(firewall))
     }

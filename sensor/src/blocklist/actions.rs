@@ -17,7 +17,7 @@ use contract::action::{Action, LONGEST, Lifetime};
 use contract::address::{canonical, is_host, shown};
 use contract::printable::{hex, printable};
 use contract::record::Origin;
-use contract::record::{Allowance, Block, BlockState, Review};
+use contract::record::{Allowance, Block, BlockState, Review, Scope};
 use contract::timestamp::clock;
 use detection::policy::{Exemption, Outcome};
 
@@ -177,6 +177,9 @@ impl Blocklist {
             expires: left.map(|left| now.wall.after(left)),
             confirm_by: order.confirm.map(|span| now.wall.after(span)),
             forced,
+            scope: Scope::All,
+            service: None,
+            quiet: false,
         };
         let until = block.expires.map_or("for good".to_owned(), |expires| {
             format!("until {}", clock(expires))
@@ -245,7 +248,17 @@ impl Blocklist {
         now: Moment,
     ) -> Result<Done, Refusal> {
         let shown = shown(target);
+        let by = printable(&actor.name);
+        let services = match is_host(&target) {
+            true => self.lift_services(&target, (&by, reason), now),
+            false => 0,
+        };
         let Some(held) = self.active.strike(&target) else {
+            if services > 0 {
+                return Ok(Done::new(format!(
+                    "{shown} is not kept from any service any more"
+                )));
+            }
             let around = self.active.around(target);
             let around: Vec<String> = around
                 .iter()
@@ -289,6 +302,8 @@ impl Blocklist {
         });
         self.allowances.enter(allowance, after(now, ttl));
         self.revise_guard(now);
+        let on_list = "it is on the allow list now";
+        self.lift_services(&net, (&printable(&actor.name), on_list), now);
         let inside = self.active.within(&net);
         for target in &inside {
             if let Some(held) = self.active.strike(target) {

@@ -42,6 +42,7 @@ impl ActiveBlock {
         let due = self.due();
         Element {
             target: self.block.target,
+            scope: self.block.scope,
             left: (due != NEVER)
                 .then(|| std::time::Duration::from_micros(due.saturating_sub(now).max(1_000))),
         }
@@ -162,5 +163,6 @@ pub(super) fn host(element: &Element) -> Host {
     Host {
         address: element.target.addr(),
         left: element.left,
+        scope: element.scope,
     }
 }

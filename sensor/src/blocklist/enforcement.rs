@@ -11,7 +11,7 @@ use super::{Blocklist, Notice, SENSOR, after};
 use crate::clock::Moment;
 use crate::firewall::{DesiredState, Element, FirewallError};
 use crate::store::Entry;
-use contract::address::{is_host, shown};
+use contract::address::{is_host, shown, without};
 use contract::condition::Name;
 use contract::record::Origin;
 use contract::record::{Block, BlockChange, BlockState};
@@ -72,6 +72,25 @@ impl Blocklist {
         outcome
     }
 
+    /// The same of one of a crowd, which is recorded and told by itself: a minute later it is over.
+    pub(super) fn put_quietly(
+        &mut self,
+        mut block: Block,
+        (expires, unconfirmed): (u64, u64),
+        now: Moment,
+    ) -> Outcome {
+        if self.enforces() {
+            block.state = BlockState::Enforced;
+        }
+        let target = block.target;
+        self.active.enter(ActiveBlock {
+            block,
+            expires,
+            unconfirmed,
+        });
+        self.apply(target, now)
+    }
+
     /// Has the firewall take one block of the list, and notes what came of it.
     pub(super) fn apply(&mut self, target: IpNet, now: Moment) -> Outcome {
         if !self.enforces() {
@@ -110,7 +129,9 @@ impl Blocklist {
         };
         if held.block.state != state {
             held.block.state = state;
-            self.keep(Entry::Block(held.block.clone()));
+            if !held.block.quiet {
+                self.keep(Entry::Block(held.block.clone()));
+            }
         }
         self.active.enter(held);
     }
@@ -125,6 +146,9 @@ impl Blocklist {
         if held.block.forced {
             self.rewrite_allowed(now);
         }
+        if held.block.quiet {
+            return;
+        }
         self.tell_block(
             (BlockChange::Released, held.block),
             (SENSOR, "its time is over"),
@@ -137,6 +161,7 @@ impl Blocklist {
         let target = held.block.target;
         self.keep(Entry::Released {
             target,
+            service: None,
             at: now.wall,
             by: by.to_owned(),
             reason: reason.to_owned(),
@@ -176,7 +201,7 @@ impl Blocklist {
     /// Makes the rules stand and has them hold exactly the list; elements nobody knows are adopted.
     pub(super) fn take_up(&mut self, now: Moment) -> Result<(), FirewallError> {
         if !self.enforces() {
-            self.active.mark_all(&BlockState::Observed);
+            self.mark_all(&BlockState::Observed);
             return Ok(());
         }
         let done = self.install(now);
@@ -195,14 +220,21 @@ impl Blocklist {
                 BlockState::Failed
             }
         };
-        self.active.mark_all(&state);
+        self.mark_all(&state);
         done
+    }
+
+    /// Gives every block a state.
+    pub(super) fn mark_all(&mut self, state: &BlockState) {
+        self.active.mark_all(state);
+        self.services.mark_all(state);
     }
 
     fn install(&mut self, now: Moment) -> Result<(), FirewallError> {
         let wanted = DesiredState {
             hosts: self.active.hosts(now.micros),
             prefixes: self.active.prefixes(now.micros),
+            services: self.services.elements(now.micros),
             allowed: self.allowed(),
         };
         for element in self.tools.firewall.install(&wanted)? {
@@ -228,6 +260,9 @@ impl Blocklist {
             expires: element.left.map(|left| now.wall.after(left)),
             confirm_by: None,
             forced: false,
+            scope: element.scope,
+            service: None,
+            quiet: false,
         };
         let expires = after(now, element.left);
         self.keep(Entry::Block(block.clone()));
@@ -273,9 +308,11 @@ impl Blocklist {
             let gone = released.filter(|address| self.active.get(&(*address).into()).is_none());
             let gone: Vec<IpAddr> = gone.collect();
             let (prefixes, allowed) = (self.active.prefixes(now.micros), self.allowed());
+            let services = self.services.elements(now.micros);
             let firewall = &mut self.tools.firewall;
             firewall.release(&gone)?;
             firewall.block_prefixes(&prefixes)?;
+            firewall.block_services(&services)?;
             firewall.allow(&allowed)?;
         } else {
             self.tools.firewall.remove()?;
@@ -307,7 +344,7 @@ impl Blocklist {
         done
     }
 
-    fn note_rules(&mut self, done: &Result<(), FirewallError>, now: Moment) {
+    pub(super) fn note_rules(&mut self, done: &Result<(), FirewallError>, now: Moment) {
         if let Err(error) = done {
             self.complain(error, now);
             self.backlog.rules = true;
@@ -321,17 +358,4 @@ impl Blocklist {
         let networks = self.guard.networks().into_iter();
         networks.flat_map(|net| without(net, &forced)).collect()
     }
-}
-
-/// `net` but for what lies in `holes`: itself, nothing, or its parts.
-pub(super) fn without(net: IpNet, holes: &[IpNet]) -> Vec<IpNet> {
-    if holes.iter().any(|hole| hole.contains(&net)) {
-        return Vec::new();
-    }
-    if !holes.iter().any(|hole| net.contains(hole)) {
-        return vec![net];
-    }
-    let halves = net.subnets(net.prefix_len().saturating_add(1));
-    let halves = halves.into_iter().flatten();
-    halves.flat_map(|half| without(half, holes)).collect()
 }

@@ -26,6 +26,9 @@ impl Blocklist {
     /// Releases who has become exempt.
     pub(super) fn release_exempt(&mut self, now: Moment) {
         let safe = self.guard.networks();
+        for net in &safe {
+            self.lift_services(net, (SENSOR, "it is exempt now"), now);
+        }
         let inside = safe.iter().flat_map(|net| self.active.within(net));
         let exempt: Vec<IpNet> = inside.collect();
         for target in exempt {

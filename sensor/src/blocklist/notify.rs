@@ -27,14 +27,6 @@ impl Blocklist {
         if matches!(cause, Cause::Exempt(Exemption::Allowed(_))) && self.allowances.bears(address) {
             return;
         }
-        if *cause == Cause::Budget {
-            self.budget_exhausted = now.micros;
-            let words = "the blocks of this minute are used up (policy.max_blocks_per_minute, \
-                         policy.max_unproven_blocks_per_minute); further decisions go to a person";
-            self.tools
-                .conditions
-                .raise(Name::BudgetExhausted, ("", words), now.wall);
-        }
         let ttl = self.policy.review_ttl.get();
         let review = Review {
             id: incident.event.id.clone(),
@@ -50,6 +42,16 @@ impl Blocklist {
         if self.reviews.enter(review.clone(), after(now, Some(ttl))) {
             self.keep(Entry::Review(review));
         }
+    }
+
+    /// The blocks of this minute are used up.
+    pub(super) fn note_budget(&mut self, now: Moment) {
+        self.budget_exhausted = now.micros;
+        let words = "the blocks of this minute are used up (policy.max_blocks_per_minute, \
+                     policy.max_unproven_blocks_per_minute); further decisions go to a person";
+        self.tools
+            .conditions
+            .raise(Name::BudgetExhausted, ("", words), now.wall);
     }
 
     pub(super) fn answer_review(

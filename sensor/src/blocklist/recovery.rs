@@ -72,12 +72,20 @@ impl Blocklist {
         }
         let expires = after(now, left);
         let unconfirmed = monotonic(block.confirm_by, now);
-        self.notify(Notice::Hold(block.target, expires));
-        self.active.enter(ActiveBlock {
+        let notice = match &block.service {
+            Some(service) => Notice::HoldService(block.target.addr(), service.clone(), expires),
+            None => Notice::Hold(block.target, expires),
+        };
+        self.notify(notice);
+        let held = ActiveBlock {
             block,
             expires,
             unconfirmed,
-        });
+        };
+        match held.block.service {
+            Some(_) => self.services.enter(held),
+            None => self.active.enter(held),
+        }
     }
 
     fn restore_switch(&mut self, written: Option<&String>, now: Moment) {

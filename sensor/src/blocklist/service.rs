@@ -135,7 +135,8 @@ impl Service {
 
 impl Blocklist {
     fn blocks(&self) -> Vec<Block> {
-        self.active.iter().map(|held| held.block.clone()).collect()
+        let blocks = self.active.iter().chain(self.services.iter());
+        blocks.map(|held| held.block.clone()).collect()
     }
 
     /// The allow list, and what the configuration exempts.
@@ -155,8 +156,11 @@ impl Blocklist {
         let address = target.addr();
         let allowances = self.allowances.iter();
         let allowances = allowances.filter(|allowance| allowance.net.contains(&target));
+        let mut blocks = self.active.around(target);
+        let services = self.services.iter().map(|held| &held.block);
+        blocks.extend(services.filter(|block| block.target == target).cloned());
         TargetState {
-            blocks: self.active.around(target),
+            blocks,
             allowances: allowances.cloned().collect(),
             exempt: self.guard.exemption(target).map(|why| why.to_string()),
             home: self.guard.is_home(address),
@@ -174,7 +178,7 @@ impl Blocklist {
 
     fn counts(&self) -> Counts {
         let mut counts = Counts::new();
-        for held in self.active.iter() {
+        for held in self.active.iter().chain(self.services.iter()) {
             let family = if held.block.target.addr().is_ipv4() {
                 "ipv4"
             } else {

@@ -67,7 +67,7 @@ impl Blocklist {
             Switch::Off | Switch::OffUntil(_) => self.say_off(now),
         };
         let removed = self.take_out(now);
-        self.active.mark_all(&BlockState::Observed);
+        self.mark_all(&BlockState::Observed);
         removed.map_err(|error| Refusal::Failed(sentence(&error)))?;
         Ok(Done::new(words))
     }

@@ -359,9 +359,9 @@ fn who_becomes_exempt_is_released_and_neighbours_are_not() {
 #[test]
 fn a_network_without_some_of_its_parts_is_the_rest_of_it() {
     let whole = net("203.0.113.0/24");
-    assert_eq!(enforcement::without(whole, &[]), [whole]);
-    assert!(enforcement::without(whole, &[net("203.0.0.0/16")]).is_empty());
-    let rest = enforcement::without(whole, &[net("203.0.113.0/26"), net("203.0.113.200")]);
+    assert_eq!(contract::address::without(whole, &[]), [whole]);
+    assert!(contract::address::without(whole, &[net("203.0.0.0/16")]).is_empty());
+    let rest = contract::address::without(whole, &[net("203.0.113.0/26"), net("203.0.113.200")]);
     let covers = |last: u8| {
         rest.iter()
             .any(|net| net.contains(&IpAddr::from([203, 0, 113, last])))

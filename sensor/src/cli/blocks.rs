@@ -110,7 +110,16 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
         Command::Search { target, json } => search(&client, *target, *json),
         Command::Import(arguments) => import::run(&client, arguments),
         Command::Export { format, output } => {
-            let blocks: Vec<Block> = client.pages("blocks")?;
+            let mut blocks: Vec<Block> = client.pages("blocks")?;
+            let all = blocks.len();
+            // Taken back by target alone, they would hit all that share an address.
+            blocks.retain(|block| block.service.is_none());
+            if blocks.len() < all {
+                super::say(&format!(
+                    "{} blocks of one service each are left out",
+                    all - blocks.len()
+                ));
+            }
             formats::write(&blocks, *format, output.as_deref())
         }
     }

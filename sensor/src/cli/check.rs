@@ -153,6 +153,11 @@ fn firewall(config: &Config) -> Finding {
             "what the flowtable {} forwards passes no rule, so blocks do not stop it; take it out of the ruleset",
             machine.flowtables.join(", ")
         )),
+        Ok(machine) if enforces && !machine.tracks => Finding::Doubtful(
+            "this kernel tracks no connections (nf_conntrack, nft_ct): addresses that prove nothing are stopped where \
+             they open TCP, and reviewed where they send anything else"
+                .to_owned(),
+        ),
         Ok(_) if enforces => {
             Finding::Sound("nf_tables can be used, and blocks are enforced".to_owned())
         }

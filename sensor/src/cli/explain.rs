@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use anyhow::Result;
 use contract::address::is_host;
-use contract::record::{Block, BlockState};
+use contract::record::{Block, BlockState, Scope};
 use ipnet::IpNet;
 use sensor::control::Explanation;
 use sensor::control::PastBlock;
@@ -74,7 +74,15 @@ fn verdict(known: &Explanation) -> String {
         .iter()
         .any(|block| block.state == BlockState::Enforced)
     {
-        return format!("{address} is blocked: the kernel drops its traffic.");
+        let whole = |block: &Block| block.scope == Scope::All && block.service.is_none();
+        let all = blocks.iter().any(whole);
+        let some = blocks.iter().all(|block| block.service.is_some());
+        let what = match (all, some) {
+            (true, _) => "its traffic",
+            (false, true) => "its traffic to some services",
+            (false, false) => "what it opens",
+        };
+        return format!("{address} is blocked: the kernel drops {what}.");
     }
     if blocks.iter().any(|block| block.state == BlockState::Failed) {
         return format!(
@@ -127,6 +135,21 @@ fn in_force(known: &Explanation) -> Vec<String> {
                 text,
                 "\n  offence  its {} that counts",
                 ordinal(block.offence)
+            );
+        }
+        if let Some(service) = &block.service {
+            let what = match block.scope {
+                Scope::All => "all it sends to",
+                Scope::Opening => "what it opens at",
+            };
+            let _ = write!(
+                text,
+                "\n  stops    {what} {service}; others may share the address, so all else goes on"
+            );
+        } else if block.scope == Scope::Opening {
+            text.push_str(
+                "\n  stops    what it opens; conversations under way, and what it is asked, go on: nothing proves that the \
+                 address is the sender's own",
             );
         }
         if let Some(incident) = &block.incident {

@@ -11,7 +11,7 @@ use contract::class::Class;
 use contract::record::{Review, ReviewState};
 use detection::features::NAMES;
 use ipnet::IpNet;
-use sensor::control::{Answer, Labelled, MAX_BATCH};
+use sensor::control::{Answer, Labelled, MAX_BATCH, MAX_ROWS};
 use settings::Config;
 
 use super::client::Client;
@@ -109,7 +109,13 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<()> {
                 State::Lapsed => "lapsed",
                 State::All => "all",
             };
-            let reviews: Vec<Review> = client.get(&format!("reviews?state={word}"))?;
+            let reviews = match state {
+                State::Open => waiting(&client)?,
+                _ => client.get(&format!("reviews?state={word}"))?,
+            };
+            if reviews.len() == MAX_ROWS && *state != State::Open {
+                super::say(&format!("only the newest {MAX_ROWS} are shown"));
+            }
             if *json {
                 listing::json(&reviews)
             } else {
@@ -162,7 +168,7 @@ fn answer(client: &Client, chosen: &Chosen, action: impl Fn(String) -> Action) -
 }
 
 fn choose(client: &Client, chosen: &Chosen) -> Result<Vec<String>> {
-    let mut reviews: Vec<Review> = client.get("reviews")?;
+    let mut reviews = waiting(client)?;
     reviews.retain(|review| {
         chosen.class.is_none_or(|class| class == review.class)
             && chosen
@@ -226,13 +232,30 @@ fn said(review: &Review) -> String {
     }
 }
 
+/// Every review that waits, the oldest first.
+fn waiting(client: &Client) -> Result<Vec<Review>> {
+    let mut all: Vec<Review> = Vec::new();
+    loop {
+        let page: Vec<Review> = client.get(&format!("reviews?after={}", all.len()))?;
+        let whole = page.len() == MAX_ROWS;
+        let known = |review: &Review| all.iter().any(|other| other.id == review.id);
+        let new: Vec<Review> = page.into_iter().filter(|one| !known(one)).collect();
+        // Some may have been answered meanwhile, so that others move up.
+        let more = whole && !new.is_empty();
+        all.extend(new);
+        if !more {
+            return Ok(all);
+        }
+    }
+}
+
 /// The id of the review that is meant by its beginning.
 fn whole(client: &Client, id: &str) -> Result<String> {
     let id = listing::id(id)?;
     if id.len() >= WHOLE {
         return Ok(id.to_owned());
     }
-    let reviews: Vec<Review> = client.get("reviews")?;
+    let reviews = waiting(client)?;
     let mut found = reviews
         .into_iter()
         .filter(|review| review.id.starts_with(id));

@@ -121,7 +121,15 @@ async fn blocks(
         blocks.partition_point(|block| block.target <= after)
     });
     let rest = blocks.len() - start;
-    let items: Vec<Block> = blocks.into_iter().skip(start).take(limit).collect();
+    // Blocks of one target stay together: the next page begins after it.
+    let last = blocks.get(start..).and_then(|rest| rest.get(limit - 1));
+    let last = last.map(|block| block.target);
+    let together = |block: &Block| last.is_none_or(|last| block.target <= last);
+    let items: Vec<Block> = blocks
+        .into_iter()
+        .skip(start)
+        .take_while(together)
+        .collect();
     let next = (rest > items.len())
         .then(|| items.last().map(|block| block.target.to_string()))
         .flatten();
@@ -172,6 +180,8 @@ struct ReviewQuery {
     /// `open` where it is not said, `all`, or a state.
     state: Option<String>,
     limit: Option<usize>,
+    /// How many to pass over.
+    after: Option<usize>,
 }
 
 /// What waits is known by the blocklist alone; what was answered, by the archive.
@@ -183,9 +193,9 @@ async fn reviews(
     let limit = rows(query.limit);
     let state = match query.state.as_deref() {
         None | Some("open") => {
-            let mut waiting = shared.blocklist.reviews().await?;
-            waiting.truncate(limit);
-            return Ok(Json(waiting));
+            let waiting = shared.blocklist.reviews().await?.into_iter();
+            let from = query.after.unwrap_or(0);
+            return Ok(Json(waiting.skip(from).take(limit).collect()));
         }
         Some("all") => None,
         Some("approved") => Some(ReviewState::Approved),

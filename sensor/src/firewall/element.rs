@@ -9,10 +9,15 @@ use ipnet::{IpNet, Ipv4Subnets, Ipv6Subnets};
 
 use super::Element;
 use super::ruleset::Family;
-use contract::address::canonical;
+use contract::address::{canonical, without};
+use contract::record::Scope;
 
 /// The shortest timeout: one tick of the slowest kernel clock (100 Hz). None at all would mean permanent.
-const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
+
+/// Who has proved nothing is listed as such for this long beyond the block, so that no conversation is stopped between
+/// the end of one and the other.
+const BEYOND: Duration = Duration::from_secs(1);
 
 /// One key of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,14 @@ impl Key {
         }
     }
 
+    /// The same key, as it is listed among those who have proved nothing.
+    pub(super) fn unproven(self) -> Self {
+        Self {
+            left: self.left.map(|left| left.saturating_add(BEYOND)),
+            ..self
+        }
+    }
+
     /// The timeout as the kernel wants it.
     pub(super) fn milliseconds(&self) -> Option<u64> {
         let left = self.left.filter(|_| self.edge == Edge::Start)?;
@@ -62,7 +75,7 @@ pub(super) fn hosts(hosts: impl Iterator<Item = Key>) -> [(Family, Vec<Key>); 2]
 /// Prefixes by family as the edges of intervals that do not overlap: what a wider one covers is left out.
 pub(super) fn intervals(prefixes: impl Iterator<Item = Element>) -> [(Family, Vec<Key>); 2] {
     let mut longest: HashMap<IpNet, Option<Duration>> = HashMap::new();
-    for Element { target, left } in prefixes {
+    for Element { target, left, .. } in prefixes {
         let known = longest.entry(canonical(target)).or_insert(left);
         *known = known.zip(left).map(|(one, other)| one.max(other));
     }
@@ -85,6 +98,24 @@ pub(super) fn intervals(prefixes: impl Iterator<Item = Element>) -> [(Family, Ve
     Family::BOTH.map(of)
 }
 
+/// Of `prefixes`, the parts whose conversations go on: those of the unproven ones that no other covers.
+pub(super) fn unproven(prefixes: &[Element]) -> Vec<Element> {
+    let of = |scope| prefixes.iter().filter(move |prefix| prefix.scope == scope);
+    let proven: Vec<IpNet> = of(Scope::All)
+        .map(|prefix| canonical(prefix.target))
+        .collect();
+    let parts = of(Scope::Opening).flat_map(|prefix| {
+        let left = prefix.left.map(|left| left.saturating_add(BEYOND));
+        let parts = without(canonical(prefix.target), &proven).into_iter();
+        parts.map(move |target| Element {
+            target,
+            left,
+            scope: Scope::Opening,
+        })
+    });
+    parts.collect()
+}
+
 fn edges(net: IpNet, left: Option<Duration>) -> impl Iterator<Item = Key> {
     let start = Key {
         address: net.network(),
@@ -100,7 +131,7 @@ fn edges(net: IpNet, left: Option<Duration>) -> impl Iterator<Item = Key> {
     std::iter::once(start).chain(end)
 }
 
-fn after(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn after(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => {
             let next = u32::from(address).checked_add(1)?;
@@ -113,7 +144,7 @@ fn after(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-fn before(address: IpAddr) -> Option<IpAddr> {
+pub(super) fn before(address: IpAddr) -> Option<IpAddr> {
     match address {
         IpAddr::V4(address) => {
             let last = u32::from(address).checked_sub(1)?;
@@ -149,6 +180,7 @@ pub(super) fn prefixes(mut keys: Vec<Key>) -> Vec<Element> {
         found.extend(subnets.into_iter().map(|target| Element {
             target,
             left: key.left,
+            scope: Scope::All,
         }));
     }
     found
@@ -176,6 +208,7 @@ mod tests {
         Element {
             target: net.parse().unwrap(),
             left: seconds.map(Duration::from_secs),
+            scope: Scope::All,
         }
     }
 
@@ -208,6 +241,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_proven_within_an_unproven_prefix_is_stopped_whole() {
+        let opening = |net: &str| Element {
+            scope: Scope::Opening,
+            ..element(net, Some(9))
+        };
+        let given = [
+            opening("2001:db8::/64"),
+            element("2001:db8::8000:0:0:0/65", Some(9)),
+            opening("2001:db8:1::/64"),
+            element("2001:db8:1::/48", None),
+        ];
+        let parts: Vec<String> = unproven(&given)
+            .iter()
+            .map(|part| format!("{} {}", part.target, part.left.unwrap().as_secs()))
+            .collect();
+        assert_eq!(parts, ["2001:db8::/65 10"]);
+    }
+
+    #[test]
     fn an_expired_host_is_not_made_permanent() {
         let address = Ipv4Addr::new(192, 0, 2, 1).into();
         let key = Key::host(address, Some(Duration::ZERO));
@@ -233,6 +285,7 @@ mod tests {
             let given: Vec<Element> = nets.iter().map(|&(bits, length)| Element {
                 target: IpNet::new(Ipv4Addr::from(bits).into(), length).unwrap().trunc(),
                 left: None,
+                scope: Scope::All,
             }).collect();
             let back = there_and_back(&given);
             for one in &given {

@@ -53,16 +53,25 @@ impl Link {
 
     /// Makes all the changes, or none.
     pub(super) fn commit(&self, changes: Changes) -> io::Result<()> {
+        let mut refused = self.try_all(changes)?.into_iter();
+        refused.next().map_or(Ok(()), Err)
+    }
+
+    /// Hands over changes of which the kernel must refuse at least one, and so makes none; returns how many it refuses.
+    pub(super) fn refusals(&self, changes: Changes) -> io::Result<usize> {
+        Ok(self.try_all(changes)?.len())
+    }
+
+    /// Makes all the changes, or none and says what was wrong with which.
+    fn try_all(&self, changes: Changes) -> io::Result<Vec<io::Error>> {
         let batch = changes.finish();
         let pages: Vec<IoSlice<'_>> = batch.iter().map(IoSlice::new).collect();
         self.send(&pages)?;
-        let mut failed = None;
+        let mut refused = Vec::new();
         self.drain(|message| {
-            if let Some(error) = Reply::of(message).and_then(Reply::error) {
-                failed.get_or_insert(error);
-            }
+            refused.extend(Reply::of(message).and_then(Reply::error));
         })?;
-        failed.map_or(Ok(()), Err)
+        Ok(refused)
     }
 
     /// Asks for a list; `each` gets every message of it. Tells whether the list is of one moment.

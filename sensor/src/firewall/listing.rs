@@ -9,7 +9,8 @@ use nftnl::nftnl_sys::libc;
 use super::attribute::{Attributes, Message, list_request};
 use super::element::{Edge, Key};
 use super::link::{Link, Whole};
-use super::ruleset::{Chain, Family, Form, Hooked, Rule, Set, Step, TABLE};
+use super::rule::{At, Rule, Step};
+use super::ruleset::{Chain, Form, Hooked, Set, TABLE, Tracking};
 
 /// How often a list is asked for anew because the ruleset changed while it was made.
 const ATTEMPTS: u32 = 16;
@@ -48,6 +49,8 @@ const OBJECT_DATA: u16 = 4;
 const COUNTER: u32 = 1;
 const COUNTER_BYTES: u16 = 1;
 const COUNTER_PACKETS: u16 = 2;
+/// Which operation a bitwise expression does; 0, or none, for a mask and a flip.
+const BITWISE_KIND: u16 = 6;
 /// The name of the table a message is about: the same for every kind but tables themselves, where it is the name.
 pub(super) const OF_TABLE: u16 = 1;
 
@@ -120,7 +123,7 @@ impl TableListing {
     }
 
     /// Each difference to what should stand, in words; none where all is well.
-    pub(super) fn deviations(&self) -> Vec<String> {
+    pub(super) fn deviations(&self, tracking: Tracking) -> Vec<String> {
         match self.table {
             None => return vec![format!("the table {TABLE} is missing")],
             Some(Sleep::Dormant) => return vec![format!("the table {TABLE} is dormant")],
@@ -137,13 +140,13 @@ impl TableListing {
                 Some(_) => {}
             }
         }
-        for chain in Chain::ALL {
+        for chain in Chain::all(tracking) {
             self.compare_chain(chain, &mut found);
         }
-        let ours = |name: &str| Chain::ALL.iter().any(|chain| chain.name() == name);
+        let ours = |name: &str| Chain::all(tracking).any(|chain| chain.name() == name);
         let foreign = self.chains.iter().filter(|(name, _)| !ours(name));
         found.extend(foreign.map(|(name, _)| format!("there is a foreign chain {name}")));
-        for counter in Rule::all().map(|rule| rule.counter()) {
+        for counter in Rule::all(tracking).map(|rule| rule.counter()) {
             if !self.counters.iter().any(|(name, _)| *name == counter) {
                 found.push(format!("the counter {counter} is missing"));
             }
@@ -163,7 +166,7 @@ impl TableListing {
             Some(_) => {}
         }
         let standing = self.rules.iter().filter(|(of, _)| of == name);
-        let wanted = Rule::all().filter(|rule| rule.chain == chain);
+        let wanted = Rule::all(Tracking::Connections).filter(|rule| rule.chain == chain);
         if !standing
             .map(|(_, steps)| steps.clone())
             .eq(wanted.map(|rule| rule.steps()))
@@ -239,14 +242,16 @@ fn hooked(chain: Attributes<'_>) -> Option<Hooked> {
 fn form(set: Attributes<'_>) -> Option<Form> {
     let flags = set.u32(SET_FLAGS).unwrap_or_default();
     let (interval, timeout) = (libc::NFT_SET_INTERVAL as u32, libc::NFT_SET_TIMEOUT as u32);
+    let concatenated = super::ruleset::CONCATENATED;
     // A size would make it full some day, and a timeout of its own would end what is permanent.
-    let foreign = flags & !(interval | timeout) != 0
+    let foreign = flags & !(interval | timeout | concatenated) != 0
         || set.nest(SET_DESCRIPTION).get(DESCRIPTION_SIZE).is_some()
         || set.get(SET_TIMEOUT).is_some()
         || SET_EXPRESSIONS.iter().any(|&kind| set.get(kind).is_some());
     Some(Form {
         interval: flags & interval != 0,
         timeout: flags & timeout != 0,
+        concatenated: flags & concatenated != 0,
         key: set.u32(SET_KEY_LENGTH)?,
         foreign,
     })
@@ -263,23 +268,42 @@ fn known_step(name: &str, data: Attributes<'_>) -> Option<Step> {
     let register = libc::NFT_REG_1 as u32;
     let is = |kind, value| data.u32(kind) == Some(value);
     match name {
-        "meta" => {
-            (is(1, register) && is(2, libc::NFT_META_NFPROTO as u32)).then_some(Step::Protocol)
-        }
+        "meta" => match data.u32(2)?.cast_signed() {
+            libc::NFT_META_NFPROTO => is(1, register).then_some(Step::Protocol),
+            libc::NFT_META_L4PROTO => Some(Step::Transport(at(data.u32(1)?)?)),
+            _ => None,
+        },
         "cmp" => {
-            let value = data.nest(3).get(DATA_VALUE)?;
-            let family = Family::BOTH
-                .into_iter()
-                .find(|family| value == [family.protocol()]);
-            let equal = is(1, register) && is(2, libc::NFT_CMP_EQ as u32);
-            family.filter(|_| equal).map(Step::Is)
+            let value = data.nest(3).get(DATA_VALUE)?.to_vec();
+            let operation = data.u32(2).filter(|_| is(1, register))?;
+            match operation.cast_signed() {
+                libc::NFT_CMP_EQ => Some(Step::Equals(value)),
+                libc::NFT_CMP_NEQ => Some(Step::Differs(value)),
+                _ => None,
+            }
+        }
+        "ct" => {
+            let state = is(1, register) && is(2, libc::NFT_CT_STATE as u32);
+            (state && data.get(3).is_none()).then_some(Step::Connection)
+        }
+        "bitwise" => {
+            let masks =
+                is(1, register) && is(2, register) && data.u32(BITWISE_KIND).unwrap_or(0) == 0;
+            let flips = data.nest(5).get(DATA_VALUE)?.iter().any(|&byte| byte != 0);
+            let bits = data.nest(4).get(DATA_VALUE)?.to_vec();
+            (masks && !flips).then_some(Step::Mask(bits))
         }
         "payload" => {
-            let network = is(1, register) && is(2, libc::NFT_PAYLOAD_NETWORK_HEADER as u32);
-            network.then_some(Step::Load {
-                offset: data.u32(3)?,
-                bytes: data.u32(4)?,
-            })
+            let at = at(data.u32(1)?)?;
+            let transport = libc::NFT_PAYLOAD_TRANSPORT_HEADER;
+            match (data.u32(2)?.cast_signed(), data.u32(3)?, data.u32(4)?) {
+                (libc::NFT_PAYLOAD_NETWORK_HEADER, offset, bytes) => {
+                    Some(Step::Load { offset, bytes, at })
+                }
+                (base, 13, 1) if base == transport && at == At(0) => Some(Step::TcpFlags),
+                (base, 2, 2) if base == transport => Some(Step::Port(at)),
+                _ => None,
+            }
         }
         "lookup" => {
             let set = data.text(1)?.to_owned();
@@ -297,6 +321,15 @@ fn known_step(name: &str, data: Attributes<'_>) -> Option<Step> {
             let drops = is(1, libc::NFT_REG_VERDICT as u32) && code == libc::NF_DROP as u32;
             drops.then_some(Step::Drop)
         }
+        _ => None,
+    }
+}
+
+/// Which place a register is: the kernel calls those of 16 bytes 1 to 4, and all others by their four bytes.
+fn at(register: u32) -> Option<At> {
+    match register {
+        1..=4 => Some(At(4 * (register - 1))),
+        8..=23 => Some(At(register - 8)),
         _ => None,
     }
 }

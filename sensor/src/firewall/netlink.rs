@@ -10,13 +10,18 @@ use std::ffi::{CString, c_void};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::NonNull;
 
-use nftnl::expr::{Cmp, CmpOp, Expression, Meta, NetworkHeaderField, Payload, Verdict};
+use nftnl::expr::{
+    Bitwise, Cmp, CmpOp, Conntrack, Expression, Meta, NetworkHeaderField, Payload,
+    TransportHeaderField, Verdict,
+};
 use nftnl::nftnl_sys::{self as sys, libc};
 use nftnl::set::SetKey;
 use nftnl::{Batch, ChainType, FinalizedBatch, Hook, MsgType, NlMsg, Policy, ProtoFamily};
 
 use super::element::{Edge, Key};
-use super::ruleset::{Chain, Family, Rule, Set, Step, TABLE};
+use super::rule::{At, Rule, Step};
+use super::ruleset::{CONCATENATED, Chain, Family, Set, TABLE};
+use super::service::{Span, Use4, Use6};
 
 /// Keys in a message. An attribute holds 64 KiB, and a key with its timeout takes up to 48 bytes.
 const KEYS: usize = 1_000;
@@ -54,9 +59,11 @@ impl Changes {
 
     /// Adds a set without elements.
     pub(super) fn add_set(&mut self, set: Set) {
-        match set.family() {
-            Family::V4 => self.add_set_of::<Ipv4Addr>(set),
-            Family::V6 => self.add_set_of::<Ipv6Addr>(set),
+        match (set, set.family()) {
+            (Set::Service(_) | Set::Port(_), Family::V4) => self.add_set_of::<Use4>(set),
+            (Set::Service(_) | Set::Port(_), Family::V6) => self.add_set_of::<Use6>(set),
+            (_, Family::V4) => self.add_set_of::<Ipv4Addr>(set),
+            (_, Family::V6) => self.add_set_of::<Ipv6Addr>(set),
         }
     }
 
@@ -73,9 +80,18 @@ impl Changes {
         if form.timeout {
             flags |= libc::NFT_SET_TIMEOUT as u32;
         }
+        let raw = made.as_ptr().as_ptr();
+        if form.concatenated {
+            flags |= CONCATENATED;
+            let address = set.family().bytes() as u8;
+            let parts = [address, address, 1, 2];
+            let (attribute, length) = (sys::NFTNL_SET_DESC_CONCAT as u16, parts.len() as u32);
+            // SAFETY: the pointer is the live set's own, which copies as many lengths of parts as it is told.
+            unsafe { sys::nftnl_set_set_data(raw, attribute, parts.as_ptr().cast(), length) };
+        }
         // SAFETY: the pointer is the live set's own; the attribute is one of its u32.
         unsafe {
-            sys::nftnl_set_set_u32(made.as_ptr().as_ptr(), sys::NFTNL_SET_FLAGS as u16, flags);
+            sys::nftnl_set_set_u32(raw, sys::NFTNL_SET_FLAGS as u16, flags);
         }
         self.batch.add(&made, MsgType::Add);
     }
@@ -120,6 +136,14 @@ impl Changes {
         }
     }
 
+    /// Adds spans to a set of services.
+    pub(super) fn add_spans(&mut self, set: Set, spans: &[Span]) {
+        for spans in spans.chunks(KEYS / 4) {
+            let elements = Elements::of(set, spans.iter().map(span));
+            self.batch.add(&elements, MsgType::Add);
+        }
+    }
+
     /// Deletes keys, all of which must be there.
     pub(super) fn delete(&mut self, set: Set, keys: &[Key]) {
         for keys in keys.chunks(KEYS) {
@@ -136,7 +160,7 @@ impl Changes {
 fn hooked(table: &nftnl::Table, chain: Chain) -> nftnl::Chain<'_> {
     let mut made = nftnl::Chain::new(text(chain.name()), table);
     let hook = match chain {
-        Chain::Prerouting => Hook::PreRouting,
+        Chain::Prerouting | Chain::Opening => Hook::PreRouting,
         Chain::Output => Hook::Out,
     };
     made.set_type(ChainType::Filter);
@@ -176,14 +200,18 @@ struct Elements(NonNull<sys::nftnl_set>);
 
 impl Elements {
     fn new(set: Set, keys: &[Key]) -> Self {
+        Self::of(set, keys.iter().map(element))
+    }
+
+    fn of(set: Set, members: impl Iterator<Item = NonNull<sys::nftnl_set_elem>>) -> Self {
         // SAFETY: the set is freed with its elements when `Elements` is dropped; it copies the texts and the keys.
         unsafe {
             let elements = Self(allocated(sys::nftnl_set_alloc()));
             let raw = elements.0.as_ptr();
             sys::nftnl_set_set_str(raw, sys::NFTNL_SET_TABLE as u16, text(TABLE).as_ptr());
             sys::nftnl_set_set_str(raw, sys::NFTNL_SET_NAME as u16, text(&set.name()).as_ptr());
-            for key in keys {
-                sys::nftnl_set_elem_add(raw, element(key).as_ptr());
+            for member in members {
+                sys::nftnl_set_elem_add(raw, member.as_ptr());
             }
             elements
         }
@@ -209,6 +237,24 @@ fn element(key: &Key) -> NonNull<sys::nftnl_set_elem> {
             let attribute = sys::NFTNL_SET_ELEM_TIMEOUT as u16;
             sys::nftnl_set_elem_set_u64(raw, attribute, milliseconds);
         }
+        element
+    }
+}
+
+fn span(span: &Span) -> NonNull<sys::nftnl_set_elem> {
+    let [first, last] = span.keys();
+    // SAFETY: the element copies both keys, whose length is given with them, and belongs to the caller.
+    unsafe {
+        let element = allocated(sys::nftnl_set_elem_alloc());
+        let raw = element.as_ptr();
+        for (attribute, key) in [
+            (sys::NFTNL_SET_ELEM_KEY, first),
+            (sys::NFTNL_SET_ELEM_KEY_END, last),
+        ] {
+            sys::nftnl_set_elem_set(raw, attribute as u16, key.as_ptr().cast(), key.len() as u32);
+        }
+        let attribute = sys::NFTNL_SET_ELEM_TIMEOUT as u16;
+        sys::nftnl_set_elem_set_u64(raw, attribute, span.milliseconds());
         element
     }
 }
@@ -243,14 +289,42 @@ impl Expression for Step {
     fn to_expr(&self, rule: &nftnl::Rule<'_>) -> NonNull<sys::nftnl_expr> {
         match self {
             Self::Protocol => Meta::NfProto.to_expr(rule),
-            Self::Is(family) => Cmp::new(CmpOp::Eq, family.protocol()).to_expr(rule),
-            Self::Load { offset, bytes } => {
+            Self::Transport(at) => {
+                let made = Meta::L4Proto.to_expr(rule);
+                into(made, sys::NFTNL_EXPR_META_DREG, *at)
+            }
+            Self::Port(at) => {
+                // Source and destination port begin the header of TCP and UDP (RFC 9293, RFC 768).
+                let field = TransportHeaderField::Raw {
+                    offset_bits: 2,
+                    length_bits: 2,
+                };
+                let made = Payload::Transport(field).to_expr(rule);
+                into(made, sys::NFTNL_EXPR_PAYLOAD_DREG, *at)
+            }
+            Self::Connection => Conntrack::State.to_expr(rule),
+            Self::TcpFlags => {
+                // The byte of flags in a TCP header (RFC 9293 §3.1).
+                let field = TransportHeaderField::Raw {
+                    offset_bits: 13,
+                    length_bits: 1,
+                };
+                Payload::Transport(field).to_expr(rule)
+            }
+            Self::Mask(bits) => {
+                let nothing = vec![0_u8; bits.len()];
+                Bitwise::new(&bits[..], &nothing[..]).to_expr(rule)
+            }
+            Self::Equals(value) => Cmp::new(CmpOp::Eq, &value[..]).to_expr(rule),
+            Self::Differs(value) => Cmp::new(CmpOp::Neq, &value[..]).to_expr(rule),
+            Self::Load { offset, bytes, at } => {
                 // The crate hands both on as they are: they are bytes, whatever it calls them.
                 let field = NetworkHeaderField::Raw {
                     offset_bits: *offset,
                     length_bits: *bytes,
                 };
-                Payload::Network(field).to_expr(rule)
+                let made = Payload::Network(field).to_expr(rule);
+                into(made, sys::NFTNL_EXPR_PAYLOAD_DREG, *at)
             }
             Self::In(set) => lookup(set, 0),
             Self::NotIn(set) => lookup(set, libc::NFT_LOOKUP_F_INV as u32),
@@ -270,6 +344,17 @@ impl Expression for Step {
             Self::Drop | Self::Foreign(_) => Verdict::Drop.to_expr(rule),
         }
     }
+}
+
+/// Has an expression load its value there.
+fn into(made: NonNull<sys::nftnl_expr>, attribute: u32, at: At) -> NonNull<sys::nftnl_expr> {
+    let register = match at.0 % 4 {
+        0 => libc::NFT_REG_1 as u32 + at.0 / 4,
+        _ => libc::NFT_REG32_00 as u32 + at.0,
+    };
+    // SAFETY: the expression is alive and nobody else's; the attribute is one of its u32.
+    unsafe { sys::nftnl_expr_set_u32(made.as_ptr(), attribute as u16, register) };
+    made
 }
 
 fn lookup(set: &str, flags: u32) -> NonNull<sys::nftnl_expr> {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host};
+use super::{Counter, DesiredState, Element, Firewall, FirewallError, Host, ServiceElement};
 use detection::policy::Outcome;
 
 /// Touches nothing: every block is only shown.
@@ -26,6 +26,10 @@ impl Firewall for Observe {
     }
 
     fn block_prefixes(&mut self, _: &[Element]) -> Result<(), FirewallError> {
+        Ok(())
+    }
+
+    fn block_services(&mut self, _: &[ServiceElement]) -> Result<(), FirewallError> {
         Ok(())
     }
 

@@ -1,5 +1,5 @@
-//! What should stand in the kernel, as plain values: the sets, chains, rules and counters of the table `inet garita`.
-//! It talks to nobody; what is written and what is listed back are compared in these terms.
+//! What should stand in the kernel, as plain values: the sets and chains of the table `inet garita`; its rules are in
+//! [`super::rule`]. It talks to nobody; what is written and what is listed back are compared in these terms.
 
 use std::net::IpAddr;
 
@@ -8,6 +8,11 @@ pub(super) const TABLE: &str = "garita";
 
 /// Priority `raw` (`NF_IP_PRI_RAW`): before connection tracking, so a drop also stops what is established.
 const RAW: i32 = -300;
+/// Priority `mangle` (`NF_IP_PRI_MANGLE`): after connection tracking, before addresses are translated.
+const MANGLE: i32 = -150;
+
+/// `NFT_SET_CONCAT` of linux/netfilter/nf_tables.h.
+pub(super) const CONCATENATED: u32 = 0x80;
 
 /// IPv4 or IPv6; each has its own sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,8 +28,24 @@ pub(super) enum Set {
     Blocked(Family),
     /// Prefixes that are kept out.
     BlockedNet(Family),
+    /// Those of the hosts whose conversations go on, because they have proved nothing.
+    Unproven(Family),
+    /// The same of the prefixes.
+    UnprovenNet(Family),
+    /// Hosts that are kept from a service: source, destination, protocol and port, the second and the last as ranges.
+    Service(Family),
+    /// The same of whom nothing goes on there, connections under way included.
+    Port(Family),
     /// Networks that are never dropped.
     AllowedNet(Family),
+}
+
+/// Whether the kernel knows which packets begin something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tracking {
+    Connections,
+    /// Only TCP tells by itself.
+    Nothing,
 }
 
 /// What the kernel says of a set's form.
@@ -34,6 +55,8 @@ pub(super) struct Form {
     pub(super) interval: bool,
     /// Whether its elements may expire.
     pub(super) timeout: bool,
+    /// Whether a key has several parts.
+    pub(super) concatenated: bool,
     /// Bytes of a key.
     pub(super) key: u32,
     /// Any other property; none of ours has one.
@@ -44,6 +67,8 @@ pub(super) struct Form {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chain {
     Prerouting,
+    /// Where connections are known.
+    Opening,
     Output,
 }
 
@@ -56,42 +81,6 @@ pub(super) struct Hooked {
     pub(super) kind: String,
     /// Whether what no rule drops passes.
     pub(super) accepts: bool,
-}
-
-/// Which address of a packet a rule looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Side {
-    Source,
-    Destination,
-}
-
-/// A rule: drop what has an address in `blocked` that is not allowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Rule {
-    pub(super) chain: Chain,
-    side: Side,
-    blocked: Set,
-}
-
-/// One step of a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
-    /// Load the network protocol.
-    Protocol,
-    /// Go on where it is this family.
-    Is(Family),
-    /// Load this part of the network header.
-    Load { offset: u32, bytes: u32 },
-    /// Go on where the address is in the set.
-    In(String),
-    /// Go on where the address is not in the set.
-    NotIn(String),
-    /// Count with the counter of this name.
-    Count(String),
-    /// Drop.
-    Drop,
-    /// Something none of our rules does; the kernel's name for it.
-    Foreign(String),
 }
 
 impl Family {
@@ -131,8 +120,11 @@ impl Family {
 impl Set {
     /// All, in the order they are made.
     pub(super) fn all() -> impl Iterator<Item = Self> {
-        Self::each(Self::Blocked)
-            .chain(Self::each(Self::BlockedNet))
+        Self::blocked()
+            .chain(Self::each(Self::Unproven))
+            .chain(Self::each(Self::UnprovenNet))
+            .chain(Self::each(Self::Service))
+            .chain(Self::each(Self::Port))
             .chain(Self::each(Self::AllowedNet))
     }
 
@@ -141,7 +133,7 @@ impl Set {
         Self::each(Self::Blocked).chain(Self::each(Self::BlockedNet))
     }
 
-    fn each(kind: fn(Family) -> Self) -> impl Iterator<Item = Self> {
+    pub(super) fn each(kind: fn(Family) -> Self) -> impl Iterator<Item = Self> {
         Family::BOTH.into_iter().map(kind)
     }
 
@@ -150,104 +142,81 @@ impl Set {
     }
 
     pub(super) fn name(self) -> String {
+        let digit = self.family().digit();
         match self {
-            Self::Blocked(family) => format!("blocked{}", family.digit()),
-            Self::BlockedNet(family) => format!("blocked{}_net", family.digit()),
-            Self::AllowedNet(family) => format!("allowed{}_net", family.digit()),
+            Self::Blocked(_) => format!("blocked{digit}"),
+            Self::BlockedNet(_) => format!("blocked{digit}_net"),
+            Self::Unproven(_) => format!("unproven{digit}"),
+            Self::UnprovenNet(_) => format!("unproven{digit}_net"),
+            Self::Service(_) => format!("blocked{digit}_service"),
+            Self::Port(_) => format!("blocked{digit}_port"),
+            Self::AllowedNet(_) => format!("allowed{digit}_net"),
         }
     }
 
     pub(super) fn family(self) -> Family {
         match self {
-            Self::Blocked(family) | Self::BlockedNet(family) | Self::AllowedNet(family) => family,
+            Self::Blocked(family)
+            | Self::BlockedNet(family)
+            | Self::Unproven(family)
+            | Self::UnprovenNet(family)
+            | Self::Service(family)
+            | Self::Port(family)
+            | Self::AllowedNet(family) => family,
         }
     }
 
     pub(super) fn form(self) -> Form {
         Form {
-            interval: !matches!(self, Self::Blocked(_)),
+            interval: !matches!(self, Self::Blocked(_) | Self::Unproven(_)),
             timeout: !matches!(self, Self::AllowedNet(_)),
-            key: self.family().bytes(),
+            concatenated: matches!(self, Self::Service(_) | Self::Port(_)),
+            key: match self {
+                // Each part of a key takes a multiple of four bytes.
+                Self::Service(family) | Self::Port(family) => 2 * family.bytes() + 8,
+                other => other.family().bytes(),
+            },
             foreign: false,
+        }
+    }
+
+    /// Where those are listed whose conversations go on.
+    pub(super) fn unproven(self) -> Self {
+        match self {
+            Self::BlockedNet(family) => Self::UnprovenNet(family),
+            other => Self::Unproven(other.family()),
         }
     }
 }
 
 impl Chain {
-    pub(super) const ALL: [Self; 2] = [Self::Prerouting, Self::Output];
+    pub(super) fn all(tracking: Tracking) -> impl Iterator<Item = Self> {
+        let all = [Self::Prerouting, Self::Opening, Self::Output];
+        all.into_iter()
+            .filter(move |chain| tracking == Tracking::Connections || *chain != Self::Opening)
+    }
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Prerouting => "prerouting",
+            Self::Opening => "opening",
             Self::Output => "output",
         }
     }
 
     pub(super) fn hooked(self) -> Hooked {
         // NF_INET_PRE_ROUTING and NF_INET_LOCAL_OUT of linux/netfilter.h.
-        let hook = match self {
-            Self::Prerouting => 0,
-            Self::Output => 3,
+        let (hook, priority) = match self {
+            Self::Prerouting => (0, RAW),
+            Self::Opening => (0, MANGLE),
+            Self::Output => (3, RAW),
         };
         Hooked {
             hook,
-            priority: RAW,
+            priority,
             kind: "filter".to_owned(),
             accepts: true,
         }
-    }
-}
-
-impl Rule {
-    /// All, in order. None returns on an allowed address: the other address of the packet must be looked at too.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        let places = [
-            (Chain::Prerouting, Side::Source),
-            (Chain::Prerouting, Side::Destination),
-            (Chain::Output, Side::Destination),
-        ];
-        places.into_iter().flat_map(|(chain, side)| {
-            Set::blocked().map(move |blocked| Self {
-                chain,
-                side,
-                blocked,
-            })
-        })
-    }
-
-    /// The name of the counter that only this rule counts with.
-    pub(super) fn counter(&self) -> String {
-        let way = match (self.chain, self.side) {
-            (Chain::Prerouting, Side::Source) => "from",
-            (Chain::Prerouting, Side::Destination) => "to",
-            (Chain::Output, _) => "sent_to",
-        };
-        format!("{way}_{}", self.blocked.name())
-    }
-
-    pub(super) fn steps(&self) -> Vec<Step> {
-        let family = self.blocked.family();
-        // Offsets of the addresses in the headers of RFC 791 and RFC 8200.
-        let offset = match (family, self.side) {
-            (Family::V4, Side::Source) => 12,
-            (Family::V4, Side::Destination) => 16,
-            (Family::V6, Side::Source) => 8,
-            (Family::V6, Side::Destination) => 24,
-        };
-        let load = Step::Load {
-            offset,
-            bytes: family.bytes(),
-        };
-        vec![
-            Step::Protocol,
-            Step::Is(family),
-            load.clone(),
-            Step::In(self.blocked.name()),
-            load,
-            Step::NotIn(Set::AllowedNet(family).name()),
-            Step::Count(self.counter()),
-            Step::Drop,
-        ]
     }
 }
 
@@ -256,21 +225,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_spares_the_allowed_and_has_a_counter_of_its_own() {
-        let mut counters: Vec<_> = Rule::all().map(|rule| rule.counter()).collect();
-        assert_eq!(counters.len(), 12);
-        for rule in Rule::all() {
-            let spared = Step::NotIn(Set::AllowedNet(rule.blocked.family()).name());
-            assert!(rule.steps().contains(&spared), "{rule:?}");
-        }
-        counters.sort();
-        counters.dedup();
-        assert_eq!(counters.len(), 12);
-    }
-
-    #[test]
     fn a_set_is_found_by_its_name() {
-        assert_eq!(Set::all().count(), 6);
+        assert_eq!(Set::all().count(), 14);
         for set in Set::all() {
             assert_eq!(Set::named(&set.name()), Some(set));
         }

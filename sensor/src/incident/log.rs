@@ -12,7 +12,7 @@ use contract::printable::hex;
 use contract::timestamp::Timestamp;
 use detection::policy::Decision;
 use detection::timeline::Timeline;
-use detection::verdict::Verdict;
+use detection::verdict::{Subject, Verdict};
 
 /// Who tells the incidents.
 #[derive(Debug, Clone)]
@@ -53,7 +53,8 @@ pub enum Stage {
     Ended,
 }
 
-type Key = (IpAddr, Class);
+/// Whom it is about, whether that is the victim, and the class.
+type Key = (IpAddr, bool, Class);
 
 /// The open incidents.
 #[derive(Debug)]
@@ -109,7 +110,15 @@ impl IncidentLog {
 
     /// The `event.id` under which a verdict is, or would be, entered.
     pub fn id(&self, verdict: &Verdict) -> String {
-        let key = (verdict.subject.address().to_canonical(), verdict.class);
+        let key = match verdict.quiet {
+            // Of a crowd only the crowd is entered.
+            true => (
+                verdict.flow.responder.ip().to_canonical(),
+                true,
+                verdict.class,
+            ),
+            false => key(verdict),
+        };
         match self.open.get(&key) {
             Some(record) if verdict.time.saturating_sub(record.heard) < self.quiet => {
                 record.id.clone()
@@ -122,7 +131,10 @@ impl IncidentLog {
     /// to end before it. To watch an address is no incident of its own.
     pub fn record(&mut self, verdict: &Verdict) -> Vec<Revision> {
         let mut told = self.end_quiet(verdict.time);
-        let key = (verdict.subject.address().to_canonical(), verdict.class);
+        if verdict.quiet {
+            return told;
+        }
+        let key = key(verdict);
         if let Some(record) = self.open.get_mut(&key) {
             self.order.remove(&(record.heard, key));
             record.heard = record.heard.max(verdict.time);
@@ -175,10 +187,10 @@ impl IncidentLog {
 }
 
 impl Record {
-    fn new(observer: &Observer, verdict: &Verdict, (address, class): Key) -> Self {
+    fn new(observer: &Observer, verdict: &Verdict, key: Key) -> Self {
         let start = verdict.evidence.first_seen;
         Self {
-            id: id(observer, verdict, (address, class)),
+            id: id(observer, verdict, key),
             start,
             decided: verdict.time,
             revision: 1,
@@ -229,8 +241,17 @@ impl Record {
     }
 }
 
+fn key(verdict: &Verdict) -> Key {
+    let victim = matches!(verdict.subject, Subject::Victim { .. });
+    (
+        verdict.subject.address().to_canonical(),
+        victim,
+        verdict.class,
+    )
+}
+
 /// The same for all revisions of an incident, and for each replay of it.
-fn id(observer: &Observer, verdict: &Verdict, (address, class): Key) -> String {
+fn id(observer: &Observer, verdict: &Verdict, (address, _, class): Key) -> String {
     let start = observer.label(verdict.evidence.first_seen).micros();
     let named = Sha256::new()
         .chain_update(&observer.identity.name)

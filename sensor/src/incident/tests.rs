@@ -8,7 +8,7 @@ use contract::incident::{Identity, Rounded};
 use ebpf::packet::protocol;
 
 use super::*;
-use contract::record::Origin;
+use contract::record::{Origin, Scope};
 use detection::policy::{Block, Exemption};
 use detection::verdict::{Contribution, Evidence, Facts};
 
@@ -59,6 +59,7 @@ pub(crate) fn verdict(class: Class) -> Verdict {
             value: 971.0,
             contribution: 0.123_456,
         }],
+        quiet: false,
         facts: Facts {
             seconds: 8.0,
             opened: 100,
@@ -78,6 +79,11 @@ pub(crate) fn block(expires: u64, offence: u32) -> Decision {
         ttl: Duration::from_secs(600),
         offence,
         origin: Origin::Detection,
+        scope: match offence {
+            0 => Scope::Opening,
+            _ => Scope::All,
+        },
+        service: None,
     })
 }
 

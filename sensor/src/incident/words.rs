@@ -36,6 +36,20 @@ fn deed(verdict: &Verdict) -> String {
     let opener = flow.initiator.ip().to_canonical();
     match verdict.class {
         Class::Benign => format!("{who} does nothing unusual"),
+        Class::Scan | Class::Flood | Class::SlowDos
+            if matches!(verdict.subject, Subject::Victim { .. }) =>
+        {
+            let deed = match verdict.class {
+                Class::Scan => "scanned",
+                _ => "flooded",
+            };
+            format!(
+                "{} that may be forged {deed} {who}{}{}",
+                count(facts.initiators, "address"),
+                within(facts),
+                sources(&verdict.subject)
+            )
+        }
         Class::Scan => format!("{who} scanned{}", probes(flow, facts)),
         Class::BruteForce if matches!(verdict.subject, Subject::Victim { .. }) => format!(
             "{} try to log in at {}: {}{}{}{}",

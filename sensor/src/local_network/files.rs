@@ -48,7 +48,7 @@ pub(super) fn sessions(root: &Path) -> BTreeSet<IpAddr> {
     texts.filter_map(|text| remote_host(&text)).collect()
 }
 
-fn read(path: &Path) -> Option<String> {
+pub(super) fn read(path: &Path) -> Option<String> {
     let mut text = String::new();
     let file = File::open(path).ok()?;
     file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
@@ -77,7 +77,7 @@ fn remote_host(text: &str) -> Option<IpAddr> {
     (remote && logged_in && lasts).then(|| address(value("REMOTE_HOST")?))?
 }
 
-fn address(text: &str) -> Option<IpAddr> {
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let address = text.split('%').next().unwrap_or_default().parse::<IpAddr>();
     address.ok().map(|address| address.to_canonical())
 }

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 
 use crate::incident::Revision;
 use contract::address::is_host;
-use contract::record::{Allowance, Block, Review};
+use contract::record::{Allowance, Block, Review, Service};
 use contract::timestamp::Timestamp;
 use contract::topics::Topic;
 
@@ -37,6 +37,8 @@ pub enum Entry {
     Released {
         /// Whose.
         target: IpNet,
+        /// The service it was kept from; nothing where it was all.
+        service: Option<Service>,
         /// When.
         at: Timestamp,
         /// By whom.

@@ -19,6 +19,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001-records.sql"),
     include_str!("migrations/0002-outbox.sql"),
     include_str!("migrations/0003-audit.sql"),
+    include_str!("migrations/0004-scope.sql"),
+    include_str!("migrations/0005-service.sql"),
 ];
 
 /// How long to wait for a lock: nobody but the writer writes, so only somebody's `sqlite3` shell can hold one.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 use rusqlite::{Connection, Row, ToSql, params};
 
-use super::column::{Text, Word, ends, moment, moment_if_any, unpacked};
+use super::column::{Text, Word, ends, moment, unpacked};
 use super::error::StoreError;
 use super::file::open_to_read;
 use super::recovery::{self, ALLOWANCE, BLOCK, REVIEW};
@@ -244,12 +244,12 @@ fn incident(row: &Row<'_>) -> rusqlite::Result<StoredIncident> {
 }
 
 fn past_block(row: &Row<'_>) -> rusqlite::Result<PastBlock> {
-    let at: Option<Timestamp> = moment_if_any(row, 12)?;
+    let at: Option<i64> = row.get("released")?;
     let released = |at| -> rusqlite::Result<Released> {
         Ok(Released {
-            at,
-            by: row.get(13)?,
-            reason: row.get(14)?,
+            at: Timestamp::from_micros(at),
+            by: row.get("released_by")?,
+            reason: row.get("released_reason")?,
         })
     };
     Ok(PastBlock {

@@ -3,18 +3,18 @@
 
 use rusqlite::{Connection, Result, Row, ToSql};
 
-use super::column::{Text, Word, moment, moment_if_any};
+use super::column::{Text, Word, conversion, moment, moment_if_any};
 use super::entry::LastRevision;
 use super::error::is_of_the_entry;
 use super::rows::{Offences, Recovered};
 use super::{audit, write};
-use contract::record::{Allowance, Answered, Block, Review, ReviewState};
+use contract::record::{Allowance, Answered, Block, Review, ReviewState, Service};
 use contract::timestamp::Timestamp;
 
 /// Open incidents that are taken up at one start, some 3 kB each; no more are open at once by default.
 const MAX_OPEN: u32 = 4_096;
 /// The columns of a block, in the order in which `block` reads them.
-pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced";
+pub(super) const BLOCK: &str = "target, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced, scope, service";
 /// The columns of an allowance.
 pub(super) const ALLOWANCE: &str = "net, by, reason, since, expires";
 /// The columns of a review.
@@ -152,7 +152,19 @@ pub(super) fn block(row: &Row<'_>) -> Result<Block> {
         expires: moment_if_any(row, 9)?,
         confirm_by: moment_if_any(row, 10)?,
         forced: row.get(11)?,
+        scope: row.get::<_, Word<_>>(12)?.0,
+        service: service(row)?,
+        quiet: false,
     })
+}
+
+/// The service of a block; one that cannot be read makes no sense, and is not taken for all.
+fn service(row: &Row<'_>) -> Result<Option<Service>> {
+    let text: String = row.get(13)?;
+    match text.is_empty() {
+        true => Ok(None),
+        false => serde_json::from_str(&text).map(Some).map_err(conversion),
+    }
 }
 
 /// Reads the columns of [`ALLOWANCE`].

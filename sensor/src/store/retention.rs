@@ -199,6 +199,9 @@ mod tests {
     fn block(db: &Connection, number: u32, expires: Option<Timestamp>) {
         let block = Block {
             forced: false,
+            scope: contract::record::Scope::All,
+            service: None,
+            quiet: false,
             target: std::net::IpAddr::from(std::net::Ipv4Addr::from(0xc633_6400 + number)).into(),
             state: BlockState::Observed,
             origin: Origin::Operator,

@@ -10,7 +10,7 @@ use super::queue::Waiting;
 use super::rows::Offences;
 use super::{audit, outbox};
 use crate::incident::{Revision, Stage};
-use contract::record::{Allowance, Block, Review};
+use contract::record::{Allowance, Block, Review, Service};
 use contract::timestamp::Timestamp;
 use detection::features::SCHEMA;
 
@@ -36,10 +36,11 @@ pub(super) fn entry(db: &Connection, waiting: &Waiting) -> Result<()> {
         Entry::Block(new) => block(db, new),
         Entry::Released {
             target,
+            service,
             at,
             by,
             reason,
-        } => release(db, *target, (*at, by, reason)),
+        } => release(db, (*target, service.as_ref()), (*at, by, reason)),
         Entry::Allowance(new) => allowance(db, new),
         Entry::Disallowed { net, at, by } => {
             let sql =
@@ -134,17 +135,23 @@ const fn stage(stage: Stage) -> &'static str {
 pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
     db.prepare_cached(
         "UPDATE block SET released = ?2, released_by = ?3, released_reason = 'replaced by another block'
-         WHERE target = ?1 AND begun <> ?2 AND released IS NULL AND (expires IS NULL OR expires > ?2)",
+         WHERE target = ?1 AND service = ?4 AND begun <> ?2 AND released IS NULL AND (expires IS NULL OR expires > ?2)",
     )?
-    .execute(params![Text(block.target), block.begun.micros(), block.by])?;
+    .execute(params![
+        Text(block.target),
+        block.begun.micros(),
+        block.by,
+        json(block.service.as_ref())?
+    ])?;
     let (low, high) = ends(block.target);
     db.prepare_cached(
-        "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced)
-         VALUES (:target, :low, :high, :state, :origin, :by, :reason, :class, :incident, :offence, :begun, :expires, :confirm_by, :forced)
-         ON CONFLICT (target, begun) DO UPDATE SET
+        "INSERT INTO block (target, low, high, state, origin, by, reason, class, incident, offence, begun, expires, confirm_by, forced, scope, service)
+         VALUES (:target, :low, :high, :state, :origin, :by, :reason, :class, :incident, :offence, :begun, :expires, :confirm_by, :forced, :scope, :service)
+         ON CONFLICT (target, begun, service) DO UPDATE SET
              state = excluded.state, origin = excluded.origin, by = excluded.by, reason = excluded.reason,
              class = excluded.class, incident = excluded.incident, offence = excluded.offence,
              expires = excluded.expires, confirm_by = excluded.confirm_by, forced = excluded.forced,
+             scope = excluded.scope,
              released = NULL, released_by = NULL, released_reason = NULL",
     )?
     .execute(named_params! {
@@ -162,9 +169,11 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
         ":expires": block.expires.map(Timestamp::micros),
         ":confirm_by": block.confirm_by.map(Timestamp::micros),
         ":forced": block.forced,
+        ":scope": Word(block.scope),
+        ":service": json(block.service.as_ref())?,
     })?;
     match host(block.target) {
-        Some(address) if block.offence > 0 => offences(
+        Some(address) if block.offence > 0 && block.service.is_none() => offences(
             db,
             &Offences {
                 address,
@@ -174,6 +183,13 @@ pub(super) fn block(db: &Connection, block: &Block) -> Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// A service in its column.
+fn json(service: Option<&Service>) -> Result<String> {
+    service.map_or(Ok(String::new()), |service| {
+        serde_json::to_string(service).map_err(conversion)
+    })
 }
 
 /// Writes how often an address has offended.
@@ -189,14 +205,14 @@ pub(super) fn offences(db: &Connection, offences: &Offences) -> Result<()> {
 
 fn release(
     db: &Connection,
-    target: IpNet,
+    (target, service): (IpNet, Option<&Service>),
     (at, by, reason): (Timestamp, &str, &str),
 ) -> Result<()> {
     db.prepare_cached(
         "UPDATE block SET released = ?2, released_by = ?3, released_reason = ?4
-         WHERE target = ?1 AND released IS NULL AND (expires IS NULL OR expires > ?2)",
+         WHERE target = ?1 AND service = ?5 AND released IS NULL AND (expires IS NULL OR expires > ?2)",
     )?
-    .execute(params![Text(target), at.micros(), by, reason])?;
+    .execute(params![Text(target), at.micros(), by, reason, json(service)?])?;
     Ok(())
 }
 

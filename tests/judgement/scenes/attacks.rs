@@ -93,7 +93,7 @@ pub(crate) fn attacks() -> impl Iterator<Item = Scene> {
         ),
         attack(
             "a scan from where others converse",
-            ("scan", "review", "203.0.113.9"),
+            ("scan", "block", "203.0.113.9"),
             |wire| {
                 for turn in 0..30 {
                     wire.talk(turn * 800_000, (stranger(9), (home(22), 80)), &PAGE);

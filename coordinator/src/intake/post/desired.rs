@@ -315,5 +315,8 @@ fn record(target: &str) -> Option<Block> {
         expires: None,
         confirm_by: None,
         forced: false,
+        scope: contract::record::Scope::All,
+        service: None,
+        quiet: false,
     })
 }

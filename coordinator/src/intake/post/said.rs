@@ -183,6 +183,10 @@ impl Post {
     }
 
     fn block(&mut self, gate: &Gate, change: &Change, doc: String) {
+        // Nobody is kept out by it: it is no block of the address, and not in the sensor's digest.
+        if change.block.service.is_some() {
+            return;
+        }
         let target = contract::address::canonical(change.block.target).to_string();
         let present = change.event != BlockChange::Released;
         let state = match (present, &change.block.state) {

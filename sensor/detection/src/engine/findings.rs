@@ -7,6 +7,7 @@ use ebpf::host::Bitmap;
 use ebpf::packet::protocol;
 use ebpf::snapshot::Snapshot;
 
+use super::crowds::{self, Crowd};
 use crate::evidence;
 use crate::features::{LIST, distinct};
 use crate::model::{self, Content, Score};
@@ -45,7 +46,31 @@ pub(super) fn verdict(
         contributions: Vec::new(),
         features: Vec::new(),
         facts: facts(snapshot, class),
+        quiet: false,
     }
+}
+
+/// What is told of a crowd, where `last` is about the last of it.
+pub(super) fn crowd(last: &Verdict, crowd: Crowd) -> Verdict {
+    let mut verdict = last.clone();
+    verdict.subject = Subject::Victim {
+        address: last.flow.responder.ip(),
+        sources: crowd.sources.into(),
+    };
+    verdict.decision = Decision::Alert;
+    verdict.quiet = false;
+    verdict.scores = Vec::new();
+    verdict.evidence.first_seen = crowd.first;
+    verdict.evidence.snapshots = crowd.count;
+    verdict.facts.initiators = crowd.count;
+    verdict.facts.seconds = last.time.saturating_sub(crowd.first) as f64 / 1e6;
+    verdict.contributions = vec![Contribution::from(&Alarm {
+        class: last.class,
+        measure: Measure::UnprovenSources,
+        value: crowd.count.into(),
+        threshold: crowds::EACH.into(),
+    })];
+    verdict
 }
 
 /// The evidence as a verdict tells it.
@@ -125,6 +150,11 @@ impl From<&Alarm> for Contribution {
                 "alike_attempts",
                 "attempts",
                 "Login attempts alike in size, none of which got on.",
+            ),
+            Measure::UnprovenSources => (
+                "unproven_sources",
+                "hosts",
+                "Addresses that turn against one victim and prove nothing: they may be forged.",
             ),
             Measure::GuessingSources => (
                 "guessing_sources",

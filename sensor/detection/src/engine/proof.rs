@@ -1,7 +1,7 @@
 //! What packets prove of who sent them, and of whether a block holds.
 //! It decides nothing.
 
-use ebpf::packet::{TUNNELLED, protocol};
+use ebpf::packet::TUNNELLED;
 use ebpf::snapshot::Snapshot;
 
 use super::{GRACE, PROOF};
@@ -21,19 +21,9 @@ pub(super) fn earlier_proof(snapshot: &Snapshot) -> Proof {
     if proven == 0 || snapshot.time.saturating_sub(proven) >= PROOF {
         Proof::Unproven
     } else if memory::is_own(snapshot) {
-        own_proof(snapshot)
+        Proof::Own
     } else {
         Proof::ProvenBefore
-    }
-}
-
-/// What it proves that a flow arrives as the address's own conversations do: a SYN carries much of the system that sent
-/// it, a datagram no more than a distance that others may have too.
-pub(super) fn own_proof(snapshot: &Snapshot) -> Proof {
-    if snapshot.key.protocol == protocol::TCP {
-        Proof::Proven
-    } else {
-        Proof::Unproven
     }
 }
 

@@ -7,16 +7,18 @@ use ebpf::flow::state;
 use ebpf::packet::{Address, protocol};
 use ebpf::snapshot::Snapshot;
 
-use super::proof::{earlier_proof, is_tunnelled, own_proof};
+use super::proof::earlier_proof;
 use super::{Engine, findings};
 use crate::memory::{
-    Beacons, Contacts, DistributedGuessing, Guessing, Logins, Regular, ScanFound, Targets,
+    Beacons, Contacts, DistributedGuessing, Guessing, Logins, PORTS_PER_HOST, Regular, ScanFound,
+    Targets, Usage,
 };
 use crate::policy::{Decision, Proof, Suspect};
 use crate::service::{self, Login};
 use crate::statistics::{Alarm, Measure};
 use crate::verdict::{Contribution, Subject, Verdict};
 use contract::class::Class;
+use contract::record::Service;
 
 use super::PROOF;
 
@@ -30,6 +32,7 @@ pub(super) struct Recollection {
     logins: Logins,
     targets: Targets,
     beacons: Beacons,
+    usage: Usage,
 }
 
 /// What a snapshot completes.
@@ -49,6 +52,7 @@ impl Recollection {
             logins: Logins::new(cap),
             targets: Targets::default(),
             beacons: Beacons::new(cap),
+            usage: Usage::default(),
         }
     }
 
@@ -64,7 +68,19 @@ impl Recollection {
         self.beacons.forget(addresses);
     }
 
+    /// `service`, but for what `address` has used of it lately.
+    pub(super) fn spare(&self, address: &Address, service: Service, now: u64) -> Service {
+        self.usage.spare(address, service, now)
+    }
+
+    /// Whether others than one guesser converse from the address that a snapshot charges.
+    pub(super) fn is_shared(&self, snapshot: &Snapshot) -> bool {
+        let [(initiator, _), _] = snapshot.charged();
+        self.contacts.is_shared(&initiator, snapshot.time)
+    }
+
     fn hear(&mut self, snapshot: &Snapshot, auth_ports: &[u16]) -> Findings {
+        self.usage.hear(snapshot);
         let login = login(snapshot, auth_ports);
         Findings {
             scan: self
@@ -103,19 +119,16 @@ impl Engine {
         let [(initiator, _), _] = snapshot.ends();
         let address = IpAddr::from(initiator);
         let proven_lately = scan.proven != 0 && snapshot.time.saturating_sub(scan.proven) < PROOF;
-        let proof = match (proven_lately, scan.own_arrival) {
-            (false, _) => Proof::Unproven,
-            (true, true) => own_proof(snapshot),
+        let mut suspect = self.suspect(snapshot, (address, Class::Scan));
+        suspect.service = self.scanned(snapshot, scan);
+        suspect.subnet = scan.source.subnet;
+        suspect.shared = scan.shared;
+        suspect.proof = match (proven_lately, scan.own_arrival) {
+            (true, true) => Proof::Own,
             (true, false) => Proof::ProvenBefore,
-        };
-        let suspect = Suspect {
-            address,
-            class: Class::Scan,
-            convincing: true,
-            proof,
-            subnet: scan.source.subnet,
-            shared: scan.shared,
-            tunnelled: is_tunnelled(snapshot),
+            // Who uses a service over datagrams has never proven who it is, and is not cut off from that either.
+            (false, _) if self.recollection.usage.knows(&initiator, snapshot.time) => Proof::Own,
+            (false, _) => Proof::Unproven,
         };
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;
@@ -123,7 +136,7 @@ impl Engine {
         verdict.evidence.log_odds = scan.score * FAILURE;
         verdict.evidence.snapshots = scan.failed;
         verdict.evidence.first_seen = scan.first;
-        verdict.evidence.proven = proof == Proof::Proven;
+        verdict.evidence.proven = false;
         let facts = &mut verdict.facts;
         facts.seconds = snapshot.time.saturating_sub(scan.first) as f64 / 1e6;
         facts.opened = scan.failed;
@@ -141,26 +154,39 @@ impl Engine {
         self.conclude(address, verdict);
     }
 
+    /// What a scanner is kept from where it cannot be kept from everything: the ports of a host, a port of all hosts, or
+    /// pings; but for what its address uses.
+    fn scanned(&self, snapshot: &Snapshot, scan: &ScanFound) -> Service {
+        let [(initiator, _), (responder, port)] = snapshot.ends();
+        let protocol = snapshot.key.protocol;
+        let is_icmp = matches!(protocol, protocol::ICMP | protocol::ICMPV6);
+        let many_ports = f64::from(scan.ports) >= PORTS_PER_HOST * f64::from(scan.hosts);
+        let (address, port) = match (is_icmp, many_ports) {
+            (true, _) => (None, None),
+            (false, true) => (Some(responder.into()), None),
+            (false, false) => (None, Some(port)),
+        };
+        let service = Service {
+            protocol,
+            address,
+            port,
+            spared: Vec::new(),
+        };
+        self.recollection.spare(&initiator, service, snapshot.time)
+    }
+
     fn conclude_guessing(&mut self, snapshot: &Snapshot, guessing: &Guessing) {
         let [(initiator, _), _] = snapshot.ends();
         let address = IpAddr::from(initiator);
         let accepted = snapshot.key.protocol == protocol::TCP && snapshot.flow.is(state::PROVEN);
-        let suspect = Suspect {
-            address,
-            class: Class::BruteForce,
-            convincing: true,
-            proof: if accepted {
-                Proof::Proven
-            } else {
-                earlier_proof(snapshot)
-            },
-            subnet: false,
-            shared: self
-                .recollection
-                .contacts
-                .is_shared(&initiator, snapshot.time),
-            tunnelled: is_tunnelled(snapshot),
+        let mut suspect = self.suspect(snapshot, (address, Class::BruteForce));
+        suspect.shared = self.recollection.is_shared(snapshot);
+        suspect.proof = match accepted {
+            true => Proof::Proven,
+            false => earlier_proof(snapshot),
         };
+        // Who guesses there uses it, too.
+        suspect.service.spared = Vec::new();
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;
         };
@@ -220,15 +246,8 @@ impl Engine {
         let [initiator, responder] = snapshot.ends().map(|(end, _)| IpAddr::from(end));
         let guard = self.policy.guard();
         let inward = guard.is_home(responder) && !guard.is_home(initiator);
-        let suspect = Suspect {
-            address: if inward { initiator } else { responder },
-            class: Class::C2,
-            convincing: true,
-            proof: Proof::Unproven,
-            subnet: false,
-            shared: false,
-            tunnelled: is_tunnelled(snapshot),
-        };
+        let address = if inward { initiator } else { responder };
+        let suspect = self.suspect(snapshot, (address, Class::C2));
         let Some(mut verdict) = self.verdict(snapshot, &suspect) else {
             return;
         };
@@ -252,10 +271,13 @@ impl Engine {
     /// What policy makes of a suspect, as a verdict still without its grounds; nothing where the matter is pending.
     fn verdict(&mut self, snapshot: &Snapshot, suspect: &Suspect) -> Option<Verdict> {
         let (address, time) = (suspect.address, snapshot.time);
-        if self.paused.holds(address, time) || self.paused.is_paused(address, suspect.class, time) {
+        if self.paused.holds(address, time) {
             return None;
         }
-        let decision = self.policy.decide(suspect, time);
+        let decision = self.settle(suspect, time);
+        if self.is_pending(&decision, (address, suspect.class), time) {
+            return None;
+        }
         let subject = Subject::Offender(address);
         let mut verdict = findings::verdict(snapshot, suspect.class, (subject, decision));
         verdict.features = crate::features::features(snapshot).to_vec();

@@ -38,7 +38,7 @@ const HOSTS: f64 = 32.0;
 const PATIENT: f64 = 128.0;
 
 /// Ports per host from which on a search is for ports.
-pub(super) const PORTS_PER_HOST: f64 = 3.0;
+pub(crate) const PORTS_PER_HOST: f64 = 3.0;
 /// The same for datagrams to ports no service is known at: peers of calls and downloads have a few each.
 pub(super) const PEER_PORTS: f64 = 8.0;
 

@@ -52,6 +52,8 @@ pub enum Role {
     Gateway,
     /// It tells names.
     Resolver,
+    /// It tells the time.
+    TimeServer,
     /// Incidents are reported to it.
     Broker,
     /// An administrator is, or was a moment ago, logged in from it.
@@ -66,6 +68,7 @@ impl fmt::Display for Role {
             Self::Own => "it is one of our own addresses",
             Self::Gateway => "it is a gateway of ours",
             Self::Resolver => "it is a name server of ours",
+            Self::TimeServer => "it is a time server of ours",
             Self::Broker => "it is the broker that incidents are reported to",
             Self::Session => "somebody is logged in from it",
             Self::Broadcast => "it is the broadcast address of a network of ours",

@@ -10,7 +10,7 @@ use super::{Block, Offence};
 use contract::address::is_host;
 
 /// A budget is counted over this long, microseconds.
-const MINUTE: u64 = 60_000_000;
+pub(super) const MINUTE: u64 = 60_000_000;
 
 /// Offenders by address; beyond the cap the one whose last block began first is forgotten.
 #[derive(Debug)]
@@ -69,6 +69,11 @@ impl History {
     /// The block of `address` that has not expired.
     pub(super) fn in_force(&self, address: IpAddr, now: u64) -> Option<&Block> {
         self.offenders.get(&address)?.in_force(now)
+    }
+
+    /// Whether `address` has been blocked lately.
+    pub(super) fn is_known(&self, address: IpAddr) -> bool {
+        self.offenders.contains_key(&address)
     }
 
     /// Offences of `address` that still count.

@@ -20,6 +20,14 @@ fn suspect(address: &str, proof: Proof) -> Suspect {
         subnet: false,
         shared: false,
         tunnelled: false,
+        victim: "192.0.2.10".parse().unwrap(),
+        arrival: 0,
+        service: Service {
+            protocol: 6,
+            address: Some("192.0.2.10".parse().unwrap()),
+            port: Some(22),
+            spared: Vec::new(),
+        },
     }
 }
 
@@ -222,4 +230,48 @@ fn offenders_are_forgotten_oldest_first_beyond_the_cap() {
     };
     assert_eq!(again(&mut policy, 199), 2);
     assert_eq!(again(&mut policy, 100), 1);
+}
+
+#[test]
+fn who_shares_an_address_or_may_be_named_by_others_is_kept_from_a_service_only() {
+    let mut policy = policy("");
+    let mut shared = suspect("203.0.113.7", Proof::Proven);
+    shared.shared = true;
+    let block = blocked(policy.decide(&shared, 0));
+    assert_eq!(block.service.as_ref(), Some(&shared.service));
+    assert_eq!((block.scope, block.offence), (Scope::All, 1));
+    assert!(block.ttl.as_secs() > 500);
+    assert_eq!(
+        policy.offences(shared.address, SECOND),
+        0,
+        "the others pay for nothing"
+    );
+    for (proof, shared) in [
+        (Proof::Own, false),
+        (Proof::Own, true),
+        (Proof::ProvenBefore, true),
+        (Proof::Unproven, true),
+    ] {
+        let mut named = suspect("203.0.113.8", proof);
+        named.shared = shared;
+        let block = blocked(policy.decide(&named, 0));
+        assert!(block.service.is_some());
+        assert_eq!((block.ttl.as_secs(), block.offence), (60, 0));
+        assert_eq!(block.scope, Scope::Opening);
+    }
+}
+
+#[test]
+fn what_proves_nothing_stops_only_what_it_opens_and_pushes_no_offender_out() {
+    let mut policy = policy("max_offenders = 64\n");
+    let offender = suspect("203.0.113.7", Proof::Proven);
+    assert_eq!(blocked(policy.decide(&offender, 0)).scope, Scope::All);
+    for last in 0..200_u8 {
+        let forged = suspect(&format!("198.51.100.{last}"), Proof::Unproven);
+        assert_eq!(
+            blocked(policy.decide(&forged, SECOND)).scope,
+            Scope::Opening
+        );
+    }
+    assert_eq!(policy.offences(offender.address, SECOND), 1);
 }

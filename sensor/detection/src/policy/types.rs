@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use contract::record::Origin;
+use contract::record::{Origin, Scope, Service};
 use ipnet::IpNet;
 
 use super::Exemption;
@@ -55,6 +55,8 @@ pub enum Cause {
     Tunnelled,
     /// The address may be an innocent visitor's.
     PerhapsSpoofed,
+    /// The kernel cannot tell what the address opens from what it answers.
+    Untracked,
     /// Others converse from the same address, and all of it would be cut off.
     Shared,
     /// The minute's blocks are used up.
@@ -70,6 +72,9 @@ impl fmt::Display for Cause {
             Self::Tunnelled => f.write_str("it was seen inside a tunnel"),
             Self::PerhapsSpoofed => f.write_str(
                 "its visitor of the last half hour proved itself, these packets did not: they may be spoofed",
+            ),
+            Self::Untracked => f.write_str(
+                "nothing proves that the address is the sender's own, and this machine tracks no connections, so that a block could stop its owner's",
             ),
             Self::Shared => f.write_str(
                 "others converse from the same address meanwhile, and a block would cut them off too",
@@ -94,6 +99,10 @@ pub struct Block {
     pub offence: u32,
     /// Who ordered it.
     pub origin: Origin,
+    /// How much of its traffic is stopped.
+    pub scope: Scope,
+    /// The one use of others that it is kept from; nothing where it is all.
+    pub service: Option<Service>,
 }
 
 /// What enforcement made of a block.

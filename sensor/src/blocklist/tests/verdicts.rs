@@ -89,13 +89,15 @@ fn a_full_list_leaves_nobody_unheard() {
     }
     let mut seen = verdict(Class::Scan);
     let target = net("203.0.113.7");
-    seen.decision = Decision::Block(policy::Block {
+    seen.decision = Decision::Block(detection::policy::Block {
         target,
         reason: "scan".to_owned(),
         expires: 1_600 * SECOND,
         ttl: Duration::from_secs(600),
         offence: 1,
         origin: Origin::Detection,
+        scope: Scope::All,
+        service: None,
     });
     let outcome = fixture.blocklist.conclude(seen, at(1_000));
     assert!(matches!(outcome, Some(Outcome::Failed(_))), "{outcome:?}");

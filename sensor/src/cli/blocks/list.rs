@@ -2,7 +2,7 @@
 //! The long form of a line is `garita explain`.
 
 use anyhow::Result;
-use contract::record::{Block, BlockState, Origin as By};
+use contract::record::{Block, BlockState, Origin as By, Scope, Service};
 
 use super::super::client::Client;
 use super::super::table::Table;
@@ -70,6 +70,7 @@ pub fn table(blocks: &[Block]) -> Table<7> {
 /// Which of the address's offences a block answers, or why it counts as none.
 fn offence(block: &Block) -> String {
     match (block.offence, block.origin) {
+        (_, By::Detection) if block.service.is_some() => "not counted: shared".to_owned(),
         (0, By::Detection) => "not counted: may be spoofed".to_owned(),
         (0, By::Operator | By::Command) => "not counted: by hand".to_owned(),
         (0, By::Recovered) => "unknown".to_owned(),
@@ -79,7 +80,20 @@ fn offence(block: &Block) -> String {
 
 /// What has become of a block, in few words.
 pub fn state(block: &Block) -> String {
+    if let Some(service) = &block.service {
+        let short = Service {
+            spared: Vec::new(),
+            ..service.clone()
+        };
+        let state = match block.state {
+            BlockState::Enforced => "enforced",
+            BlockState::Observed => "observed",
+            BlockState::Failed => "failed",
+        };
+        return format!("{state} ({short})");
+    }
     let state = match block.state {
+        BlockState::Enforced if block.scope == Scope::Opening => "enforced (what it opens)",
         BlockState::Enforced => "enforced",
         BlockState::Observed => "observed (would be)",
         BlockState::Failed => "failed",
