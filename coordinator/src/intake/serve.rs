@@ -15,7 +15,7 @@ use super::post::{Counts, Known, Post};
 use super::reading::{Letter, Said, What, read};
 use super::recall::sighting;
 use super::session::{News, Session};
-use super::writer::{Desk, Step, Writer};
+use super::writer::{Desk, Receipts, Step, Writer};
 use crate::config::Config;
 use crate::correlate::Sighting;
 use crate::moment;
@@ -85,6 +85,7 @@ pub async fn serve(setup: Setup) {
                     health: &health,
                     leadership: Arc::new(leadership),
                     client: None,
+                    connection: 0,
                     is_up: false,
                     known: -1,
                 };
@@ -112,6 +113,8 @@ struct Leader<'a> {
     health: &'a watch::Sender<Health>,
     leadership: Arc<Leadership>,
     client: Option<AsyncClient>,
+    /// Counts connections.
+    connection: u64,
     /// Whether the broker has taken our subscriptions.
     is_up: bool,
     /// How much of what was asked for is known.
@@ -129,6 +132,7 @@ impl Leader<'_> {
             key: self.key.clone(),
             health: self.health.clone(),
             max_quarantine: self.config.intake.max_quarantine,
+            receipts: Receipts::default(),
         });
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -246,7 +250,10 @@ impl Leader<'_> {
 
     fn turn(&mut self, post: &mut Post, news: News) {
         match news {
-            News::In(client) => self.client = Some(client),
+            News::In(client) => {
+                self.client = Some(client);
+                self.connection += 1;
+            }
             News::Up => {
                 tracing::info!("the broker is connected");
                 self.is_up = true;
@@ -332,6 +339,7 @@ impl Leader<'_> {
             outcome: post.finish(),
             letters,
             client: self.client.clone(),
+            connection: self.connection,
             counts: post.counts(),
             open_orders: post.open_orders(),
         };

@@ -20,10 +20,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3);
 /// Messages that wait beside those of the window: retained ones, and what a broker sends without waiting for us. When there
 /// are more, the connection is not read until there is room.
 const RESERVE: usize = 4_000;
-/// Room for an acknowledgement of every message that can be unacknowledged, as many as there are packet identifiers (MQTT 5,
-/// 2.2.1), and for commands: who stores must never wait for the reader, who waits for them. The library reads up to ten
-/// messages for each acknowledgement that it writes, and a broker may send more than our window.
-const OUTGOING: usize = 65_535 + 4_000;
+/// Room for acknowledgements and commands. Whoever finds none tries again: who stores must never wait for the reader, who
+/// waits for them.
+const OUTGOING: usize = 8_000;
 
 /// What happens between the broker and us.
 #[derive(Debug)]

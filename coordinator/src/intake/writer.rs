@@ -1,6 +1,7 @@
 //! Stores one batch after the other while the next is made; what is stored is acknowledged, and its commands go out. It
 //! decides nothing.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use contract::command::Command;
@@ -24,6 +25,8 @@ pub(super) struct Step {
     /// The messages it comes from, as they were heard on the connection of `client`.
     pub(super) letters: Vec<Publish>,
     pub(super) client: Option<AsyncClient>,
+    /// Which connection that is: another number for each.
+    pub(super) connection: u64,
     /// What was counted up to here.
     pub(super) counts: Counts,
     pub(super) open_orders: usize,
@@ -44,6 +47,45 @@ pub(super) struct Desk {
     pub(super) key: Option<Arc<Key>>,
     pub(super) health: watch::Sender<Health>,
     pub(super) max_quarantine: u32,
+    pub(super) receipts: Receipts,
+}
+
+/// Messages that are stored and not acknowledged yet, by the numbers the broker gave them on this connection. The library
+/// takes no acknowledgement while as many commands as it lets out wait for theirs, which come behind everything that the
+/// broker has on its way; so nobody ever waits for it to take one.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    connection: u64,
+    waiting: VecDeque<u16>,
+}
+
+impl Receipts {
+    /// Adds what came on a connection; what came on one before is not acknowledged any more, and comes again.
+    fn add(&mut self, connection: u64, letters: &[Publish]) {
+        if connection != self.connection {
+            self.connection = connection;
+            self.waiting.clear();
+        }
+        let kept = letters
+            .iter()
+            .filter(|publish| publish.qos != QoS::AtMostOnce);
+        self.waiting.extend(kept.map(|publish| publish.pkid));
+    }
+
+    /// Hands on as many as the connection takes now.
+    fn hand_on(&mut self, client: &AsyncClient) {
+        while let Some(pkid) = self.waiting.front() {
+            let receipt = Publish {
+                qos: QoS::AtLeastOnce,
+                pkid: *pkid,
+                ..Publish::default()
+            };
+            if client.try_ack(&receipt).is_err() {
+                return;
+            }
+            self.waiting.pop_front();
+        }
+    }
 }
 
 /// A task that stores. It ends with the first that cannot be stored, and nothing after it is.
@@ -58,6 +100,7 @@ impl Writer {
     pub(super) fn start(desk: Desk) -> Self {
         // One is being stored, the others wait.
         let (work, mut waiting) = mpsc::channel(UNWRITTEN - 1);
+        let mut desk = desk;
         let task = tokio::spawn(async move {
             while let Some(work) = waiting.recv().await {
                 match work {
@@ -124,7 +167,7 @@ fn ended(joined: Result<Result<(), Lost>, tokio::task::JoinError>) -> Result<(),
 
 impl Desk {
     /// Its order matters: first stored, then acknowledged, then acted on.
-    async fn store(&self, step: Step) -> Result<(), Lost> {
+    async fn store(&mut self, step: Step) -> Result<(), Lost> {
         let Outcome { batch, commands } = step.outcome;
         if !batch.is_empty() {
             let about = (&batch, self.max_quarantine);
@@ -137,12 +180,8 @@ impl Desk {
         let Some(client) = step.client else {
             return Ok(());
         };
-        for publish in &step.letters {
-            // On a connection that is gone nothing is acknowledged, and everything comes again.
-            if client.ack(publish).await.is_err() {
-                break;
-            }
-        }
+        self.receipts.add(step.connection, &step.letters);
+        self.receipts.hand_on(&client);
         if let Some(key) = &self.key {
             for command in commands {
                 send((&client, key), &command);
