@@ -145,13 +145,12 @@ impl Rule {
             Step::Transport(At(2 * words)),
             Step::Port(At(2 * words + 1)),
         ];
-        match (self.part, self.blocked) {
-            // Most packets open nothing, and this is a dear look.
-            (Part::Opening(opened), Set::Service(_)) => {
-                steps.extend(opened.steps(family));
-                steps.extend(service);
-            }
-            (_, Set::Port(_)) => steps.extend(service),
+        // Most packets open nothing, and to look somebody up is dearer than to see that.
+        if let Part::Opening(opened) = self.part {
+            steps.extend(opened.steps(family));
+        }
+        match self.blocked {
+            Set::Service(_) | Set::Port(_) => steps.extend(service),
             _ => steps.push(load.clone()),
         }
         steps.extend([
@@ -159,13 +158,9 @@ impl Rule {
             load.clone(),
             Step::NotIn(Set::AllowedNet(family).name()),
         ]);
-        match (self.part, self.blocked) {
-            (_, Set::Service(_) | Set::Port(_)) => {}
-            (Part::All(_), blocked) => {
-                steps.extend([load, Step::NotIn(blocked.unproven().name())]);
-            }
-            // Who is proven has been dropped before.
-            (Part::Opening(opened), _) => steps.extend(opened.steps(family)),
+        // Who is proven has been dropped before what somebody opens is looked at.
+        if let (Part::All(_), Set::Blocked(_) | Set::BlockedNet(_)) = (self.part, self.blocked) {
+            steps.extend([load, Step::NotIn(self.blocked.unproven().name())]);
         }
         steps.extend([Step::Count(self.counter()), Step::Drop]);
         steps
