@@ -143,6 +143,15 @@ fn assert_uninterrupted(test: &str, all: Vec<Figures>) {
     }
 }
 
+/// Ends the forgers when it is dropped.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 fn no_conversation_is_interrupted_and_who_attacks_beside_is_stopped_as_fast(
     test: &str,
     meter: Meter,
@@ -167,6 +176,8 @@ fn no_conversation_is_interrupted_and_who_attacks_beside_is_stopped_as_fast(
     ];
     let over = AtomicBool::new(false);
     let beside = thread::scope(|scope| {
+        // The scope waits for them, whatever fails meanwhile.
+        let end = Ends(&over);
         let forgers = [
             scope.spawn(|| forge(&post, &names, 1_000, &over)),
             scope.spawn(|| forge(&post, &[PEER], 10, &over)),
@@ -188,7 +199,7 @@ fn no_conversation_is_interrupted_and_who_attacks_beside_is_stopped_as_fast(
         }
         let beside = stopped(&post, &mut sensor, 2);
         all[0].go_on(ROUNDS);
-        over.store(true, Ordering::Relaxed);
+        drop(end);
         let sent = forgers.map(|forger| forger.join().expect("it forges to the end"));
         println!("{test}: {sent:?} packets forged in {:.1?}", begun.elapsed());
         beside
