@@ -197,7 +197,9 @@ mod tests {
         let provider = provider(|settings| settings.site_claim = "sites".to_owned());
         let with = |sites: Value| {
             let role = &provider.settings.role_claim;
-            provider.principal(&claims(json!({"sub": "a", role: "garita-viewer", "sites": sites})))
+            provider.principal(&claims(
+                json!({"sub": "a", role: "garita-viewer", "sites": sites}),
+            ))
         };
         assert_eq!(
             with(json!("north south")).unwrap().scope.0,

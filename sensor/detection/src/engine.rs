@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use ebpf::flow::state;
 use ebpf::host::HostKey;
 use ebpf::packet::Address;
 use ebpf::snapshot::Snapshot;
@@ -125,8 +126,8 @@ impl Engine {
             return;
         }
         self.victims.note(snapshot);
-        // What gets no answer because it is stopped is no evidence.
-        let stopped = self.services.cover(snapshot);
+        // What gets no answer because it is stopped is no evidence; what was under way goes on, and is.
+        let stopped = !snapshot.flow.is(state::PROVEN) && self.services.cover(snapshot);
         for alarm in alarms(snapshot) {
             if !(stopped && alarm.class.is_claimed()) {
                 self.raise(snapshot, &alarm);

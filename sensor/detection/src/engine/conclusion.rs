@@ -30,10 +30,12 @@ impl Engine {
         self.settle(&suspect, snapshot.time)
     }
 
-    /// What policy makes of a suspect; nothing new where it is kept from the very service.
+    /// What policy makes of a suspect; nothing new where it is kept from the very service, unless by now it is proven to
+    /// be its own doing.
     pub(super) fn settle(&mut self, suspect: &Suspect, now: u64) -> Decision {
         let held = self.services.holds(suspect.address, &suspect.service, now);
-        match held {
+        let alone = suspect.proof == Proof::Proven && !suspect.shared;
+        match held && !alone {
             true => Decision::Watch,
             false => self.policy.decide(suspect, now),
         }
