@@ -15,6 +15,9 @@ use contract::timestamp::Timestamp;
 use crate::config::Orders;
 use crate::store::{Order, OrderState};
 
+/// Open orders are looked at again at least this often, microseconds.
+const LOOK_AGAIN: i64 = 1_000_000;
+
 /// Refusals that say nothing about the order itself: it is given again.
 const PASSING: [&str; 6] = ["expired", "future", "no-clock", "overrun", "away", "failed"];
 /// The longest wait between two tries, microseconds.
@@ -208,7 +211,8 @@ impl Book {
             let silent = order.sent_at.filter(|_| order.state == OrderState::Sent);
             soonest = soonest.min(silent.map_or(again, |sent| again.min(sent + patience)));
         }
-        self.next = soonest;
+        // What is said of a sensor meanwhile may change who is away, so nothing waits for longer than this.
+        self.next = soonest.min(now + LOOK_AGAIN);
         changed.extend(over.iter().filter_map(|id| self.remove(id)));
         (sendable, changed)
     }
