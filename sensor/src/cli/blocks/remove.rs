@@ -1,6 +1,7 @@
 //! `garita blocks remove`: one block, or all that are meant at once.
 //! What is lifted is named before it is lifted, where more than one is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
@@ -110,7 +111,9 @@ fn chosen(client: &Client, arguments: &Arguments) -> Result<()> {
             "nothing was lifted; --yes lifts them without asking"
         );
     }
-    let targets: Vec<IpNet> = blocks.iter().map(|block| block.target).collect();
+    // Of several services that one address is kept from, one release lifts all.
+    let targets: BTreeSet<IpNet> = blocks.iter().map(|block| block.target).collect();
+    let targets: Vec<IpNet> = targets.into_iter().collect();
     let (done, bad) = lift(client, &targets, &arguments.reason)?;
     outcome(done, &bad)
 }
